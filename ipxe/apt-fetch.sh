@@ -1,0 +1,247 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# apt-fetch.sh - fetch single packages of another Debian suite and unpack them.
+#
+#   apt-fetch.sh [--source] SUITE DEST PKG...
+#
+# Binary packages are unpacked with dpkg -x into DEST; with --source each
+# source package is extracted into DEST/PKG. The user's own apt settings are
+# only read: mirror, proxy and signing keys come from them, while lists, cache
+# and sources of SUITE live in $MUSTER_BUILD/apt-SUITE[-source] (default
+# build/). Needs no root. A package already unpacked is not fetched again.
+# Exit: 0 done, 1 failed, 2 usage.
+set -euo pipefail
+
+usage() {
+	echo "usage: ${0##*/} [--source] SUITE DEST PKG..." >&2
+	exit 2
+}
+
+die() {
+	echo "apt-fetch: $*" >&2
+	exit 1
+}
+
+# apt_source_files: the machine's sources, in the order apt reads them
+apt_source_files() {
+	local etc=${MUSTER_APT_ETC:-/etc/apt}
+	local f
+	for f in "$etc"/sources.list "$etc"/sources.list.d/*.sources \
+		"$etc"/sources.list.d/*.list; do
+		[ -r "$f" ] && echo "$f"
+	done
+	return 0
+}
+
+# deb822_entry FILE CODENAME SUITE TYPE: the first stanza that serves CODENAME
+# main, all its fields kept but with type, suite and component replaced
+deb822_entry() {
+	awk -v want="$2" -v suite="$3" -v type="$4" '
+	function has(list, word,   n, a, i) {
+		n = split(list, a, /[ \t]+/)
+		for (i = 1; i <= n; i++)
+			if (a[i] == word) return 1
+		return 0
+	}
+	function flush_stanza() {
+		if (!done && has(types, "deb") && has(suites, want) &&
+		    has(comps, "main") && enabled) {
+			printf "Types: %s\nSuites: %s\nComponents: main\n%s",
+			       type, suite, rest
+			done = 1
+		}
+		types = suites = comps = rest = field = ""
+		enabled = 1
+	}
+	BEGIN { enabled = 1 }
+	/^#/ { next }
+	/^[ \t]*$/ { flush_stanza(); next }
+	/^[ \t]/ {
+		if (field == "types") types = types $0
+		else if (field == "suites") suites = suites $0
+		else if (field == "components") comps = comps $0
+		else rest = rest $0 "\n"
+		next
+	}
+	{
+		colon = index($0, ":")
+		field = tolower(substr($0, 1, colon - 1))
+		value = substr($0, colon + 1)
+		if (field == "types") types = value
+		else if (field == "suites") suites = value
+		else if (field == "components") comps = value
+		else if (field == "enabled") enabled = value !~ /no|false|0/
+		else rest = rest $0 "\n"
+	}
+	END { flush_stanza() }' "$1"
+}
+
+# oneline_entry FILE CODENAME SUITE TYPE: the same for the one-line format
+oneline_entry() {
+	awk -v want="$2" -v suite="$3" -v type="$4" '
+	$1 == "deb" {
+		line = $0
+		sub(/[ \t]*#.*/, "", line)
+		sub(/^[ \t]*deb[ \t]+/, "", line)
+		opts = ""
+		if (match(line, /^\[[^]]*\][ \t]*/)) {
+			opts = substr(line, 1, RLENGTH)
+			line = substr(line, RLENGTH + 1)
+		}
+		n = split(line, a, /[ \t]+/)
+		for (i = 3; i <= n; i++)
+			if (a[2] == want && a[i] == "main") {
+				print type, opts a[1], suite, "main"
+				exit
+			}
+	}' "$1"
+}
+
+# private_sources STATE SUITE TYPE: write STATE/etc/sources.list.d
+private_sources() {
+	local state=$1 suite=$2 type=$3 codename f entry
+	codename=$(sed -n 's|^VERSION_CODENAME=||p' /etc/os-release | tr -d '"')
+	[ -n "$codename" ] || die "read VERSION_CODENAME from /etc/os-release: not set. Next: run on Debian"
+	rm -rf "${state:?}/etc"
+	mkdir -p "$state/etc/sources.list.d"
+	while read -r f; do
+		case $f in
+		*.sources)
+			entry=$(deb822_entry "$f" "$codename" "$suite" "$type")
+			[ -n "$entry" ] || continue
+			printf '%s\n' "$entry" >"$state/etc/sources.list.d/private.sources"
+			return
+			;;
+		*)
+			entry=$(oneline_entry "$f" "$codename" "$suite" "$type")
+			[ -n "$entry" ] || continue
+			printf '%s\n' "$entry" >"$state/etc/sources.list.d/private.list"
+			return
+			;;
+		esac
+	done < <(apt_source_files)
+	die "find a mirror for $suite: no entry 'deb … $codename main' in /etc/apt. Next: add your Debian mirror there"
+}
+
+# private_config STATE: an apt.conf that keeps everything written below STATE
+private_config() {
+	local state=$1
+	mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+	: >"$state/status"
+	cat >"$state/apt.conf" <<-CONF
+		Dir::Etc::sourcelist "/dev/null";
+		Dir::Etc::sourceparts "$state/etc/sources.list.d";
+		Dir::Etc::preferences "/dev/null";
+		Dir::Etc::preferencesparts "/dev/null";
+		Dir::State::lists "$state/lists";
+		Dir::State::status "$state/status";
+		Dir::Cache "$state/cache";
+		Dir::Cache::archives "$state/cache/archives";
+		APT::Sandbox::User "root";
+		APT::Update::Post-Invoke "";
+		APT::Update::Post-Invoke-Success "";
+		DPkg::Post-Invoke "";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+	CONF
+}
+
+# apt_update STATE: refresh the private lists (lists of an unreachable mirror
+# only warn by default; here they are an error)
+apt_update() {
+	APT_CONFIG=$1/apt.conf apt-get -qq update -o APT::Update::Error-Mode=any ||
+		die "update the package lists of $suite from your mirror failed (see above). Next: check network, proxy and that the mirror carries $suite"
+	touch "$1/updated"
+}
+
+# fetch STATE PKG: download into the current directory
+fetch() {
+	if [ -n "$source" ]; then
+		APT_CONFIG=$1/apt.conf apt-get -qq source --download-only "$2"
+	else
+		APT_CONFIG=$1/apt.conf apt-get -qq download "$2"
+	fi
+}
+
+unpack_binary() {
+	local debs=(./*.deb)
+	[ -e "${debs[0]}" ] || die "unpack $1: no .deb was downloaded"
+	dpkg -x "${debs[0]}" "$2" || die "unpack ${debs[0]} into $2 failed. Next: check free space and permissions"
+}
+
+unpack_source() {
+	local dscs=(./*.dsc)
+	[ -e "${dscs[0]}" ] || die "unpack $1: no .dsc was downloaded"
+	rm -rf "${2:?}/$1"
+	# the signature was checked by apt through the signed index
+	dpkg-source --no-check -q -x "${dscs[0]}" "$2/$1" ||
+		die "extract ${dscs[0]} into $2/$1 failed. Next: check free space and permissions"
+}
+
+fetch_one() {
+	local state=$1 pkg=$2 dest=$3
+	work=$(mktemp -d "$state/work.XXXXXX")
+	chmod 755 "$work"
+	cd "$work"
+	if ! fetch "$state" "$pkg" 2>err.log; then
+		# the lists may be older than the mirror
+		apt_update "$state"
+		fetch "$state" "$pkg" ||
+			die "fetch ${source:+source }package $pkg of $suite failed (see above). Next: check its name and that the mirror carries it"
+	fi
+	if [ -n "$source" ]; then
+		unpack_source "$pkg" "$dest"
+	else
+		unpack_binary "$pkg" "$dest"
+	fi
+	(cd "$work" && ls) | grep -v err.log >"$dest/.apt-fetch/$suite-${source:-binary}-$pkg"
+	cd /
+	rm -rf "$work"
+	work=
+}
+
+source=
+if [ "${1:-}" = --source ]; then
+	source=source
+	shift
+fi
+[ $# -ge 3 ] || usage
+suite=$1
+dest=$2
+shift 2
+for word in "$suite" "$@"; do
+	[[ $word =~ ^[a-z0-9][a-z0-9+.-]*$ ]] || die "'$word' is not a suite or package name"
+done
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${MUSTER_BUILD:-$root/build}
+mkdir -p "$dest/.apt-fetch" "$build"
+dest=$(cd "$dest" && pwd)
+build=$(cd "$build" && pwd)
+
+missing=()
+for pkg in "$@"; do
+	[ -e "$dest/.apt-fetch/$suite-${source:-binary}-$pkg" ] || missing+=("$pkg")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+for tool in apt-get dpkg awk flock; do
+	command -v "$tool" >/dev/null || die "$tool is missing. Next: run on Debian, with apt, dpkg and util-linux"
+done
+[ -z "$source" ] || command -v dpkg-source >/dev/null || die "dpkg-source is missing. Next: apt install dpkg-dev"
+
+state=$build/apt-$suite${source:+-source}
+mkdir -p "$state"
+exec 9>"$state/lock"
+flock 9
+work=
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+type=deb
+[ -z "$source" ] || type=deb-src
+private_sources "$state" "$suite" "$type"
+private_config "$state"
+[ -e "$state/updated" ] || apt_update "$state"
+for pkg in "${missing[@]}"; do
+	echo "apt-fetch: ${source:+source }$pkg from $suite" >&2
+	fetch_one "$state" "$pkg" "$dest"
+done
