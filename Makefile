@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# Muster. `make help` lists the targets.
+
+CC      ?= gcc
+O       ?= build
+PREFIX  ?= /usr
+SYSCONF ?= /etc
+STATIC  ?= 1
+B       := $(O)/$(if $(SAN),san,rel)
+BIN     := $(if $(SAN),$(O)/san,$(O))
+TSS     := build/tss
+CFLAGS  ?= -O2 -g
+
+try     = $(foreach f,$(1),$(shell $(CC) -Werror $(f) -c -xc /dev/null -o /dev/null 2>/dev/null && echo $(f)))
+WARN   := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wundef -Wstrict-prototypes -Wno-missing-field-initializers \
+          -Werror=missing-prototypes -Werror=return-type -Werror=incompatible-pointer-types \
+          -Werror=implicit-function-declaration $(call try,-Wlogical-op) $(if $(CI)$(WERROR),-Werror)
+HARD   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE -fcf-protection \
+          $(call try,-fstack-clash-protection -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3)
+SANF   := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+BASE    = -std=gnu17 -D_GNU_SOURCE -Icommon -Ibootserver -Iprovisioning -MMD -MP $(WARN)
+LDHARD := -pie -Wl,-z,relro,-z,now
+HOSTF   = $(if $(SAN),$(SANF) -fPIE,$(HARD)) $(CFLAGS)
+HOSTL   = $(if $(SAN),$(SANF) -pie,$(LDHARD)) $(LDFLAGS)
+
+# the node's client: small, static, its own objects
+NODEF   = $(if $(SAN),$(SANF) -fPIE -O1 -g,$(HARD) -Os -g -ffunction-sections -fdata-sections) -I$(TSS)/include
+NODEL   = $(if $(SAN),$(SANF) -pie,$(if $(filter 1,$(STATIC)),-static-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now,$(LDHARD))) -Wl,--gc-sections
+comma  := ,
+TSSLIB  = $(TSS)/lib/libtss2-esys.a $(TSS)/lib/libtss2-sys.a $(TSS)/lib/libtss2-mu.a $(TSS)/lib/libtss2-rc.a
+NODELIB = $(TSSLIB) -lssl -lcrypto -ljson-c
+
+COMMON  := $(filter-out common/tpm_%.c,$(wildcard common/*.c))
+TPM     := $(wildcard common/tpm_*.c)
+NODE    := $(wildcard initramfs/*.c)
+SERVER  := $(wildcard bootserver/*.c)
+CLI     := $(wildcard provisioning/*.c)
+UNIT    := $(wildcard tests/unit/test_*.c)
+obj      = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
+
+SERVERLIB := -lmicrohttpd -lgnutls -lsqlite3 -ljson-c -lssl -lcrypto -lpthread
+CLILIB    := -ljson-c -lssl -lcrypto
+
+PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
+
+.PHONY: all help deps fixtures check check-fast check-boot demo bench install clean tools
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS)
+
+help:
+	@echo 'make deps        install what is missing (apt, sudo when not root), build static tpm2-tss'
+	@echo 'make all         build/muster-node build/musterd build/muster'
+	@echo 'make check-fast  unit and quick integration tests (under a minute)'
+	@echo 'make check       all tests, boots in QEMU included'
+	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
+	@echo 'make bench       figures, as tables'
+	@echo 'make install     DESTDIR= PREFIX=$(PREFIX)'
+	@echo 'SAN=1 builds with ASan and UBSan; STATIC=0 links the client dynamically; CC=clang works'
+
+# ---- objects ----------------------------------------------------------------
+$(B)/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(HOSTF) -c $< -o $@
+
+$(B)/node/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(NODEF) -c $< -o $@
+
+$(B)/nodetest/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(NODEF) -DMUSTER_TEST_TCTI -c $< -o $@
+
+$(B)/libcommon.a: $(call obj,host,$(COMMON))
+	@rm -f $@; $(AR) rcs $@ $^
+$(B)/libserver.a: $(call obj,host,$(filter-out bootserver/musterd.c,$(SERVER)))
+	@rm -f $@; $(AR) rcs $@ $^
+$(B)/libcli.a: $(call obj,host,$(filter-out provisioning/muster.c,$(CLI)))
+	@rm -f $@; $(AR) rcs $@ $^
+
+# ---- programs ---------------------------------------------------------------
+$(BIN)/musterd: $(B)/host/bootserver/musterd.o $(B)/libserver.a $(B)/libcommon.a
+	$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+
+$(BIN)/muster: $(B)/host/provisioning/muster.o $(B)/libcli.a $(B)/libcommon.a
+	$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(CLILIB)
+
+$(BIN)/muster-node: $(call obj,node,$(NODE) $(COMMON) $(TPM))
+	$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
+	$(if $(SAN),,@cp $@ $@.debug && strip --strip-all $@)
+
+# the same client with the swtpm TCTI too, for tests; never installed
+$(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM))
+	$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
+
+# ---- tests ------------------------------------------------------------------
+UNITBIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
+$(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/libcli.a $(B)/libserver.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
+
+tools: all $(BIN)/muster-node-test
+
+check-fast: tools $(UNITBIN)
+	tests/run fast $(O) $(B)
+check: tools $(UNITBIN)
+	$(MAKE) SAN=1 tools unit-san
+	tests/run all $(O) $(B)
+unit-san: $(UNITBIN)
+.PHONY: unit-san
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by shell tests. A test script prints `ok - behaviour` or
+# `not ok - behaviour` for each behaviour it checks and exits non-zero when
+# one failed. Things it starts are given to cleanup_pid and stopped by pid.
+# shellcheck shell=bash
+
+set -u
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034
+bin=${MUSTER_BIN:-$top/build}
+corpus=${MUSTER_CORPUS:-$top/../shared/data}
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/muster-test.XXXXXX")
+failed=0
+cleanup_pids=()
+cleanup_cmds=()
+
+cleanup_pid() { cleanup_pids+=("$1"); }
+cleanup_fn() { cleanup_cmds+=("$*"); }
+
+cleanup_all() {
+        local rc=$? p c
+        trap - EXIT
+        for c in "${cleanup_cmds[@]}"; do eval "$c"; done
+        for p in "${cleanup_pids[@]}"; do kill "$p" 2>/dev/null; done
+        for p in "${cleanup_pids[@]}"; do wait "$p" 2>/dev/null; done
+        if [ -n "${KEEP:-}" ]; then echo "# kept: $tmp"; else rm -rf "$tmp"; fi
+        [ "$rc" -ne 0 ] && exit "$rc"
+        exit "$((failed > 0))"
+}
+trap cleanup_all EXIT
+
+# ok NAME / not_ok NAME [detail]
+ok() { echo "ok - $1"; }
+not_ok() {
+        echo "not ok - $1"
+        [ $# -gt 1 ] && printf '%s\n' "$2" | sed 's/^/#   /'
+        failed=$((failed + 1))
+}
+
+# check NAME CMD…: passes when CMD succeeds; its output is shown when not
+check() {
+        local name=$1 out
+        shift
+        if out=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "exit $?: $* :: $out"; fi
+}
+
+# check_exit N NAME CMD…: passes when CMD exits with N
+check_exit() {
+        local want=$1 name=$2 out rc
+        shift 2
+        out=$("$@" 2>&1)
+        rc=$?
+        if [ "$rc" -eq "$want" ]; then ok "$name"; else not_ok "$name" "exit $rc, wanted $want: $* :: $out"; fi
+}
+
+# requires CMD…: skip (77) when it does not run; CI counts a skip as a failure
+requires() {
+        if ! "$@" >/dev/null 2>&1; then
+                echo "# needs: $*"
+                exit 77
+        fi
+}
+
+# wait_for SECONDS CMD…: until CMD succeeds
+wait_for() {
+        local end=$((SECONDS + $1))
+        shift
+        until "$@" >/dev/null 2>&1; do
+                [ "$SECONDS" -ge "$end" ] && return 1
+                sleep 0.1
+        done
+}
+
+# free_port: a TCP port on loopback nobody listens on just now
+free_port() {
+        python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
