@@ -110,4 +110,59 @@ check: tools $(UNITBIN)
 unit-san: $(UNITBIN)
 .PHONY: unit-san
 
+
+# ---- what the build and the tests need --------------------------------------
+DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev \
+              libcmocka-dev autoconf automake libtool autoconf-archive dpkg-dev xz-utils zstd
+DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
+              iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
+DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf mmdebstrap busybox-static python3 jq socat \
+              clang libclang-rt-14-dev valgrind shellcheck mandoc inotify-tools netcat-openbsd procps osslsigncode
+DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST))
+
+deps:
+	@missing=; for p in $(DEPS); do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "muster needs these Debian packages, installing them with apt:$$missing"; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -q || exit 1; \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -q -y --no-install-recommends $$missing || exit 1; \
+	else echo 'all packages muster needs are installed'; fi
+	initramfs/build-tss.sh $(TSS)
+	ipxe/fetch.sh build/ipxe
+
+# what boots need: a kernel and a node image, made once
+fixtures: build/kernel/vmlinuz build/image/rootfs.tar
+build/kernel/vmlinuz: qemu-harness/fetch-kernel.sh
+	qemu-harness/fetch-kernel.sh build/kernel
+build/image/rootfs.tar: qemu-harness/build-image.sh
+	qemu-harness/build-image.sh build/image/rootfs.tar
+
+# ---- main job, figures, installation ----------------------------------------
+demo: all fixtures
+	qemu-harness/demo
+
+bench: tools fixtures
+	tests/bench/run $(O)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90muster \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/share/muster \
+	  $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/doc/muster
+	install -m 0755 $(BIN)/muster $(DESTDIR)$(PREFIX)/bin/muster
+	install -m 0755 $(BIN)/musterd $(BIN)/muster-node $(DESTDIR)$(PREFIX)/sbin/
+	install -m 0755 $(wildcard dracut-module/90muster/*.sh) $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90muster/
+	install -m 0644 bootserver/musterd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 0644 bootserver/musterd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/muster.conf
+	install -m 0644 $(wildcard ipxe/*.ipxe.in) $(DESTDIR)$(PREFIX)/share/muster/
+	install -m 0755 ipxe/fetch.sh ipxe/apt-fetch.sh $(DESTDIR)$(PREFIX)/share/muster/
+	install -m 0644 initramfs/muster-node.8 bootserver/musterd.8 provisioning/muster.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 0644 provisioning/muster.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/muster
+	install -m 0644 README.md LICENSE common/PROTOCOL.md bootserver/API.md $(DESTDIR)$(PREFIX)/share/doc/muster/
+
+clean:
+	rm -rf $(B) $(O)/san $(PROGRAMS) $(BIN)/muster-node-test $(BIN)/muster-node.debug $(O)/test-logs
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
