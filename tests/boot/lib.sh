@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by boot tests, after ../lib.sh: a parent and virtual nodes.
+# Every test works on its own copy of the fixture (fixture.sh), in a network
+# namespace of its own, so ports and addresses are always the same.
+# shellcheck shell=bash
+
+fixture=$top/build/boot-fixture
+vnode=$top/qemu-harness/vnode
+boot_port=18080
+attest_port=18443
+export MUSTER_SOCKET=
+parent_pid=
+# the console line that says the client is done and what a refusal looks like
+# shellcheck disable=SC2034
+re_done='muster-node: .*capped'
+boot_seconds=${MUSTER_BOOT_SECONDS:-300}
+
+# parent_new: this test's own copy of the fixture's parent
+parent_new() {
+        cp -a "$fixture/etc" "$tmp/etc"
+        cp -al "$fixture/state" "$tmp/state" 2>/dev/null || cp -a "$fixture/state" "$tmp/state"
+        rm -f "$tmp"/state/muster.db*
+        cp "$fixture"/state/muster.db* "$tmp/state/"
+        sed -i "s#$fixture/#$tmp/#g" "$tmp/etc/musterd.conf"
+        mkdir -p "$tmp/run"
+        MUSTER_SOCKET=$tmp/run/admin.sock
+}
+
+parent_start() {
+        "$bin/musterd" --config "$tmp/etc/musterd.conf" >>"$tmp/musterd.log" 2>&1 &
+        parent_pid=$!
+        cleanup_pid "$parent_pid"
+        wait_for 20 m status || { echo "# musterd did not start"; cat "$tmp/musterd.log"; return 1; }
+}
+
+parent_stop() {
+        kill "$parent_pid" 2>/dev/null
+        wait "$parent_pid" 2>/dev/null
+        parent_pid=
+}
+
+m() { "$bin/muster" "$@"; }
+
+# node_new DIR [FROM]: a virtual node, new or a copy of the fixture's enrolled one
+node_new() {
+        if [ $# -gt 1 ]; then
+                cp -a "$2" "$1"
+        else
+                "$vnode" create "$1" --mac 52:54:00:6d:00:01 --uuid 6d757374-6572-4000-8000-000000000001 --serial VNODE0001
+        fi
+        cleanup_fn "$vnode stop '$1' || :"
+}
+
+node_start() { "$vnode" start "$1" --parent-port "$boot_port"; }
+
+# console DIR REGEX [SECONDS]
+console() { "$vnode" wait "$1" "$2" "${3:-$boot_seconds}"; }
+
+# node_ssh DIR CMD…: strict host key checking with the cluster's one line
+node_ssh() {
+        local d=$1
+        shift
+        ssh -F none -i "$top/build/image/id_ed25519" -p "$("$vnode" ssh-port "$d")" \
+                -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$tmp/known_hosts" -o GlobalKnownHostsFile=/dev/null \
+                -o HostKeyAlias=n1 -o ConnectTimeout=10 -o BatchMode=yes -o LogLevel=ERROR root@127.0.0.1 "$@"
+}
+
+known_hosts() { echo "@cert-authority n1 $(cat "$tmp/etc/pki/ssh_ca.pub")" >"$tmp/known_hosts"; }
+
+# ssh_up DIR: until sshd of the booted image answers
+ssh_up() { wait_for "$boot_seconds" node_ssh "$1" true; }
+
+host_key() { node_ssh "$1" cat /run/muster/ssh_host_ed25519_key.pub | cut -d' ' -f1,2; }
+boot_json() { node_ssh "$1" cat /run/muster/boot.json; }
+
+# refused DIR CODE: the console shows CODE, no image is started, no shell
+refused() {
+        local d=$1 code=$2
+        if console "$d" "$code" "$boot_seconds" >"$tmp/wait.out" 2>&1; then
+                ok "the console shows $code"
+        else
+                not_ok "the console shows $code" "$(tail -n 30 "$tmp/wait.out")"
+        fi
+        if grep -aqE 'capped|Welcome to|sshd|emergency mode|Entering emergency|# $|dracut:/#' "$d/console.log"; then
+                not_ok "no image is started and no shell is offered" "$(tail -n 20 "$d/console.log")"
+        else
+                ok "no image is started and no shell is offered"
+        fi
+}
+
+# explained WORDS: muster log --explain says WORDS of node n1 (or $2)
+explained() {
+        local out
+        out=$(m log --explain "${2:-n1}" 2>&1)
+        if grep -qiE "$1" <<<"$out"; then ok "muster log --explain says: $1"; else not_ok "muster log --explain says: $1" "$out"; fi
+}
