@@ -3,8 +3,8 @@
  *
  * One request at a time, keep-alive; no redirects, no compression, no
  * chunked answers (-EPROTO). Replies' heads are at most 8 KiB. Takes over
- * the stream in http_new(). After any negative return but -EMSGSIZE from
- * http_call() before sending, the connection is spent: http_free() it.
+ * the stream in http_new(), even when that fails. After any other negative
+ * return the connection is spent: http_free() it.
  *
  * Usual call, e.g. over the admin socket:
  *
