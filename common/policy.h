@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.h - Muster's TPM policies: digests, the policy key, approvals.
+ *
+ * Pure; PROTOCOL.md sections 2, 3 and 5. PCR values come in the order of
+ * policy_pcrs[]. All outputs are fixed-size, written only on success.
+ * Return 0, -EINVAL (not a P-256 key), -EBADMSG (an approval of another
+ * shape), -EKEYREJECTED (an approval that the key did not sign) or -EIO
+ * (OpenSSL failed). A policy key is borrowed, never freed here; only
+ * policy_approve() needs its private part. */
+#ifndef MUSTER_POLICY_H
+#define MUSTER_POLICY_H
+
+#include "mem.h"
+
+#define POLICY_PCRS 15           /* 0-9 and 11-15 */
+#define POLICY_SELECT_LEN 3      /* sizeofSelect */
+#define POLICY_NAME_LEN 34       /* nameAlg and SHA-256 */
+#define POLICY_KEY_PUBLIC_LEN 88 /* TPM2B_PUBLIC, its size field included */
+#define POLICY_APPROVAL_LEN 72   /* TPMT_SIGNATURE, r and s of 32 bytes */
+
+enum policy_purpose {
+        POLICY_NV = 1, /* the two NV indices: "muster nv v1" */
+        POLICY_BUNDLE, /* the sealed K: "muster bundle v1" */
+};
+
+extern const uint8_t policy_pcrs[POLICY_PCRS];
+extern const uint8_t policy_select[POLICY_SELECT_LEN]; /* ff fb 00 */
+
+/* The policyRef of a purpose; its length is strlen(), no NUL is hashed. */
+const char *policy_ref(enum policy_purpose purpose);
+
+/* H of the values: a quote's pcrDigest and TPM2_PolicyPCR's. */
+int policy_pcr_digest(const uint8_t values[POLICY_PCRS][DIGEST_LEN], uint8_t ret[DIGEST_LEN]);
+
+/* approvedPolicy: PolicyPCR, then PolicyCounterTimer(resetCount ==). */
+int policy_approved(const uint8_t values[POLICY_PCRS][DIGEST_LEN], uint32_t reset_count, uint8_t ret[DIGEST_LEN]);
+
+/* The policy key as the TPM object that TPM2_LoadExternal takes; keySign. */
+int policy_key_public(const EVP_PKEY *key, uint8_t ret[POLICY_KEY_PUBLIC_LEN]);
+int policy_key_name(const EVP_PKEY *key, uint8_t ret[POLICY_NAME_LEN]);
+
+/* authPolicy(P): PolicyAuthorize(keySign, R(P)) on an empty session. */
+int policy_auth_digest(const uint8_t name[POLICY_NAME_LEN], enum policy_purpose purpose, uint8_t ret[DIGEST_LEN]);
+
+/* aHash: what is signed, and what TPM2_VerifySignature gets as digest. */
+int policy_ahash(const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose, uint8_t ret[DIGEST_LEN]);
+
+int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose,
+                   uint8_t ret[POLICY_APPROVAL_LEN]);
+int policy_approval_verify(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose,
+                           const uint8_t *sig, size_t len);
+
+#endif
