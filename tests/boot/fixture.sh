@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes what all boot tests start from, once, under build/boot-fixture:
+#   etc, state   a parent with keys, boot entry r1, image base, one enrolled node n1
+#   node         that node after its first boot (TPM state, firmware variables)
+#   r2.efi, rogue.efi, recorder.efi, image2.squashfs, image.squashfs, facts
+# Made again when a program, the dracut module or the kernel has changed.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cd "$top"
+make -s fixtures >&2
+fixture=$top/build/boot-fixture
+stamp=$(cat build/muster-node build/muster-node-test build/musterd build/muster dracut-module/90muster/* build/kernel/vmlinuz \
+        qemu-harness/* ipxe/*.in "$here/fixture.sh" build/image/rootfs.tar | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$fixture/stamp" 2>/dev/null)" = "$stamp" ]; then
+        echo "the boot fixture is up to date"
+        exit 0
+fi
+rm -rf "$fixture"
+mkdir -p "$fixture"
+
+muster=$top/build/muster
+kver=$(ls build/kernel/lib/modules)
+uki() { # OUT NODE-BINARY [extra dracut args…]: a UKI of the fixture's cluster
+        local out=$1 binary=$2
+        shift 2
+        "$muster" boot build --output "$out" --kernel build/kernel/vmlinuz --kver "$kver" --kmoddir "build/kernel/lib/modules/$kver" \
+                --etc "$fixture/etc" --node-binary "$binary" --module-dir dracut-module/90muster -- "$@"
+}
+
+echo "== keys"
+"$muster" init --etc "$fixture/etc" --state "$fixture/state" --address 10.0.2.2 --boot-port 18080 --attest-port 18443 \
+        --socket "$fixture/run/admin.sock" --user "$(id -un)" --ipxe build/ipxe
+mkdir -p "$fixture/run" "$fixture/extra/etc"
+
+echo "== UKIs"
+uki "$fixture/r1.efi" build/muster-node
+echo 'second release' >"$fixture/extra/release"
+uki "$fixture/r2.efi" build/muster-node --include "$fixture/extra/release" /etc/muster/release
+echo 'rogue' >"$fixture/extra/release"
+uki "$fixture/rogue.efi" build/muster-node --include "$fixture/extra/release" /etc/muster/release
+uki "$fixture/recorder.efi" build/muster-node-test
+
+echo "== images"
+mksquashfs - "$fixture/image.squashfs" -tar -comp zstd -Xcompression-level 3 -no-progress -quiet <build/image/rootfs.tar
+mkdir -p "$fixture/extra/root/etc"
+echo 'image two' >"$fixture/extra/root/etc/muster-image"
+cp "$fixture/image.squashfs" "$fixture/image2.squashfs"
+mksquashfs "$fixture/extra/root" "$fixture/image2.squashfs" -no-progress -quiet >/dev/null
+
+echo "== parent and the node's first boot"
+if [ "$(id -u)" -eq 0 ]; then ns=(unshare -n); else ns=(unshare -rn); fi
+# shellcheck disable=SC2016
+"${ns[@]}" bash -c 'ip link set lo up && exec bash "$1" "$2"' - "$here/fixture-node.sh" "$fixture"
+echo "$stamp" >"$fixture/stamp"

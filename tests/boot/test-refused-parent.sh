@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The client refuses a server whose certificate is from another CA.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/lib.sh"
+
+d=$tmp/node
+parent_new
+"$bin/muster" init --etc "$tmp/other-etc" --state "$tmp/other-state" --address 10.0.2.2 --boot-port 18080 --attest-port 18443 \
+        --socket "$tmp/other.sock" --user "$(id -un)" >/dev/null
+cp "$tmp/other-etc/pki/server.pem" "$tmp/other-etc/pki/server.key" "$tmp/etc/pki/"
+parent_start || exit 1
+node_new "$d" "$fixture/node"
+node_start "$d"
+refused "$d" E-PARENT
+check "the parent released nothing" test "$(m log -o json n1 | jq '[.events[] | select(.event == "released")] | length')" -eq 1
