@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decide.h - evidence, node record and references into a verdict.
+ *
+ * Pure; DESIGN section 5, codes of PROTOCOL.md 11. Three stages, each only
+ * after the one before gave DECIDE_GO_ON:
+ *   decide_evidence()  who it is and whether the evidence is genuine
+ *   decide_identity()  whether the AK is known or activated, whether the
+ *                      node is approved: CHALLENGE and PENDING come here
+ *   decide_policy()    firmware profile and boot chain: OK comes only here
+ * Anything missing, empty or half loaded refuses. A decision owns nothing;
+ * `code` is a static text, NULL unless REFUSED. Its diffs point into the
+ * references and the evidence. Words for people: explain.h. */
+#ifndef MUSTER_DECIDE_H
+#define MUSTER_DECIDE_H
+
+#include "evidence.h"
+#include "profile.h"
+#include "refs.h"
+
+enum decide_verdict { DECIDE_REFUSED, DECIDE_GO_ON, DECIDE_CHALLENGE, DECIDE_PENDING, DECIDE_OK };
+
+/* NODE_REC_NONE: no record (the node becomes pending). NODE_REC_REMOVED: it
+ * had one earlier on this connection. NODE_REC_APPROVED: enrolled, ok,
+ * refused or unreachable in the API's words. */
+enum node_rec {
+        NODE_REC_NONE,
+        NODE_REC_REMOVED,
+        NODE_REC_PENDING,
+        NODE_REC_APPROVED,
+        NODE_REC_QUARANTINED,
+        NODE_REC_REVOKED
+};
+
+/* The EK certificates' chain, as ekcert.h and the EK-CA directory found it. */
+enum ek_chain { EK_CHAIN_NONE, EK_CHAIN_UNMATCHED, EK_CHAIN_OK };
+
+struct decide_node {
+        enum node_rec rec;
+        bool without_ek_cert; /* approved in this recorded mode */
+        bool has_ak;
+        uint8_t ak_name[POLICY_NAME_LEN];
+        uint32_t reset_count; /* last seen for this AK; 0 when never */
+};
+
+struct decide_refs {
+        bool loaded;                         /* false: the cache is being filled */
+        bool has_image;                      /* an image is assigned, by default or by name */
+        const struct boot_ref *const *boots; /* the assigned one first, then the previous one */
+        size_t n_boots;
+        const struct ipxe_set *ipxe;
+        const struct profile *current;
+        const struct profile *previous;
+};
+
+enum diff_what {
+        DIFF_TEXT,      /* `text` says it all */
+        DIFF_PCR,       /* the value of `pcr` */
+        DIFF_EVENT,     /* event `event` of `pcr` was not expected, or not this one */
+        DIFF_MISSING,   /* an expected event of `pcr` is not there; `text` names it */
+        DIFF_SEPARATOR, /* `pcr` holds `count` separators instead of one */
+        DIFF_OPTIONS,   /* load options, event `event` of `pcr` */
+        DIFF_INITRD,
+        DIFF_RESET, /* got `count`, last seen `want_count` */
+};
+
+struct decide_diff {
+        enum diff_what what;
+        unsigned pcr;
+        size_t event; /* index in the log; SIZE_MAX: none */
+        uint32_t count, want_count;
+        const uint8_t *got, *want; /* 32 bytes each, or NULL */
+        const char *text;          /* static, or NULL */
+};
+
+#define DECIDE_DIFFS 24
+
+struct decision {
+        enum decide_verdict verdict;
+        const char *code;
+        bool genuine;                  /* the AK's signature over this request on this connection held */
+        bool ak_changed;               /* another AK than the recorded one: journal it when activated */
+        const struct boot_ref *boot;   /* OK: the entry that matched; refused: the one compared */
+        const struct profile *profile; /* the one that matched or was compared */
+        size_t n_diffs;
+        struct decide_diff diffs[DECIDE_DIFFS];
+};
+
+/* `exporter`: the TLS exporter of the connection that the request came on.
+ * A record is not to be changed for a refusal with genuine == false: anyone
+ * can send such a request in any node's name. */
+void decide_evidence(const struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
+                     enum ek_chain chain, struct decision *ret);
+
+/* `activated`: the AK Name that was activated on this connection, or NULL. */
+void decide_identity(const struct evidence *ev, const struct decide_node *node, const uint8_t *activated,
+                     struct decision *ret);
+
+void decide_policy(const struct evidence *ev, const struct decide_refs *refs, struct decision *ret);
+
+#endif

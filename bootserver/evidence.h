@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* evidence.h - an attest request taken apart: keys, quote, event log.
+ *
+ * Pure. evidence_parse() only reads structure; nothing in it is judged or
+ * trusted before decide_evidence() said so. It borrows the request, which
+ * must outlive it. Each part that does not parse is left absent and its
+ * `*_why` says why; decide_evidence() turns that into the right code. Only
+ * -ENOMEM and -EIO are returned. */
+#ifndef MUSTER_EVIDENCE_H
+#define MUSTER_EVIDENCE_H
+
+#include "wire_attest.h"
+
+struct evidence;
+struct tpmpub; /* tpmpub.h */
+struct evlog;  /* the event log's header */
+
+int evidence_parse(const struct attest_request *req, struct evidence **ret);
+void evidence_free(struct evidence *ev);
+DEFINE_CLEANUP(struct evidence *, evidence_free)
+
+const struct attest_request *evidence_request(const struct evidence *ev);
+const struct tpmpub *evidence_ek(const struct evidence *ev);          /* NULL: does not parse */
+const struct tpmpub *evidence_ak(const struct evidence *ev);          /* NULL: does not parse */
+const uint8_t *evidence_ak_name(const struct evidence *ev);           /* 34 bytes, or NULL */
+uint32_t evidence_reset_count(const struct evidence *ev);             /* 0 when the quote does not parse */
+bool evidence_clock_safe(const struct evidence *ev);                  /* recorded, not judged */
+const uint8_t *evidence_pcr(const struct evidence *ev, unsigned pcr); /* quoted; NULL: not in the selection */
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* profile.h - what the firmware of one hardware model measures.
+ *
+ * Pure. Learnt from one boot's evidence (which decide_evidence() must have
+ * accepted), kept as JSON, compared with later boots. PCR 4 is a sequence:
+ * the firmware's own digests up to the separator as they are, after it the
+ * boot chain as tokens; runs of @ipxe and of @uki are one token, because
+ * iPXE probes a UKI before it loads it. PCR 1 and 5 are recorded, never
+ * judged. Structs own nothing. */
+#ifndef MUSTER_PROFILE_H
+#define MUSTER_PROFILE_H
+
+#include "evidence.h"
+#include "refs.h"
+
+#define PROFILE_NAME_MAX 96
+#define PROFILE_PCRS 6     /* 0, 2, 3, 6, 7, 14 */
+#define PROFILE_RECORDED 2 /* 1, 5 */
+#define PROFILE_SEQ_MAX 64
+
+extern const uint8_t profile_pcrs[PROFILE_PCRS];
+extern const uint8_t profile_recorded[PROFILE_RECORDED];
+
+enum chain_token { CHAIN_DIGEST, CHAIN_SEPARATOR, CHAIN_IPXE, CHAIN_UKI, CHAIN_KERNEL };
+
+struct chain_step {
+        enum chain_token token;
+        uint8_t digest[DIGEST_LEN]; /* of CHAIN_DIGEST; of CHAIN_SEPARATOR: zero */
+};
+
+struct profile {
+        char firmware[WIRE_FACT_MAX + 1]; /* the version that the node stated */
+        bool secure_boot;
+        uint8_t pcr[PROFILE_PCRS][DIGEST_LEN];
+        uint8_t recorded[PROFILE_RECORDED][DIGEST_LEN];
+        size_t n_steps;
+        struct chain_step steps[PROFILE_SEQ_MAX];
+};
+
+/* The name under which a node's model is kept: vendor and product in
+ * [a-z0-9.-], "unknown" for empty ones. */
+void profile_name(const struct attest_facts *f, char ret[PROFILE_NAME_MAX + 1]);
+
+/* -EBADMSG with words in `why` when this boot cannot be learnt from: its
+ * PCR 4 holds what the parent does not serve, or no UKI and kernel. */
+int profile_learn(const struct evidence *ev, const struct boot_ref *const *boots, size_t n_boots,
+                  const struct ipxe_set *ipxe, struct profile *ret, char why[JTAB_ERR]);
+
+int profile_json_build(const struct profile *p, struct buf *ret); /* a JSON object, NUL-terminated */
+int profile_json_parse(const void *text, size_t len, struct profile *ret, char err[JTAB_ERR]);
+
+#endif
