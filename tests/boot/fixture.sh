@@ -20,27 +20,19 @@ fi
 rm -rf "$fixture"
 mkdir -p "$fixture"
 
-muster=$top/build/muster
-kver=$(ls build/kernel/lib/modules)
-uki() { # OUT NODE-BINARY [extra dracut args…]: a UKI of the fixture's cluster
-        local out=$1 binary=$2
-        shift 2
-        "$muster" boot build --output "$out" --kernel build/kernel/vmlinuz --kver "$kver" --kmoddir "build/kernel/lib/modules/$kver" \
-                --etc "$fixture/etc" --node-binary "$binary" --module-dir dracut-module/90muster -- "$@"
-}
+. "$top/qemu-harness/cluster.sh"
 
 echo "== keys"
-"$muster" init --etc "$fixture/etc" --state "$fixture/state" --address 10.0.2.2 --boot-port 18080 --attest-port 18443 \
-        --socket "$fixture/run/admin.sock" --user "$(id -un)" --ipxe build/ipxe
-mkdir -p "$fixture/run" "$fixture/extra/etc"
+cluster_init "$fixture"
+mkdir -p "$fixture/extra/etc"
 
 echo "== UKIs"
-uki "$fixture/r1.efi" build/muster-node
+cluster_uki "$fixture" "$fixture/r1.efi" build/muster-node
 echo 'second release' >"$fixture/extra/release"
-uki "$fixture/r2.efi" build/muster-node --include "$fixture/extra/release" /etc/muster/release
+cluster_uki "$fixture" "$fixture/r2.efi" build/muster-node --include "$fixture/extra/release" /etc/muster/release
 echo 'rogue' >"$fixture/extra/release"
-uki "$fixture/rogue.efi" build/muster-node --include "$fixture/extra/release" /etc/muster/release
-uki "$fixture/recorder.efi" build/muster-node-test
+cluster_uki "$fixture" "$fixture/rogue.efi" build/muster-node --include "$fixture/extra/release" /etc/muster/release
+cluster_uki "$fixture" "$fixture/recorder.efi" build/muster-node-test
 
 echo "== images"
 mksquashfs - "$fixture/image.squashfs" -tar -comp zstd -Xcompression-level 3 -no-progress -quiet <build/image/rootfs.tar

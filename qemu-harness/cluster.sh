@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced: a parent on loopback for virtual nodes, which reach it as 10.0.2.2
+# (QEMU's user networking). A cluster is a folder: etc/, state/, run/,
+# musterd.log. Callers set `top`; programs come from $MUSTER_BIN or build/.
+# shellcheck shell=bash
+
+cluster_bin=${MUSTER_BIN:-$top/build}
+cluster_boot_port=${cluster_boot_port:-18080}
+cluster_attest_port=${cluster_attest_port:-18443}
+cluster_pid=
+
+# cluster_init DIR: keys and configuration, as `muster init` makes them
+cluster_init() {
+        mkdir -p "$1/run"
+        "$cluster_bin/muster" init --etc "$1/etc" --state "$1/state" --address 10.0.2.2 --boot-port "$cluster_boot_port" \
+                --attest-port "$cluster_attest_port" --socket "$1/run/admin.sock" --user "$(id -un)" --ipxe "$top/build/ipxe"
+        # nothing is installed here: the template comes from the checkout
+        grep -q '^ipxe-template' "$1/etc/musterd.conf" ||
+                echo "ipxe-template = $top/ipxe/muster.ipxe.in" >>"$1/etc/musterd.conf"
+}
+
+# cluster_uki DIR OUT CLIENT [dracut arguments…]
+cluster_uki() {
+        local dir=$1 out=$2 client=$3 kver
+        shift 3
+        kver=$(ls "$top/build/kernel/lib/modules")
+        "$cluster_bin/muster" boot build --output "$out" --kernel "$top/build/kernel/vmlinuz" --kver "$kver" \
+                --kmoddir "$top/build/kernel/lib/modules/$kver" --etc "$dir/etc" --node-binary "$client" \
+                --module-dir "$top/dracut-module/90muster" -- "$@"
+}
+
+# cluster_start DIR: musterd until it answers; its pid in cluster_pid
+cluster_start() {
+        local tries=0
+        export MUSTER_SOCKET=$1/run/admin.sock
+        "$cluster_bin/musterd" --config "$1/etc/musterd.conf" >>"$1/musterd.log" 2>&1 &
+        cluster_pid=$!
+        until "$cluster_bin/muster" status >/dev/null 2>&1; do
+                tries=$((tries + 1))
+                if [ "$tries" -gt 100 ] || ! kill -0 "$cluster_pid" 2>/dev/null; then
+                        echo "musterd did not start, $1/musterd.log:" >&2
+                        tail -n 20 "$1/musterd.log" >&2
+                        return 1
+                fi
+                sleep 0.2
+        done
+}
+
+cluster_stop() {
+        [ -n "$cluster_pid" ] || return 0
+        kill "$cluster_pid" 2>/dev/null
+        wait "$cluster_pid" 2>/dev/null
+        cluster_pid=
+}
