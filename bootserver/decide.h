@@ -13,6 +13,7 @@
 #ifndef MUSTER_DECIDE_H
 #define MUSTER_DECIDE_H
 
+#include "ekcert.h"
 #include "evidence.h"
 #include "profile.h"
 #include "refs.h"
@@ -30,9 +31,6 @@ enum node_rec {
         NODE_REC_QUARANTINED,
         NODE_REC_REVOKED
 };
-
-/* The EK certificates' chain, as ekcert.h and the EK-CA directory found it. */
-enum ek_chain { EK_CHAIN_NONE, EK_CHAIN_UNMATCHED, EK_CHAIN_OK };
 
 struct decide_node {
         enum node_rec rec;

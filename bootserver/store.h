@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - the parent's state: nodes, evidence, boots, images, profiles,
+ * settings and the journal's rows. One interface; store_sqlite.c is the
+ * embedded backend.
+ *
+ * Every call is safe from any thread. Changes are made between
+ * store_begin() and store_commit() (or store_rollback()), which hold the
+ * store for the calling thread: keep them short, do no other I/O between.
+ * store_commit() returns only after the data is on disk. Reads may stand
+ * alone. Values read are owned by the caller (node_wipe(), buf_wipe(),
+ * free()); what a list callback gets lives only during the call, and a
+ * negative return of it ends the list with that value. A callback must not
+ * change the store. Errors: -ENOENT (no such thing), -EEXIST (the id or
+ * the name is taken), -EIO (the backend failed; it has been logged),
+ * -ENOMEM. */
+#ifndef MUSTER_STORE_H
+#define MUSTER_STORE_H
+
+#include "ekcert.h"
+#include "log.h"
+
+#define NODE_ID_HEX 64
+#define NAME_MAX_LEN 63
+#define STORE_ALL ((size_t)-1)
+
+enum node_state { NODE_PENDING, NODE_ENROLLED, NODE_OK, NODE_REFUSED, NODE_QUARANTINED, NODE_REVOKED, NODE_STATES };
+
+struct node {
+        char id[NODE_ID_HEX + 1];
+        char name[NAME_MAX_LEN + 1]; /* "": none yet */
+        enum node_state state;
+        char reason[16]; /* code of the last refusal, or "" */
+        char profile[200];
+        enum ek_chain chain;
+        bool without_cert; /* enrolled without an EK certificate */
+        char assigned_boot[NAME_MAX_LEN + 1]; /* "": the default */
+        char assigned_image[NAME_MAX_LEN + 1];
+        char boot[NAME_MAX_LEN + 1]; /* what it last booted */
+        char image[NAME_MAX_LEN + 1];
+        char *facts; /* JSON object, NULL: none */
+        char uuid[37]; /* of the facts, lower case */
+        int64_t first_seen, last_seen, last_ok, last_ipxe; /* 0: never */
+        uint8_t ak_name[34];
+        bool has_ak;
+        uint32_t reset_count;
+        uint8_t pcr_digest[DIGEST_LEN]; /* of the stored evidence */
+        struct buf ek_public; /* TPM2B_PUBLIC */
+        struct buf bundle[4]; /* public, duplicate, seed, data */
+        struct buf ssh_key;   /* raw Ed25519 public key */
+        struct buf tls_key;   /* DER SubjectPublicKeyInfo */
+        struct buf ssh_cert;
+        struct buf tls_cert;
+        int64_t ssh_from, ssh_to, tls_from, tls_to; /* validity */
+};
+
+struct boot_row {
+        char name[NAME_MAX_LEN + 1];
+        char file[129];
+        char *cmdline;
+        char sha256[65];
+        uint64_t size;
+        int64_t added;
+        bool allow_shell;
+};
+
+struct image_row {
+        char name[NAME_MAX_LEN + 1];
+        char file[129];
+        char format[16];
+        uint64_t size, plain_size;
+        uint8_t header[64];
+        uint8_t wrapped_key[60]; /* nonce, ciphertext, tag */
+        int64_t added;
+};
+
+struct event_row {
+        uint64_t seq; /* 1, 2, 3 … */
+        int64_t time;
+        const char *node; /* "" when of no node */
+        const char *name;
+        const char *event;
+        const char *code;
+        const char *incident;
+        const char *detail;  /* JSON object */
+        const char *explain; /* JSON array of strings */
+        uint8_t hash[DIGEST_LEN];
+};
+
+struct event_filter {
+        const char *node; /* NULL: all */
+        uint64_t after;   /* only with a higher seq (newest: a lower one, 0: from the end) */
+        size_t limit;
+        bool newest; /* newest first */
+};
+
+enum profile_slot { PROFILE_CURRENT, PROFILE_PREVIOUS, PROFILE_PROPOSED, PROFILE_SLOTS };
+
+typedef int (*node_fn)(void *ctx, const struct node *n);
+typedef int (*boot_row_fn)(void *ctx, const struct boot_row *b);
+typedef int (*image_row_fn)(void *ctx, const struct image_row *i);
+typedef int (*profile_fn)(void *ctx, const char *name, const char *const json[PROFILE_SLOTS]);
+typedef int (*event_fn)(void *ctx, const struct event_row *e);
+
+struct store;
+
+struct store_ops {
+        void (*close)(struct store *s);
+        int (*begin)(struct store *s);
+        int (*commit)(struct store *s);
+        void (*rollback)(struct store *s);
+
+        int (*node_get)(struct store *s, const char *id, struct node *ret);
+        int (*node_find)(struct store *s, const char *name, struct node *ret);
+        int (*node_prefix)(struct store *s, const char *prefix, struct node *ret); /* -ENOTUNIQ: several */
+        int (*node_by_facts)(struct store *s, const char *mac, const char *uuid, struct node *ret);
+        int (*node_put)(struct store *s, const struct node *n, const char *const *macs, size_t n_macs); /* macs NULL: keep */
+        int (*node_delete)(struct store *s, const char *id);
+        int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
+        int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
+        int (*node_fetched)(struct store *s, const char *id, int64_t when); /* last_ipxe only */
+
+        int (*evidence_put)(struct store *s, const char *id, int64_t when, const void *p, size_t n);
+        int (*evidence_get)(struct store *s, const char *id, struct buf *ret);
+
+        int (*boot_put)(struct store *s, const struct boot_row *b);
+        int (*boot_delete)(struct store *s, const char *name);
+        int (*boot_list)(struct store *s, boot_row_fn fn, void *ctx);
+        int (*image_put)(struct store *s, const struct image_row *i);
+        int (*image_delete)(struct store *s, const char *name);
+        int (*image_list)(struct store *s, image_row_fn fn, void *ctx);
+
+        int (*profile_put)(struct store *s, const char *name, const char *const json[PROFILE_SLOTS]);
+        int (*profile_list)(struct store *s, const char *name, profile_fn fn, void *ctx); /* name NULL: all */
+
+        int (*setting_put)(struct store *s, const char *key, const char *value); /* NULL: remove */
+        int (*setting_get)(struct store *s, const char *key, char *ret, size_t n); /* "" when absent */
+
+        int (*event_put)(struct store *s, const struct event_row *e);
+        int (*event_head)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* 0 and zeroes: empty */
+        int (*event_list)(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);
+};
+
+struct store {
+        const struct store_ops *ops;
+};
+
+int store_sqlite_open(const char *path, struct store **ret, struct fail *fail);
+
+void node_wipe(struct node *n);
+const char *node_state_text(enum node_state s);
+int node_state_parse(const char *text, enum node_state *ret);
+
+static inline void store_close(struct store *s)
+{
+        if (s)
+                s->ops->close(s);
+}
+DEFINE_CLEANUP(struct store *, store_close)
+
+static inline int store_begin(struct store *s) { return s->ops->begin(s); }
+static inline int store_commit(struct store *s) { return s->ops->commit(s); }
+static inline void store_rollback(struct store *s) { s->ops->rollback(s); }
+
+/* _cleanup_(store_tx_end) struct store_tx tx: rolls back unless committed. */
+struct store_tx {
+        struct store *s; /* NULL: none open */
+};
+
+static inline int store_tx_begin(struct store_tx *t, struct store *s)
+{
+        int r = store_begin(s);
+
+        t->s = r < 0 ? NULL : s;
+        return r;
+}
+
+static inline int store_tx_commit(struct store_tx *t)
+{
+        struct store *s = take_ptr(t->s);
+
+        return store_commit(s);
+}
+
+static inline void store_tx_end(struct store_tx *t)
+{
+        if (t->s)
+                store_rollback(t->s);
+}
+
+#endif

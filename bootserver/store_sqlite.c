@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_sqlite.h"
+
+#include <sys/stat.h>
+
+static int sql_errno(struct sqlite_store *s, int rc, const char *what)
+{
+        if ((rc & 0xff) == SQLITE_CONSTRAINT)
+                return -EEXIST;
+        log_err("store: %s: %s. Next: check the disk that holds the state directory", what, sqlite3_errmsg(s->db));
+        return (rc & 0xff) == SQLITE_NOMEM ? -ENOMEM : -EIO;
+}
+
+int sql_start(struct store *st, enum query q, struct sql *ret)
+{
+        struct sqlite_store *s = sqlite_of(st);
+
+        (void)pthread_mutex_lock(&s->lock);
+        ret->s = s;
+        ret->stmt = s->stmt[q];
+        ret->bad = 0;
+        return 0;
+}
+
+void sql_end(struct sql *q)
+{
+        if (!q->s)
+                return;
+        (void)sqlite3_reset(q->stmt);
+        (void)sqlite3_clear_bindings(q->stmt);
+        (void)pthread_mutex_unlock(&q->s->lock);
+        q->s = NULL;
+}
+
+int sql_step(struct sql *q)
+{
+        int rc = q->bad ? q->bad : sqlite3_step(q->stmt);
+
+        if (rc == SQLITE_ROW)
+                return 1;
+        if (rc == SQLITE_DONE)
+                return 0;
+        return sql_errno(q->s, rc, sqlite3_sql(q->stmt));
+}
+
+int sql_run(struct sql *q)
+{
+        int r;
+
+        do
+                r = sql_step(q);
+        while (r > 0);
+        return r;
+}
+
+int sql_changed(struct sql *q)
+{
+        return sqlite3_changes(q->s->db) > 0 ? 0 : -ENOENT;
+}
+
+static void keep(struct sql *q, int rc)
+{
+        if (rc != SQLITE_OK && q->bad == 0)
+                q->bad = rc;
+}
+
+void sql_text(struct sql *q, int i, const char *v)
+{
+        keep(q, v ? sqlite3_bind_text(q->stmt, i, v, -1, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
+}
+
+void sql_int(struct sql *q, int i, int64_t v)
+{
+        keep(q, sqlite3_bind_int64(q->stmt, i, v));
+}
+
+void sql_blob(struct sql *q, int i, const void *p, size_t n)
+{
+        keep(q, p ? sqlite3_bind_blob64(q->stmt, i, p, n, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
+}
+
+const char *col_str(const struct sql *q, int i)
+{
+        const unsigned char *t = sqlite3_column_text(q->stmt, i);
+
+        return t ? (const char *)t : "";
+}
+
+void col_text(const struct sql *q, int i, char *out, size_t n)
+{
+        (void)snprintf(out, n, "%s", col_str(q, i));
+}
+
+int col_buf(const struct sql *q, int i, struct buf *ret)
+{
+        const void *p = sqlite3_column_blob(q->stmt, i);
+        int n = sqlite3_column_bytes(q->stmt, i);
+
+        ret->p = NULL;
+        ret->len = 0;
+        if (!p || n <= 0)
+                return 0;
+        ret->p = malloc((size_t)n + 1);
+        if (!ret->p)
+                return -ENOMEM;
+        memcpy(ret->p, p, (size_t)n);
+        ret->p[n] = '\0';
+        ret->len = (size_t)n;
+        return 0;
+}
+
+int col_bytes(const struct sql *q, int i, void *out, size_t n)
+{
+        const void *p = sqlite3_column_blob(q->stmt, i);
+
+        if (!p || sqlite3_column_bytes(q->stmt, i) != (int)n)
+                return -EBADMSG;
+        memcpy(out, p, n);
+        return 0;
+}
+
+static int run(struct store *st, enum query which)
+{
+        _cleanup_(sql_end) struct sql q = { 0 };
+        int r = sql_start(st, which, &q);
+
+        return r < 0 ? r : sql_run(&q);
+}
+
+static int sq_begin(struct store *st)
+{
+        struct sqlite_store *s = sqlite_of(st);
+        int r;
+
+        (void)pthread_mutex_lock(&s->lock);
+        r = run(st, Q_BEGIN);
+        if (r < 0)
+                (void)pthread_mutex_unlock(&s->lock);
+        return r;
+}
+
+static void sq_rollback(struct store *st)
+{
+        struct sqlite_store *s = sqlite_of(st);
+
+        if (!sqlite3_get_autocommit(s->db))
+                (void)run(st, Q_ROLLBACK);
+        (void)pthread_mutex_unlock(&s->lock);
+}
+
+static int sq_commit(struct store *st)
+{
+        int r = run(st, Q_COMMIT);
+
+        if (r < 0) {
+                sq_rollback(st);
+                return r == -ENOMEM ? r : -EIO;
+        }
+        (void)pthread_mutex_unlock(&sqlite_of(st)->lock);
+        return 0;
+}
+
+static void sq_close(struct store *st)
+{
+        struct sqlite_store *s = sqlite_of(st);
+
+        for (size_t i = 0; i < QUERIES; i++)
+                (void)sqlite3_finalize(s->stmt[i]);
+        (void)sqlite3_close(s->db);
+        (void)pthread_mutex_destroy(&s->lock);
+        free(s);
+}
+
+static const struct store_ops sqlite_ops = {
+        .close = sq_close, .begin = sq_begin, .commit = sq_commit, .rollback = sq_rollback,
+        .node_get = sq_node_get, .node_find = sq_node_find, .node_prefix = sq_node_prefix,
+        .node_by_facts = sq_node_by_facts, .node_put = sq_node_put, .node_delete = sq_node_delete,
+        .node_list = sq_node_list, .node_counts = sq_node_counts, .node_fetched = sq_node_fetched,
+        .evidence_put = sq_evidence_put, .evidence_get = sq_evidence_get,
+        .boot_put = sq_boot_put, .boot_delete = sq_boot_delete, .boot_list = sq_boot_list,
+        .image_put = sq_image_put, .image_delete = sq_image_delete, .image_list = sq_image_list,
+        .profile_put = sq_profile_put, .profile_list = sq_profile_list,
+        .setting_put = sq_setting_put, .setting_get = sq_setting_get,
+        .event_put = sq_event_put, .event_head = sq_event_head, .event_list = sq_event_list,
+};
+
+static int user_version(sqlite3 *db, int *ret)
+{
+        sqlite3_stmt *q = NULL;
+        int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &q, NULL);
+
+        if (rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
+                *ret = sqlite3_column_int(q, 0);
+        else
+                rc = rc == SQLITE_OK ? SQLITE_ERROR : rc;
+        (void)sqlite3_finalize(q);
+        return rc;
+}
+
+static int make_schema(sqlite3 *db)
+{
+        char set[64];
+        int rc;
+
+        (void)snprintf(set, sizeof(set), "PRAGMA user_version = %d; COMMIT", STORE_SCHEMA_VERSION);
+        rc = sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_exec(db, store_schema, NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_exec(db, set, NULL, NULL, NULL);
+        return rc;
+}
+
+/* FULL in WAL mode: a commit is on disk when it returns. */
+static int prepare(struct sqlite_store *s, const char *path, struct fail *fail)
+{
+        static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"
+                                      "PRAGMA secure_delete = ON; PRAGMA locking_mode = EXCLUSIVE;";
+        const char *next = "restore it from a backup, or move it away to start with an empty one";
+        int version = 0;
+        int rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
+
+        if (rc == SQLITE_OK)
+                rc = user_version(s->db, &version);
+        if (rc == SQLITE_OK && version == 0) {
+                rc = make_schema(s->db);
+                version = STORE_SCHEMA_VERSION;
+        }
+        if (rc == SQLITE_BUSY)
+                return fail_set(fail, -EBUSY, "", "stop the other musterd first", "%s is in use by another process", path);
+        if (rc != SQLITE_OK)
+                return fail_set(fail, -EIO, "", next, "cannot use %s: %s", path, sqlite3_errmsg(s->db));
+        if (version != STORE_SCHEMA_VERSION)
+                return fail_set(fail, -EPROTO, "", "run the musterd that wrote it",
+                                "%s has schema version %d, this musterd knows %d", path, version, STORE_SCHEMA_VERSION);
+        for (size_t i = 0; i < QUERIES; i++) {
+                rc = sqlite3_prepare_v3(s->db, store_queries[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i], NULL);
+                if (rc != SQLITE_OK)
+                        return fail_set(fail, -EIO, "", next, "cannot use %s: %s", path, sqlite3_errmsg(s->db));
+        }
+        return 0;
+}
+
+int store_sqlite_open(const char *path, struct store **ret, struct fail *fail)
+{
+        _cleanup_(store_closep) struct store *made = NULL;
+        struct sqlite_store *s = calloc(1, sizeof(*s));
+        pthread_mutexattr_t attr;
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        made = &s->store;
+        s->store.ops = &sqlite_ops;
+        (void)pthread_mutexattr_init(&attr);
+        (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+        (void)pthread_mutex_init(&s->lock, &attr);
+        (void)pthread_mutexattr_destroy(&attr);
+        if (sqlite3_open_v2(path, &s->db,
+                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                                    SQLITE_OPEN_EXRESCODE,
+                            NULL) != SQLITE_OK)
+                return fail_set(fail, -EIO, "", "check state-dir and who owns it", "cannot open %s: %s", path,
+                                s->db ? sqlite3_errmsg(s->db) : "no memory");
+        (void)sqlite3_busy_timeout(s->db, 2000);
+        r = prepare(s, path, fail);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(made);
+        return 0;
+}

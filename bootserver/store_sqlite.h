@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_sqlite.h - what the files of the SQLite backend share.
+ *
+ * One connection behind one recursive mutex. sql_start() takes the mutex
+ * and gives the prepared statement of that number, unbound; sql_end()
+ * resets it and lets go of the mutex. Use:
+ *
+ *     _cleanup_(sql_end) struct sql q = { 0 };
+ *     r = sql_start(s, Q_NODE_GET, &q);  sql_text(&q, 1, id);  r = sql_step(&q);
+ *
+ * sql_step(): 1 a row, 0 done, negative an error (constraint: -EEXIST).
+ * Binding errors are kept and surface in sql_step(). */
+#ifndef MUSTER_STORE_SQLITE_H
+#define MUSTER_STORE_SQLITE_H
+
+#include "store.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+enum query {
+        Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
+        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_DELETE, Q_NODE_LIST, Q_NODE_COUNTS,
+        Q_NODE_FETCHED, Q_MAC_CLEAR, Q_MAC_PUT, Q_EVIDENCE_PUT, Q_EVIDENCE_GET,
+        Q_BOOT_PUT, Q_BOOT_DELETE, Q_BOOT_LIST, Q_IMAGE_PUT, Q_IMAGE_DELETE, Q_IMAGE_LIST,
+        Q_PROFILE_PUT, Q_PROFILE_LIST, Q_SETTING_PUT, Q_SETTING_DELETE, Q_SETTING_GET,
+        Q_EVENT_PUT, Q_EVENT_HEAD, Q_EVENT_LIST, Q_EVENT_NEWEST,
+        QUERIES
+};
+
+struct sqlite_store {
+        struct store store; /* first: a struct store * is one of these */
+        sqlite3 *db;
+        sqlite3_stmt *stmt[QUERIES];
+        pthread_mutex_t lock;
+};
+
+struct sql {
+        struct sqlite_store *s;
+        sqlite3_stmt *stmt;
+        int bad; /* first SQLite error of a bind */
+};
+
+extern const char *const store_queries[QUERIES];
+extern const char store_schema[];
+#define STORE_SCHEMA_VERSION 1
+
+static inline struct sqlite_store *sqlite_of(struct store *s)
+{
+        return (struct sqlite_store *)(void *)s;
+}
+
+int sql_start(struct store *s, enum query q, struct sql *ret);
+void sql_end(struct sql *q);
+int sql_step(struct sql *q);
+int sql_run(struct sql *q); /* step to the end: 0, or negative */
+void sql_text(struct sql *q, int i, const char *v);
+void sql_int(struct sql *q, int i, int64_t v);
+void sql_blob(struct sql *q, int i, const void *p, size_t n); /* NULL p: null */
+int sql_changed(struct sql *q); /* 0, or -ENOENT when no row was changed */
+
+void col_text(const struct sql *q, int i, char *out, size_t n);
+const char *col_str(const struct sql *q, int i); /* "" for null */
+int col_buf(const struct sql *q, int i, struct buf *ret);
+int col_bytes(const struct sql *q, int i, void *out, size_t n); /* exactly n bytes, else -EBADMSG */
+static inline int64_t col_int(const struct sql *q, int i)
+{
+        return sqlite3_column_int64(q->stmt, i);
+}
+
+int sq_node_get(struct store *s, const char *id, struct node *ret);
+int sq_node_find(struct store *s, const char *name, struct node *ret);
+int sq_node_prefix(struct store *s, const char *prefix, struct node *ret);
+int sq_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret);
+int sq_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs);
+int sq_node_delete(struct store *s, const char *id);
+int sq_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
+int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES]);
+int sq_node_fetched(struct store *s, const char *id, int64_t when);
+int sq_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n);
+int sq_evidence_get(struct store *s, const char *id, struct buf *ret);
+int sq_boot_put(struct store *s, const struct boot_row *b);
+int sq_boot_delete(struct store *s, const char *name);
+int sq_boot_list(struct store *s, boot_row_fn fn, void *ctx);
+int sq_image_put(struct store *s, const struct image_row *i);
+int sq_image_delete(struct store *s, const char *name);
+int sq_image_list(struct store *s, image_row_fn fn, void *ctx);
+int sq_profile_put(struct store *s, const char *name, const char *const json[PROFILE_SLOTS]);
+int sq_profile_list(struct store *s, const char *name, profile_fn fn, void *ctx);
+int sq_setting_put(struct store *s, const char *key, const char *value);
+int sq_setting_get(struct store *s, const char *key, char *ret, size_t n);
+int sq_event_put(struct store *s, const struct event_row *e);
+int sq_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
+int sq_event_list(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);
+
+#endif

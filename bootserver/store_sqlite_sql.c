@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The schema and the statements of the SQLite backend, nothing else. */
+#include "store_sqlite.h"
+
+const char store_schema[] =
+        "CREATE TABLE nodes ("
+        " id TEXT PRIMARY KEY, name TEXT, state INTEGER NOT NULL, reason TEXT NOT NULL, profile TEXT NOT NULL,"
+        " chain INTEGER NOT NULL, without_cert INTEGER NOT NULL, assigned_boot TEXT NOT NULL, assigned_image TEXT NOT NULL,"
+        " boot TEXT NOT NULL, image TEXT NOT NULL, facts TEXT, uuid TEXT NOT NULL,"
+        " first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, last_ok INTEGER NOT NULL, last_ipxe INTEGER NOT NULL,"
+        " ak_name BLOB, reset_count INTEGER NOT NULL, pcr_digest BLOB NOT NULL, ek_public BLOB,"
+        " bundle_public BLOB, bundle_duplicate BLOB, bundle_seed BLOB, bundle_data BLOB,"
+        " ssh_key BLOB, tls_key BLOB, ssh_cert BLOB, tls_cert BLOB,"
+        " ssh_from INTEGER NOT NULL, ssh_to INTEGER NOT NULL, tls_from INTEGER NOT NULL, tls_to INTEGER NOT NULL"
+        ") WITHOUT ROWID;"
+        "CREATE UNIQUE INDEX nodes_name ON nodes(name);"
+        "CREATE INDEX nodes_uuid ON nodes(uuid);"
+        "CREATE TABLE macs (mac TEXT NOT NULL, node TEXT NOT NULL, PRIMARY KEY (mac, node)) WITHOUT ROWID;"
+        "CREATE INDEX macs_node ON macs(node);"
+        "CREATE TABLE evidence (node TEXT PRIMARY KEY, time INTEGER NOT NULL, body BLOB NOT NULL);"
+        "CREATE TABLE boots (name TEXT PRIMARY KEY, file TEXT NOT NULL, cmdline TEXT NOT NULL, sha256 TEXT NOT NULL,"
+        " size INTEGER NOT NULL, added INTEGER NOT NULL, allow_shell INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE images (name TEXT PRIMARY KEY, file TEXT NOT NULL, format TEXT NOT NULL, size INTEGER NOT NULL,"
+        " plain_size INTEGER NOT NULL, header BLOB NOT NULL, wrapped_key BLOB NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE profiles (name TEXT PRIMARY KEY, current TEXT, previous TEXT, proposed TEXT) WITHOUT ROWID;"
+        "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, node TEXT NOT NULL, name TEXT NOT NULL,"
+        " event TEXT NOT NULL, code TEXT NOT NULL, incident TEXT NOT NULL, detail TEXT NOT NULL, explain TEXT NOT NULL,"
+        " hash BLOB NOT NULL);"
+        "CREATE INDEX journal_node ON journal(node, seq);"
+        "CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal BEGIN"
+        " SELECT RAISE(ABORT, 'the journal is append-only'); END;"
+        "CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal BEGIN"
+        " SELECT RAISE(ABORT, 'the journal is append-only'); END;";
+
+#define NODE_COLUMNS \
+        "id, name, state, reason, profile, chain, without_cert, assigned_boot, assigned_image, boot, image, facts, uuid," \
+        " first_seen, last_seen, last_ok, last_ipxe, ak_name, reset_count, pcr_digest, ek_public, bundle_public," \
+        " bundle_duplicate, bundle_seed, bundle_data, ssh_key, tls_key, ssh_cert, tls_cert, ssh_from, ssh_to, tls_from, tls_to"
+#define EVENT_COLUMNS "seq, time, node, name, event, code, incident, detail, explain, hash"
+
+/* Of nodes that claim the same MAC or UUID the approved one that was ok
+ * most lately comes first: claims prove nothing. */
+#define BEST_FIRST "ORDER BY (state NOT IN (1, 2, 3)), last_ok DESC, first_seen LIMIT 1"
+
+const char *const store_queries[QUERIES] = {
+        [Q_BEGIN] = "BEGIN IMMEDIATE",
+        [Q_COMMIT] = "COMMIT",
+        [Q_ROLLBACK] = "ROLLBACK",
+        [Q_NODE_GET] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id = ?1",
+        [Q_NODE_FIND] = "SELECT " NODE_COLUMNS " FROM nodes WHERE name = ?1",
+        [Q_NODE_PREFIX] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 2",
+        [Q_NODE_FACTS] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node FROM macs WHERE mac = ?1)"
+                         " OR (?2 <> '' AND uuid = ?2) " BEST_FIRST,
+        [Q_NODE_PUT] = "INSERT INTO nodes (" NODE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                       " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)"
+                       " ON CONFLICT(id) DO UPDATE SET name = ?2, state = ?3, reason = ?4, profile = ?5, chain = ?6,"
+                       " without_cert = ?7, assigned_boot = ?8, assigned_image = ?9, boot = ?10, image = ?11, facts = ?12,"
+                       " uuid = ?13, first_seen = ?14, last_seen = ?15, last_ok = ?16, last_ipxe = max(last_ipxe, ?17), ak_name = ?18,"
+                       " reset_count = ?19, pcr_digest = ?20, ek_public = ?21, bundle_public = ?22, bundle_duplicate = ?23,"
+                       " bundle_seed = ?24, bundle_data = ?25, ssh_key = ?26, tls_key = ?27, ssh_cert = ?28, tls_cert = ?29,"
+                       " ssh_from = ?30, ssh_to = ?31, tls_from = ?32, tls_to = ?33",
+        [Q_NODE_DELETE] = "DELETE FROM nodes WHERE id = ?1",
+        [Q_NODE_LIST] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id > ?1 AND (?2 < 0 OR state = ?2) ORDER BY id LIMIT ?3",
+        [Q_NODE_COUNTS] = "SELECT state, count(*) FROM nodes GROUP BY state",
+        [Q_NODE_FETCHED] = "UPDATE nodes SET last_ipxe = ?2 WHERE id = ?1",
+        [Q_MAC_CLEAR] = "DELETE FROM macs WHERE node = ?1",
+        [Q_MAC_PUT] = "INSERT OR IGNORE INTO macs (mac, node) VALUES (?1, ?2)",
+        [Q_EVIDENCE_PUT] = "INSERT INTO evidence (node, time, body) VALUES (?1, ?2, ?3)"
+                           " ON CONFLICT(node) DO UPDATE SET time = ?2, body = ?3",
+        [Q_EVIDENCE_GET] = "SELECT body FROM evidence WHERE node = ?1",
+        [Q_BOOT_PUT] = "INSERT INTO boots (name, file, cmdline, sha256, size, added, allow_shell)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        [Q_BOOT_DELETE] = "DELETE FROM boots WHERE name = ?1",
+        [Q_BOOT_LIST] = "SELECT name, file, cmdline, sha256, size, added, allow_shell FROM boots ORDER BY added, name",
+        [Q_IMAGE_PUT] = "INSERT INTO images (name, file, format, size, plain_size, header, wrapped_key, added)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        [Q_IMAGE_DELETE] = "DELETE FROM images WHERE name = ?1",
+        [Q_IMAGE_LIST] = "SELECT name, file, format, size, plain_size, header, wrapped_key, added FROM images"
+                         " ORDER BY added, name",
+        [Q_PROFILE_PUT] = "INSERT INTO profiles (name, current, previous, proposed) VALUES (?1, ?2, ?3, ?4)"
+                          " ON CONFLICT(name) DO UPDATE SET current = ?2, previous = ?3, proposed = ?4",
+        [Q_PROFILE_LIST] = "SELECT name, current, previous, proposed FROM profiles WHERE ?1 IS NULL OR name = ?1 ORDER BY name",
+        [Q_SETTING_PUT] = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2",
+        [Q_SETTING_DELETE] = "DELETE FROM settings WHERE key = ?1",
+        [Q_SETTING_GET] = "SELECT value FROM settings WHERE key = ?1",
+        [Q_EVENT_PUT] = "INSERT INTO journal (" EVENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        [Q_EVENT_HEAD] = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1",
+        [Q_EVENT_LIST] = "SELECT " EVENT_COLUMNS " FROM journal WHERE seq > ?1 AND (?2 IS NULL OR node = ?2)"
+                         " ORDER BY seq LIMIT ?3",
+        [Q_EVENT_NEWEST] = "SELECT " EVENT_COLUMNS " FROM journal WHERE (?1 = 0 OR seq < ?1) AND (?2 IS NULL OR node = ?2)"
+                           " ORDER BY seq DESC LIMIT ?3",
+};
