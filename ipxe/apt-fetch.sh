@@ -3,6 +3,7 @@
 # apt-fetch.sh - fetch single packages of another Debian suite and unpack them.
 #
 #   apt-fetch.sh [--source] SUITE DEST PKG...
+#   apt-fetch.sh --print-sources SUITE    SUITE's entry, as apt sources text
 #
 # Binary packages are unpacked with dpkg -x into DEST; with --source each
 # source package is extracted into DEST/PKG. The user's own apt settings are
@@ -13,7 +14,7 @@
 set -euo pipefail
 
 usage() {
-	echo "usage: ${0##*/} [--source] SUITE DEST PKG..." >&2
+	echo "usage: ${0##*/} [--source] SUITE DEST PKG... | --print-sources SUITE" >&2
 	exit 2
 }
 
@@ -97,30 +98,34 @@ oneline_entry() {
 	}' "$1"
 }
 
-# private_sources STATE SUITE TYPE: write STATE/etc/sources.list.d
-private_sources() {
-	local state=$1 suite=$2 type=$3 codename f entry
+# find_entry SUITE TYPE: set entry and its file name extension ext
+find_entry() {
+	local suite=$1 type=$2 codename f
 	codename=$(sed -n 's|^VERSION_CODENAME=||p' /etc/os-release | tr -d '"')
 	[ -n "$codename" ] || die "read VERSION_CODENAME from /etc/os-release: not set. Next: run on Debian"
-	rm -rf "${state:?}/etc"
-	mkdir -p "$state/etc/sources.list.d"
 	while read -r f; do
 		case $f in
 		*.sources)
+			ext=sources
 			entry=$(deb822_entry "$f" "$codename" "$suite" "$type")
-			[ -n "$entry" ] || continue
-			printf '%s\n' "$entry" >"$state/etc/sources.list.d/private.sources"
-			return
 			;;
 		*)
+			ext=list
 			entry=$(oneline_entry "$f" "$codename" "$suite" "$type")
-			[ -n "$entry" ] || continue
-			printf '%s\n' "$entry" >"$state/etc/sources.list.d/private.list"
-			return
 			;;
 		esac
+		[ -z "$entry" ] || return 0
 	done < <(apt_source_files)
 	die "find a mirror for $suite: no entry 'deb … $codename main' in /etc/apt. Next: add your Debian mirror there"
+}
+
+# private_sources STATE SUITE TYPE: write STATE/etc/sources.list.d
+private_sources() {
+	local entry ext
+	find_entry "$2" "$3"
+	rm -rf "${1:?}/etc"
+	mkdir -p "$1/etc/sources.list.d"
+	printf '%s\n' "$entry" >"$1/etc/sources.list.d/private.$ext"
 }
 
 # private_config STATE: an apt.conf that keeps everything written below STATE
@@ -201,6 +206,12 @@ fetch_one() {
 }
 
 source=
+if [ "${1:-}" = --print-sources ]; then
+	[ $# -eq 2 ] || usage
+	find_entry "$2" deb
+	printf '%s\n' "$entry"
+	exit 0
+fi
 if [ "${1:-}" = --source ]; then
 	source=source
 	shift
