@@ -8,6 +8,7 @@ set -u
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034
 bin=${MUSTER_BIN:-$top/build}
+# shellcheck disable=SC2034
 corpus=${MUSTER_CORPUS:-$top/../shared/data}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/muster-test.XXXXXX")
 failed=0

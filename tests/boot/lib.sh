@@ -7,6 +7,7 @@
 fixture=$top/build/boot-fixture
 vnode=$top/qemu-harness/vnode
 boot_port=18080
+# shellcheck disable=SC2034
 attest_port=18443
 export MUSTER_SOCKET=
 parent_pid=
