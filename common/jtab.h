@@ -64,6 +64,8 @@ struct jfield {
 
 int jtab_parse(const void *text, size_t len, size_t max, const struct jfield *tab, size_t n, void *ret,
                char err[JTAB_ERR]);
+/* One string member of the outermost object, to choose the table by. */
+int jtab_peek(const void *text, size_t len, size_t max, const char *name, char *ret, size_t n, char err[JTAB_ERR]);
 void jtab_wipe(const struct jfield *tab, size_t n, void *obj);
 
 void jstrs_free(struct jstrs *s);

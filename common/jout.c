@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jout.h"
+
+#include "hex.h"
+#include "jscan.h"
+
+#include <inttypes.h>
+
+#define JOUT_DEPTH 31
+
+void jout_wipe(struct jout *o)
+{
+        wipe(o->p, o->size);
+        free(o->p);
+        *o = (struct jout){0};
+}
+
+/* Room for n more bytes and a NUL. Grown by hand: realloc() would leave a
+ * copy behind. */
+static bool room(struct jout *o, size_t n)
+{
+        size_t size = o->size > 0 ? o->size : 256;
+        char *p;
+
+        if (o->error < 0)
+                return false;
+        if (n > SIZE_MAX / 4 || o->len > SIZE_MAX / 4) {
+                o->error = -ENOMEM;
+                return false;
+        }
+        while (size < o->len + n + 1)
+                size *= 2;
+        if (size == o->size)
+                return true;
+        p = malloc(size);
+        if (!p) {
+                o->error = -ENOMEM;
+                return false;
+        }
+        if (o->len > 0)
+                memcpy(p, o->p, o->len);
+        wipe(o->p, o->size);
+        free(o->p);
+        o->p = p;
+        o->size = size;
+        return true;
+}
+
+static void put(struct jout *o, const char *s, size_t n)
+{
+        if (n == 0 || !room(o, n))
+                return;
+        memcpy(o->p + o->len, s, n);
+        o->len += n;
+}
+
+static void put_text(struct jout *o, const char *s, size_t n)
+{
+        put(o, "\"", 1);
+        for (size_t i = 0; i < n;) {
+                size_t step = utf8_step(s + i, n - i);
+                char esc[8];
+
+                if (step == 0)
+                        put(o, "\\ufffd", 6);
+                else if (s[i] == '"' || s[i] == '\\')
+                        put(o, esc, (size_t)snprintf(esc, sizeof(esc), "\\%c", s[i]));
+                else if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+                        put(o, esc, (size_t)snprintf(esc, sizeof(esc), "\\u%04x", (unsigned)s[i]));
+                else
+                        put(o, s + i, step);
+                i += step > 0 ? step : 1;
+        }
+        put(o, "\"", 1);
+}
+
+static void lead(struct jout *o, const char *key)
+{
+        if (o->comma & (UINT32_C(1) << o->depth))
+                put(o, ",", 1);
+        o->comma |= UINT32_C(1) << o->depth;
+        if (key) {
+                put_text(o, key, strlen(key));
+                put(o, ":", 1);
+        }
+}
+
+static void open_with(struct jout *o, const char *key, const char *bracket)
+{
+        lead(o, key);
+        put(o, bracket, 1);
+        if (o->depth == JOUT_DEPTH) {
+                o->error = -E2BIG;
+                return;
+        }
+        o->comma &= ~(UINT32_C(1) << ++o->depth);
+}
+
+void jout_obj(struct jout *o, const char *key)
+{
+        open_with(o, key, "{");
+}
+
+void jout_arr(struct jout *o, const char *key)
+{
+        open_with(o, key, "[");
+}
+
+void jout_end(struct jout *o, char bracket)
+{
+        if (o->depth == 0) {
+                if (o->error == 0)
+                        o->error = -EINVAL;
+                return;
+        }
+        o->depth--;
+        put(o, &bracket, 1);
+}
+
+void jout_strn(struct jout *o, const char *key, const char *text, size_t len)
+{
+        lead(o, key);
+        put_text(o, text, len);
+}
+
+void jout_str(struct jout *o, const char *key, const char *text)
+{
+        if (text)
+                jout_strn(o, key, text, strlen(text));
+        else
+                jout_null(o, key);
+}
+
+void jout_int(struct jout *o, const char *key, int64_t v)
+{
+        char s[24];
+
+        lead(o, key);
+        put(o, s, (size_t)snprintf(s, sizeof(s), "%" PRId64, v));
+}
+
+void jout_bool(struct jout *o, const char *key, bool v)
+{
+        lead(o, key);
+        put(o, v ? "true" : "false", v ? 4 : 5);
+}
+
+void jout_null(struct jout *o, const char *key)
+{
+        lead(o, key);
+        put(o, "null", 4);
+}
+
+void jout_hex(struct jout *o, const char *key, const void *p, size_t len)
+{
+        lead(o, key);
+        put(o, "\"", 1);
+        if (room(o, HEX_LEN(len))) {
+                hex_encode(p, len, o->p + o->len);
+                o->len += HEX_LEN(len) - 1;
+        }
+        put(o, "\"", 1);
+}
+
+void jout_b64(struct jout *o, const char *key, const void *p, size_t len)
+{
+        lead(o, key);
+        put(o, "\"", 1);
+        if (len > 0 && room(o, B64_LEN(len))) {
+                b64_encode(p, len, o->p + o->len);
+                o->len += B64_LEN(len) - 1;
+        }
+        put(o, "\"", 1);
+}
+
+void jout_raw(struct jout *o, const char *key, const char *json, size_t len)
+{
+        lead(o, key);
+        put(o, json, len);
+}
+
+int jout_take(struct jout *o, struct buf *ret)
+{
+        int r = o->error;
+
+        if (r == 0 && (o->depth > 0 || o->len == 0))
+                r = -EINVAL;
+        if (r < 0) {
+                jout_wipe(o);
+                return r;
+        }
+        o->p[o->len] = '\0';
+        *ret = (struct buf){(uint8_t *)take_ptr(o->p), o->len};
+        *o = (struct jout){0};
+        return 0;
+}
