@@ -67,3 +67,8 @@ console_timed_grep() {
 	kill "$pipe" 2>/dev/null
 	[ -n "$match" ] && printf '%s\n' "$match"
 }
+
+# console_type TEXT: as if typed; stays connected until the guest can have read it
+console_type() {
+	printf '%b' "$1" | socat -t 2 - UNIX-CONNECT:run/console.sock,shut-none >/dev/null
+}
