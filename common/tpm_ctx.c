@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tpm_ctx.h"
+
+#include "policy.h"
+
+#include <fcntl.h>
+#include <time.h>
+#include <tss2/tss2_rc.h>
+#include <tss2/tss2_tcti_device.h>
+#ifdef MUSTER_TEST_TCTI
+#include <tss2/tss2_tcti_swtpm.h>
+#endif
+
+#define DEVICE_WAIT_MS 10000 /* for the driver to appear */
+
+static const char next_tpm[] = "check that the TPM 2.0 is enabled in the firmware's setup and that its driver is in the initramfs";
+
+TSS2_RC tpm_rc_base(TSS2_RC rc)
+{
+        if ((rc & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER && (rc & TSS2_RC_LAYER_MASK) != TSS2_RESMGR_TPM_RC_LAYER)
+                return rc;
+        rc &= ~(TSS2_RC)TSS2_RC_LAYER_MASK;
+        return rc & TPM2_RC_FMT1 ? rc & (TPM2_RC_FMT1 | 0x3f) : rc;
+}
+
+int tpm_fail(struct fail *f, const struct tpm *t, const char *code, TSS2_RC rc, const char *what)
+{
+        const char *next = next_tpm;
+        TSS2_RC b = tpm_rc_base(rc);
+
+        if (b == TPM2_RC_BAD_AUTH || b == TPM2_RC_AUTH_FAIL || b == TPM2_RC_LOCKOUT)
+                next = "clear the TPM's owner and endorsement authorisation (tpm2_changeauth), or clear the TPM in the "
+                       "firmware's setup";
+        return fail_set(f, -EIO, code ? code : "E-TPM", next, "%s on %s: %s (0x%x)", what, t->name, Tss2_RC_Decode(rc),
+                        rc);
+}
+
+void tpm_obj_flush(struct tpm_obj *o)
+{
+        if (o->tr != ESYS_TR_NONE && o->t && o->t->esys)
+                (void)Esys_FlushContext(o->t->esys, o->tr);
+        o->tr = ESYS_TR_NONE;
+}
+
+static int tcti_new(TSS2_RC (*init)(TSS2_TCTI_CONTEXT *, size_t *, const char *), const char *conf,
+                    TSS2_TCTI_CONTEXT **ret, TSS2_RC *ret_rc)
+{
+        TSS2_TCTI_CONTEXT *c;
+        size_t size = 0;
+
+        *ret_rc = init(NULL, &size, NULL);
+        if (*ret_rc != TSS2_RC_SUCCESS)
+                return -EIO;
+        c = calloc(1, size);
+        if (!c)
+                return -ENOMEM;
+        *ret_rc = init(c, &size, conf);
+        if (*ret_rc != TSS2_RC_SUCCESS) {
+                free(c);
+                return -EIO;
+        }
+        *ret = c;
+        return 0;
+}
+
+static bool is_tpm12(void)
+{
+        _cleanup_(closep) int fd = open("/sys/class/tpm/tpm0/tpm_version_major", O_RDONLY | O_CLOEXEC);
+        char c = 0;
+
+        return fd >= 0 && read(fd, &c, 1) == 1 && c == '1';
+}
+
+static const char *find_device(void)
+{
+        static const char *const paths[] = { "/dev/tpmrm0", "/dev/tpm0" };
+
+        for (int waited = 0;; waited += 100) {
+                const struct timespec tick = { .tv_nsec = 100000000 };
+
+                for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                        if (access(paths[i], R_OK | W_OK) == 0)
+                                return paths[i];
+                if (waited >= DEVICE_WAIT_MS || is_tpm12())
+                        return NULL;
+                (void)nanosleep(&tick, NULL);
+        }
+}
+
+static int device_open(struct tpm *t, const char *spec, struct fail *f)
+{
+        TSS2_RC rc = TSS2_RC_SUCCESS;
+        int r;
+
+#ifdef MUSTER_TEST_TCTI
+        if (spec && strncmp(spec, "swtpm:", 6) == 0) {
+                (void)snprintf(t->name, sizeof(t->name), "%s", spec);
+                r = tcti_new(Tss2_Tcti_Swtpm_Init, spec + 6, &t->device, &rc);
+                return r < 0 ? tpm_fail(f, t, NULL, rc, "open the TPM") : 0;
+        }
+#endif
+        if (!spec)
+                spec = find_device();
+        if (is_tpm12())
+                return fail_set(f, -EPROTONOSUPPORT, "E-TPM", "switch the TPM to version 2.0 in the firmware's setup",
+                                "open the TPM: this machine's TPM is version 1.2, and Muster needs 2.0");
+        if (!spec)
+                return fail_set(f, -ENODEV, "E-TPM", next_tpm, "open the TPM: neither /dev/tpmrm0 nor /dev/tpm0 is there");
+        (void)snprintf(t->name, sizeof(t->name), "%s", spec);
+        r = tcti_new(Tss2_Tcti_Device_Init, spec, &t->device, &rc);
+        return r < 0 ? tpm_fail(f, t, NULL, rc, "open the TPM") : 0;
+}
+
+static int properties(struct tpm *t, uint32_t *ret_permanent, struct fail *f)
+{
+        static const uint32_t groups[] = { TPM2_PT_FIXED, TPM2_PT_VAR };
+        char vendor[17] = "";
+        uint32_t fw = 0;
+        uint32_t permanent = 0;
+
+        t->nv_index_max = 2048;
+        t->nv_buffer_max = 512;
+        for (size_t g = 0; g < ELEMENTSOF(groups); g++) {
+                _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
+                TPMI_YES_NO more = 0;
+                TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                                TPM2_CAP_TPM_PROPERTIES, groups[g], TPM2_MAX_TPM_PROPERTIES, &more, &cap);
+
+                if (rc != TSS2_RC_SUCCESS)
+                        return tpm_fail(f, t, NULL, rc, "read the TPM's properties");
+                for (uint32_t i = 0; i < cap->data.tpmProperties.count; i++) {
+                        uint32_t p = cap->data.tpmProperties.tpmProperty[i].property;
+                        uint32_t v = cap->data.tpmProperties.tpmProperty[i].value;
+
+                        if (p == TPM2_PT_NV_INDEX_MAX)
+                                t->nv_index_max = v;
+                        else if (p == TPM2_PT_NV_BUFFER_MAX && v >= 64)
+                                t->nv_buffer_max = v < TPM2_MAX_NV_BUFFER_SIZE ? v : TPM2_MAX_NV_BUFFER_SIZE;
+                        else if (p == TPM2_PT_PERMANENT)
+                                permanent = v;
+                        else if (p == TPM2_PT_FIRMWARE_VERSION_1)
+                                fw = v;
+                        else if (p >= TPM2_PT_VENDOR_STRING_1 && p < TPM2_PT_VENDOR_STRING_1 + 4)
+                                for (uint32_t k = 0; k < 4; k++)
+                                        vendor[(p - TPM2_PT_VENDOR_STRING_1) * 4 + k] = (char)(v >> (24 - 8 * k));
+                }
+        }
+        for (size_t i = 0; i < 16; i++)
+                if ((unsigned char)vendor[i] < 0x20 || (unsigned char)vendor[i] > 0x7e)
+                        vendor[i] = ' ';
+        for (size_t i = 16; i > 0 && vendor[i - 1] == ' '; i--)
+                vendor[i - 1] = '\0';
+        (void)snprintf(t->vendor, sizeof(t->vendor), "%s, firmware %u.%u", vendor, fw >> 16, fw & 0xffff);
+        *ret_permanent = permanent;
+        return 0;
+}
+
+static int check_bank(struct tpm *t, struct fail *f)
+{
+        _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
+        TPMI_YES_NO more = 0;
+        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, 1, &more,
+                                        &cap);
+
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, t, NULL, rc, "read which PCR banks are active");
+        for (uint32_t i = 0; i < cap->data.assignedPCR.count; i++) {
+                const TPMS_PCR_SELECTION *s = &cap->data.assignedPCR.pcrSelections[i];
+
+                if (s->hash == TPM2_ALG_SHA256 && s->sizeofSelect >= POLICY_SELECT_LEN &&
+                    (s->pcrSelect[0] & policy_select[0]) == policy_select[0] &&
+                    (s->pcrSelect[1] & policy_select[1]) == policy_select[1])
+                        return 0;
+        }
+        return fail_set(f, -EPROTONOSUPPORT, "E-BANK", "enable the SHA-256 PCR bank in the firmware's setup",
+                        "use %s: its SHA-256 PCR bank is not active", t->name);
+}
+
+static int inspect(struct tpm *t, struct fail *f)
+{
+        uint32_t permanent = 0;
+        int r = properties(t, &permanent, f);
+
+        if (r < 0)
+                return r;
+        if (permanent & (TPMA_PERMANENT_OWNERAUTHSET | TPMA_PERMANENT_ENDORSEMENTAUTHSET))
+                return fail_set(f, -EACCES, "E-AUTH",
+                                "remove it with tpm2_changeauth, or clear the TPM in the firmware's setup",
+                                "use %s: its %s authorisation is set, Muster needs it empty", t->name,
+                                permanent & TPMA_PERMANENT_OWNERAUTHSET ? "owner" : "endorsement");
+        return check_bank(t, f);
+}
+
+int tpm_open(const char *spec, struct tpm **ret, struct fail *f)
+{
+        _cleanup_(tpm_closep) struct tpm *t = calloc(1, sizeof(*t));
+        TSS2_RC rc;
+        int r;
+
+        if (!t)
+                return fail_set(f, -ENOMEM, "E-TPM", "", "open the TPM: out of memory");
+        r = device_open(t, spec, f);
+        if (r < 0)
+                return r;
+        r = tpm_tcti_wrap(t->device, &t->counts, &t->tcti);
+        if (r < 0)
+                return fail_set(f, r, "E-TPM", "", "open the TPM: %s", strerror(-r));
+        rc = Esys_Initialize(&t->esys, t->tcti, NULL);
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, t, NULL, rc, "open the TPM");
+        r = inspect(t, f);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(t);
+        return 0;
+}
+
+void tpm_close(struct tpm *t)
+{
+        if (!t)
+                return;
+        if (t->esys)
+                Esys_Finalize(&t->esys);
+        tpm_tcti_free(t->tcti);
+        if (t->device) {
+                Tss2_Tcti_Finalize(t->device);
+                free(t->device);
+        }
+        free(t);
+}
+
+int tpm_handles(struct tpm *t, TPM2_HANDLE first, TPM2_HANDLE last, TPM2_HANDLE *ret, size_t max, size_t *ret_n,
+                struct fail *f)
+{
+        _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
+        TPMI_YES_NO more = 0;
+        size_t n = 0;
+        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+                                        TPM2_MAX_CAP_HANDLES, &more, &cap);
+
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, t, NULL, rc, "list the TPM's handles");
+        for (uint32_t i = 0; i < cap->data.handles.count && n < max; i++)
+                if (cap->data.handles.handle[i] >= first && cap->data.handles.handle[i] <= last)
+                        ret[n++] = cap->data.handles.handle[i];
+        *ret_n = n;
+        return 0;
+}
