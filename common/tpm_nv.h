@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tpm_nv.h - Muster's two NV indices in a TPM: PROTOCOL.md section 8.
+ *
+ * Reading and writing need an approval; looking and removing do not. An
+ * index is used only when its Name is the computed one, and that Name is
+ * part of what the salted session authenticates, so an index exchanged on
+ * the way is refused by the HMAC. Errors and ownership as in tpm_ctx.h.
+ * Contents are secret: the caller buf_wipe()s them. */
+#ifndef MUSTER_TPM_NV_H
+#define MUSTER_TPM_NV_H
+
+#include "nvdata.h"
+#include "tpm_session.h"
+#include "wire_attest.h"
+
+/* present, absent, altered, or none when the TPM cannot hold the index. */
+int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
+                struct fail *f);
+
+/* One salted session for all work of this boot on the indices. */
+struct tpm_nv {
+        struct tpm *t;
+        const struct tpm_approval *approval; /* POLICY_NV */
+        const uint8_t *auth_policy;          /* DIGEST_LEN bytes */
+        struct tpm_obj session;
+};
+
+int tpm_nv_start(struct tpm *t, ESYS_TR ek, const struct tpm_approval *approval,
+                 const uint8_t auth_policy[DIGEST_LEN], struct tpm_nv *ret, struct fail *f);
+void tpm_nv_end(struct tpm_nv *n);
+
+/* All nvdata_size() bytes. -ESTALE: not present with the right Name. */
+int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, struct fail *f);
+
+/* Makes the index anew unless it is present, then writes all of it.
+ * -ENOSPC: the TPM has no room, or keeps an altered index that the owner
+ * may not remove; the bundle must do on each boot. */
+int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, size_t len, struct fail *f);
+
+/* NV_WriteLock and NV_ReadLock, until the next TPM reset. E-CAP. */
+int tpm_nv_lock(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f);
+
+#endif
