@@ -71,7 +71,9 @@ install() {
     if [[ -e $initdir/sbin/dhclient-script ]]; then
         rm -f "$initdir/sbin/dhclient-script" "$initdir/etc/dhclient.conf"
         inst_script "$moddir/muster-dhcp.sh" /sbin/dhclient-script
-        inst_simple "$moddir/dhclient.conf" /etc/dhclient.conf
+        printf '%s;\n' 'send dhcp-client-identifier = hardware' 'timeout 30' \
+            'request subnet-mask, broadcast-address, routers, domain-name-servers, interface-mtu, dhcp6.name-servers' \
+            > "$initdir/etc/dhclient.conf"
     fi
     ! grep -rqs 'PRIVATE KEY' "$initdir/etc" || muster_die "finish: a file below $initdir/etc holds a private key" \
         "leave out the dracut module or install_items that puts it there"
