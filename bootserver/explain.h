@@ -4,8 +4,9 @@
  * Pure. Lines are printable ASCII, at most EXPLAIN_LINE bytes each and
  * EXPLAIN_LINES of them; bytes from the node are escaped. The first line
  * says what was refused, then what differed event by event, the last line
- * begins with "Next: ". Event data is shown only when its digest, which the
- * quote authenticates, is that of the data. Free with jstrs_free(). */
+ * begins with "Next: ". Event data that its digest (which the quote
+ * authenticates) does not vouch for is marked "unverified"; a command line
+ * is shown only when it is vouched for. Free with jstrs_free(). */
 #ifndef MUSTER_EXPLAIN_H
 #define MUSTER_EXPLAIN_H
 

@@ -6,7 +6,8 @@
  * the firmware's own digests up to the separator as they are, after it the
  * boot chain as tokens; runs of @ipxe and of @uki are one token, because
  * iPXE probes a UKI before it loads it. PCR 1 and 5 are recorded, never
- * judged. Structs own nothing. */
+ * judged. The single events of the judged PCRs are kept only so that a
+ * refusal can name the one that differs. Structs own nothing. */
 #ifndef MUSTER_PROFILE_H
 #define MUSTER_PROFILE_H
 
@@ -17,6 +18,7 @@
 #define PROFILE_PCRS 6     /* 0, 2, 3, 6, 7, 14 */
 #define PROFILE_RECORDED 2 /* 1, 5 */
 #define PROFILE_SEQ_MAX 64
+#define PROFILE_EVENTS_MAX 160
 
 extern const uint8_t profile_pcrs[PROFILE_PCRS];
 extern const uint8_t profile_recorded[PROFILE_RECORDED];
@@ -28,6 +30,11 @@ struct chain_step {
         uint8_t digest[DIGEST_LEN]; /* of CHAIN_DIGEST; of CHAIN_SEPARATOR: zero */
 };
 
+struct profile_event {
+        uint8_t pcr;
+        uint8_t digest[DIGEST_LEN];
+};
+
 struct profile {
         char firmware[WIRE_FACT_MAX + 1]; /* the version that the node stated */
         bool secure_boot;
@@ -35,6 +42,8 @@ struct profile {
         uint8_t recorded[PROFILE_RECORDED][DIGEST_LEN];
         size_t n_steps;
         struct chain_step steps[PROFILE_SEQ_MAX];
+        size_t n_events;
+        struct profile_event events[PROFILE_EVENTS_MAX];
 };
 
 /* The name under which a node's model is kept: vendor and product in

@@ -17,12 +17,12 @@
 #define REFS_CMDLINE_MAX 2047
 #define REFS_IPXE_MAX 16
 
-/* PCR 12 and 9, and the two events that make up PCR 9. */
+/* PCR 12 and 9 in one of the two ways the stub finds its command line. */
 struct boot_case {
-        bool possible;
         uint8_t pcr12[DIGEST_LEN];
         uint8_t pcr9[DIGEST_LEN];
         uint8_t options[DIGEST_LEN]; /* load options as the kernel measures them */
+        bool embedded;               /* .cmdline is used: nothing in PCR 12 */
 };
 
 struct boot_ref {

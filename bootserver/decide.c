@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "decide.h"
+
+#include "decide_impl.h"
+#include "evidence_impl.h"
+
+#include <openssl/evp.h>
+
+void decision_refuse(struct decision *d, const char *code)
+{
+        d->verdict = DECIDE_REFUSED;
+        d->code = code;
+}
+
+void decision_diff(struct decision *d, struct decide_diff diff)
+{
+        if (d->n_diffs < DECIDE_DIFFS)
+                d->diffs[d->n_diffs++] = diff;
+}
+
+static void refuse_text(struct decision *d, const char *code, const char *text)
+{
+        decision_refuse(d, code);
+        decision_diff(d, (struct decide_diff){.what = DIFF_TEXT, .event = SIZE_MAX, .text = text});
+}
+
+static bool same_ak(const struct evidence *ev, const uint8_t *name)
+{
+        return name && ev->has_ak && same_bytes(ev->ak_name, POLICY_NAME_LEN, name, POLICY_NAME_LEN);
+}
+
+static bool known_ak(const struct evidence *ev, const struct decide_node *node)
+{
+        return node->has_ak && same_ak(ev, node->ak_name);
+}
+
+static bool check_ek(const struct evidence *ev, struct decision *d)
+{
+        const char *why = "its public area does not parse";
+        uint8_t id[DIGEST_LEN];
+
+        if (!ev->has_ek || tpmpub_is_ek(&ev->ek, &why) < 0) {
+                refuse_text(d, "M-EK", why);
+                return false;
+        }
+        if (tpmpub_id(&ev->ek, id) < 0 || !same_bytes(id, DIGEST_LEN, ev->req->node, DIGEST_LEN)) {
+                refuse_text(d, "M-EK", "the node id in the request is not that of this EK");
+                return false;
+        }
+        return true;
+}
+
+static bool check_record(const struct decide_node *node, struct decision *d)
+{
+        switch (node->rec) {
+        case NODE_REC_NONE:
+        case NODE_REC_PENDING:
+        case NODE_REC_APPROVED:
+                return true;
+        case NODE_REC_REVOKED:
+                decision_refuse(d, "M-REVOKED");
+                return false;
+        case NODE_REC_QUARANTINED:
+                decision_refuse(d, "M-QUARANTINED");
+                return false;
+        case NODE_REC_REMOVED:
+                break;
+        }
+        decision_refuse(d, "M-UNKNOWN");
+        return false;
+}
+
+static bool check_ak(const struct evidence *ev, struct decision *d)
+{
+        const char *why = "its public area does not parse";
+
+        if (ev->has_ak && tpmpub_is_ak(&ev->ak, &why) == 0)
+                return true;
+        refuse_text(d, "M-AK", why);
+        return false;
+}
+
+static bool check_signature(const struct evidence *ev, struct decision *d)
+{
+        static const struct quote_scheme pinned = {TPM_ALG_ECDSA, TPM_SHA256};
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+        enum quote_err e;
+
+        if (ev->quote_err != QUOTE_OK) {
+                refuse_text(d, "M-QUOTE", quote_strerror(ev->quote_err));
+                return false;
+        }
+        if (tpmpub_pkey(&ev->ak, &key) < 0) {
+                refuse_text(d, "M-AK", "its point is not on the curve");
+                return false;
+        }
+        e = ev->sig_err;
+        if (e == QUOTE_OK)
+                e = quote_verify(&ev->quote, &ev->sig, key, pinned);
+        if (e == QUOTE_OK)
+                return true;
+        refuse_text(d, "M-SIGNATURE", quote_strerror(e));
+        return false;
+}
+
+static bool check_binding(const struct evidence *ev, const uint8_t exporter[DIGEST_LEN], struct decision *d)
+{
+        uint8_t want[DIGEST_LEN];
+
+        if (wire_qualifying_data(exporter, ev->req->digest, want) == 0 &&
+            quote_extra_is(&ev->quote, want, sizeof(want)) == QUOTE_OK)
+                return true;
+        decision_refuse(d, "M-BINDING");
+        return false;
+}
+
+static bool check_values(const struct evidence *ev, struct decision *d)
+{
+        uint32_t mask = 0;
+
+        for (size_t i = 0; i < POLICY_PCRS; i++)
+                mask |= UINT32_C(1) << policy_pcrs[i];
+        if (quote_selects(&ev->quote, TPM_SHA256, mask) != QUOTE_OK) {
+                decision_refuse(d, "M-SELECTION");
+                return false;
+        }
+        if (quote_pcrs_are(&ev->quote, TPM_SHA256, ev->req->pcrs, sizeof(ev->req->pcrs)) != QUOTE_OK) {
+                decision_refuse(d, "M-PCRDIGEST");
+                return false;
+        }
+        return true;
+}
+
+static bool check_boot(const struct evidence *ev, const struct decide_node *node, struct decision *d)
+{
+        uint32_t got = ev->quote.reset_count;
+
+        if (known_ak(ev, node) && got < node->reset_count) {
+                decision_refuse(d, "M-RESETCOUNT");
+                decision_diff(d, (struct decide_diff){.what = DIFF_RESET,
+                                                      .event = SIZE_MAX,
+                                                      .count = got,
+                                                      .want_count = node->reset_count});
+                return false;
+        }
+        if (!same_bytes(evidence_pcr(ev, 15), DIGEST_LEN, zero_digest, DIGEST_LEN)) {
+                decision_refuse(d, "M-CAPPED");
+                return false;
+        }
+        return true;
+}
+
+/* Every quoted value is what the log gives; a PCR that the log does not
+ * extend is zero in evlog_replay()'s result. */
+static bool check_replay(const struct evidence *ev, struct decision *d)
+{
+        for (size_t i = 0; i < POLICY_PCRS; i++) {
+                unsigned pcr = policy_pcrs[i];
+                const uint8_t *got = ev->replay.value[pcr];
+
+                if (same_bytes(got, DIGEST_LEN, ev->req->pcrs[i], DIGEST_LEN))
+                        continue;
+                decision_refuse(d, "M-EVENTLOG");
+                decision_diff(
+                        d,
+                        (struct decide_diff){
+                                .what = DIFF_PCR, .pcr = pcr, .event = SIZE_MAX, .got = got, .want = ev->req->pcrs[i]});
+        }
+        return !d->code;
+}
+
+static bool check_separators(const struct evidence *ev, struct decision *d)
+{
+        uint32_t n[8] = {0};
+
+        for (size_t i = 0; i < ev->log.n_events; i++) {
+                const struct evlog_event *e = &ev->log.events[i];
+                const uint8_t *digest = evidence_digest(ev, e);
+
+                if (e->pcr < ELEMENTSOF(n) && digest && separator_digest(digest))
+                        n[e->pcr]++;
+        }
+        for (unsigned pcr = 0; pcr < ELEMENTSOF(n); pcr++) {
+                if (n[pcr] == 1)
+                        continue;
+                decision_refuse(d, "M-EVENTLOG");
+                decision_diff(d, (struct decide_diff){
+                                         .what = DIFF_SEPARATOR, .pcr = pcr, .event = SIZE_MAX, .count = n[pcr]});
+        }
+        return !d->code;
+}
+
+static bool check_log(const struct evidence *ev, struct decision *d)
+{
+        if (!ev->has_log) {
+                refuse_text(d, "M-EVENTLOG", ev->log_why);
+                return false;
+        }
+        return check_replay(ev, d) && check_separators(ev, d);
+}
+
+void decide_evidence(const struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
+                     enum ek_chain chain, struct decision *ret)
+{
+        struct decision *d = ret;
+
+        *d = (struct decision){.verdict = DECIDE_REFUSED};
+        if (!check_ek(ev, d) || !check_record(node, d))
+                return;
+        if (node->rec == NODE_REC_APPROVED && !node->without_ek_cert && chain != EK_CHAIN_OK) {
+                decision_refuse(d, "M-EKCERT");
+                return;
+        }
+        if (!check_ak(ev, d) || !check_signature(ev, d) || !check_binding(ev, exporter, d))
+                return;
+        d->genuine = known_ak(ev, node);
+        if (check_values(ev, d) && check_boot(ev, node, d) && check_log(ev, d))
+                d->verdict = DECIDE_GO_ON;
+}
+
+void decide_identity(const struct evidence *ev, const struct decide_node *node, const uint8_t *activated,
+                     struct decision *ret)
+{
+        struct decision *d = ret;
+
+        *d = (struct decision){.verdict = DECIDE_REFUSED};
+        d->genuine = known_ak(ev, node) || same_ak(ev, activated);
+        d->ak_changed = node->has_ak && !known_ak(ev, node);
+        if (!check_record(node, d))
+                return;
+        if (!d->genuine)
+                d->verdict = DECIDE_CHALLENGE;
+        else if (node->rec != NODE_REC_APPROVED)
+                d->verdict = DECIDE_PENDING;
+        else
+                d->verdict = DECIDE_GO_ON;
+}
