@@ -62,13 +62,12 @@ int evlog_replay(const struct evlog *log, uint16_t alg, struct evlog_pcrs *ret)
 }
 
 /* Types whose digest the PFP defines as that of the logged data. Firmware
- * blobs, images and IPL are not: there the data only describes. */
+ * blobs, images, IPL and tags are not: there the data only describes. */
 static bool digest_is_of_data(uint32_t type)
 {
         switch (type) {
         case EV_SEPARATOR:
         case EV_ACTION:
-        case EV_EVENT_TAG:
         case EV_S_CRTM_VERSION:
         case EV_EFI_VARIABLE_DRIVER_CONFIG:
         case EV_EFI_VARIABLE_BOOT2:
