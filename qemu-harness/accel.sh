@@ -15,7 +15,7 @@ accel_try_kvm() {
 
 # accel_name: kvm or tcg
 accel_name() {
-	local cache boot
+	local cache boot id name=tcg
 	if [ -n "${MUSTER_ACCEL:-}" ]; then
 		echo "$MUSTER_ACCEL"
 		return
@@ -26,7 +26,7 @@ accel_name() {
 		echo "$name"
 		return
 	fi
-	local name=tcg
+	name=tcg
 	! accel_try_kvm || name=kvm
 	mkdir -p "$vnode_build"
 	echo "$name $boot" >"$cache"
