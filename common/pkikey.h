@@ -40,4 +40,10 @@ int pki_public_from_pem(const void *pem, size_t len, EVP_PKEY **ret);
 int pki_public_to_der(const EVP_PKEY *key, struct buf *ret);
 int pki_public_from_der(const uint8_t *der, size_t len, EVP_PKEY **ret);
 
+/* The affine coordinates of a P-256 key, padded; else -EPROTONOSUPPORT. */
+int pki_p256_xy(const EVP_PKEY *key, uint8_t ret_x[PKI_RAW_LEN], uint8_t ret_y[PKI_RAW_LEN]);
+
+/* The DER inside the one PEM object named `name`, e.g. "CERTIFICATE". */
+int pki_pem_read(const void *pem, size_t len, const char *name, struct buf *ret_der);
+
 #endif

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sshcert.h - OpenSSH Ed25519 host certificates and the texts around them.
+/* sshcert.h - OpenSSH Ed25519 host certificates.
  *
- * Pure but for random numbers; OpenSSH's PROTOCOL.certkeys and PROTOCOL.key.
+ * Pure but for random numbers; OpenSSH's PROTOCOL.certkeys.
  * Keys are raw: 32-byte seed, 32-byte public key. Outputs are owned by the
- * caller (buf_wipe(); texts also end in a NUL that len does not count).
+ * caller (buf_wipe()). The files' texts are in sshtext.h, included here.
  * Errors: -EBADMSG (does not parse), -EKEYREJECTED (bad signature), -EINVAL
- * (a name with control characters, too long, no principal), -ENOMEM, -EIO. */
+ * (a name with other than printable ASCII, too long, no principal), -E2BIG
+ * (larger than SSHCERT_MAX), -ENOMEM, -EIO. */
 #ifndef MUSTER_SSHCERT_H
 #define MUSTER_SSHCERT_H
 
 #include "mem.h"
+#include "sshtext.h"
 
-#define SSH_KEY_LEN 32
 #define SSHCERT_MAX 900 /* a blob's largest size; it must fit its NV index */
 #define SSHCERT_PRINCIPALS_MAX 16
 #define SSHCERT_NAME_MAX 255
@@ -47,22 +48,5 @@ int sshcert_issue(EVP_PKEY *ca, const struct sshcert_wish *wish, struct buf *ret
  * by the (any) Ed25519 CA they name. Whether the CA is ours and the time
  * fits is for the caller to judge. */
 int sshcert_parse(const uint8_t *blob, size_t len, struct sshcert *ret);
-
-/* "ssh-ed25519-cert-v01@openssh.com AAAA… comment\n" */
-int sshcert_text(const uint8_t *blob, size_t len, const char *comment, struct buf *ret);
-
-/* "ssh-ed25519 AAAA… comment\n" */
-int ssh_public_text(const uint8_t public_key[SSH_KEY_LEN], const char *comment, struct buf *ret);
-
-/* "@cert-authority PATTERNS ssh-ed25519 AAAA… comment\n" for known_hosts */
-int ssh_authority_text(const uint8_t ca_key[SSH_KEY_LEN], const char *patterns, const char *comment, struct buf *ret);
-
-/* The file that sshd reads as HostKey: unencrypted, openssh-key-v1. */
-int ssh_private_text(const uint8_t seed[SSH_KEY_LEN], const char *comment, struct buf *ret);
-
-int ssh_public_from_seed(const uint8_t seed[SSH_KEY_LEN], uint8_t ret[SSH_KEY_LEN]);
-
-/* An Ed25519 key's raw public part (the CA's, for the lines above). */
-int ssh_public_from_pkey(const EVP_PKEY *key, uint8_t ret[SSH_KEY_LEN]);
 
 #endif
