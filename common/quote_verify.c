@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "quote.h"
+
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
+#include <openssl/rsa.h>
+
+DEFINE_CLEANUP(ECDSA_SIG *, ECDSA_SIG_free)
+
+/* SHA-1 is missing on purpose: no signature is accepted over it. */
+static const EVP_MD *md_of(uint16_t hash)
+{
+        switch (hash) {
+        case 0x000b:
+                return EVP_sha256();
+        case 0x000c:
+                return EVP_sha384();
+        case 0x000d:
+                return EVP_sha512();
+        default:
+                return NULL;
+        }
+}
+
+static enum quote_err ecdsa_der(const struct quote_sig *sig, uint8_t out[256], size_t *ret_len)
+{
+        _cleanup_(ECDSA_SIG_freep) ECDSA_SIG *e = ECDSA_SIG_new();
+        BIGNUM *r = BN_bin2bn(sig->r, (int)sig->r_len, NULL);
+        BIGNUM *s = BN_bin2bn(sig->s, (int)sig->s_len, NULL);
+        uint8_t *p = out;
+        int n;
+
+        if (!e || !r || !s || ECDSA_SIG_set0(e, r, s) != 1) {
+                BN_free(r);
+                BN_free(s);
+                return QUOTE_E_INTERNAL;
+        }
+        n = i2d_ECDSA_SIG(e, &p); /* at most 2 * (66 + 4) + 4 bytes */
+        if (n <= 0)
+                return QUOTE_E_INTERNAL;
+        *ret_len = (size_t)n;
+        return QUOTE_OK;
+}
+
+static bool set_padding(EVP_PKEY_CTX *ctx, uint16_t alg)
+{
+        if (alg == TPM_ALG_RSASSA)
+                return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
+        /* a TPM's salt is as long as the hash, or in FIPS-less parts the
+         * longest that fits */
+        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_AUTO) == 1;
+}
+
+enum quote_err quote_verify(const struct quote *q, const struct quote_sig *sig, EVP_PKEY *key,
+                            struct quote_scheme pinned)
+{
+        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        const EVP_MD *md = md_of(pinned.hash);
+        bool ecdsa = pinned.alg == TPM_ALG_ECDSA;
+        EVP_PKEY_CTX *pctx = NULL; /* ctx owns it */
+        uint8_t der[256];
+        const uint8_t *s = sig->rsa;
+        size_t n = sig->rsa_len;
+        enum quote_err e;
+
+        if (!md || sig->scheme.alg != pinned.alg || sig->scheme.hash != pinned.hash)
+                return QUOTE_E_SCHEME;
+        if (!ecdsa && pinned.alg != TPM_ALG_RSASSA && pinned.alg != TPM_ALG_RSAPSS)
+                return QUOTE_E_SCHEME;
+        if (EVP_PKEY_get_base_id(key) != (ecdsa ? EVP_PKEY_EC : EVP_PKEY_RSA))
+                return QUOTE_E_SCHEME;
+        if (ecdsa && sig->der) {
+                s = sig->der;
+                n = sig->der_len;
+        } else if (ecdsa) {
+                e = ecdsa_der(sig, der, &n);
+                if (e != QUOTE_OK)
+                        return e;
+                s = der;
+        }
+        if (!ctx || EVP_DigestVerifyInit(ctx, &pctx, md, NULL, key) != 1 || (!ecdsa && !set_padding(pctx, pinned.alg)))
+                return QUOTE_E_INTERNAL;
+        return EVP_DigestVerify(ctx, s, n, q->raw, q->raw_len) == 1 ? QUOTE_OK : QUOTE_E_SIGNATURE;
+}
+
+enum quote_err quote_pcrs_are(const struct quote *q, uint16_t hash, const void *values, size_t len)
+{
+        uint8_t h[EVP_MAX_MD_SIZE];
+        unsigned n;
+
+        if (!md_of(hash))
+                return QUOTE_E_SCHEME;
+        if (EVP_Digest(values, len, h, &n, md_of(hash), NULL) != 1)
+                return QUOTE_E_INTERNAL;
+        return same_bytes(h, n, q->pcr_digest, q->pcr_digest_len) ? QUOTE_OK : QUOTE_E_PCR_DIGEST;
+}
