@@ -215,7 +215,7 @@ static int make_schema(sqlite3 *db)
 static int prepare(struct sqlite_store *s, const char *path, struct fail *fail)
 {
         static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"
-                                      "PRAGMA secure_delete = ON; PRAGMA locking_mode = EXCLUSIVE;";
+                                      "PRAGMA secure_delete = ON;";
         const char *next = "restore it from a backup, or move it away to start with an empty one";
         int version = 0;
         int rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin.h - what the admin handlers share. */
+#ifndef MUSTER_ADMIN_H
+#define MUSTER_ADMIN_H
+
+#include "routes.h"
+
+#include "jtab.h"
+
+#define ADMIN_BODY_MAX 65536
+
+/* Parses the body by `tab` (an empty body is {}): true, or false with the
+ * 400 queued in *ret. */
+bool admin_body(struct call *c, const struct jfield *tab, size_t n, void *into, enum MHD_Result *ret);
+
+/* A journal entry for what an admin did, with who asked (their uid); inside
+ * a transaction. `more` may be NULL; it gets an open object to add to. */
+typedef void (*detail_fn)(struct jout *o, const void *ctx);
+int admin_journal(struct call *c, const struct node *n, const char *event, detail_fn more, const void *ctx);
+
+/* The 404 or 409 for what node_lookup() said. */
+enum MHD_Result admin_no_node(struct call *c, int r);
+
+/* The node as JSON, 200; takes the catalogue's read lock. */
+enum MHD_Result admin_reply_node(struct call *c, const struct node *n, const char *learned, bool with_learned);
+
+/* Learns a profile from the node's stored evidence, with the catalogue's
+ * write lock held and inside a transaction; promote: it becomes current at
+ * once, else proposed. -ENOENT: no evidence; -EBADMSG: why says. */
+int admin_learn(struct call *c, struct node *n, bool promote, char why[JTAB_ERR]);
+
+/* How many nodes a boot entry or image is assigned to by name. */
+size_t admin_users(struct call *c, const char *name, bool image);
+
+/* Small numbers of a query: true, or false when it is no number. */
+bool admin_arg_number(struct call *c, const char *key, uint64_t standard, uint64_t max, uint64_t *ret);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attest.h - the attest exchange of one connection.
+ *
+ * attest_routes.c takes requests and runs the decision; pending.c records
+ * unknown nodes; refuse.c records and answers refusals; release.c makes
+ * what an accepted node gets. Each of them commits the journal before it
+ * answers: nothing is released, and nothing refused, unrecorded (but see
+ * refuse.h on floods). */
+#ifndef MUSTER_ATTEST_H
+#define MUSTER_ATTEST_H
+
+#include "decide.h"
+#include "server.h"
+#include "wire_verdict.h"
+
+struct attest {
+        bool have_exporter;
+        uint8_t exporter[DIGEST_LEN];
+
+        bool challenged;
+        uint8_t secret[32];
+        uint8_t challenge_name[POLICY_NAME_LEN];
+        int64_t challenge_until; /* monotonic seconds */
+
+        bool activated; /* this AK of this EK was shown on this connection */
+        uint8_t activated_name[POLICY_NAME_LEN];
+        uint8_t activated_node[DIGEST_LEN];
+
+        char recorded[NODE_ID_HEX + 1]; /* the node that had a record on this connection */
+
+        /* the request being judged; freed when it got its verdict */
+        bool has_request;
+        struct attest_request req;
+        struct evidence *ev;
+        struct buf body;
+        size_t counted;       /* of the body, in server.body_bytes */
+        struct server *srv;
+        char id[NODE_ID_HEX + 1];
+        enum ek_chain chain;
+};
+
+void attest_drop_request(struct attest *a);
+
+/* Answers a verdict that is not ok; takes nothing. */
+enum MHD_Result reply_verdict(struct call *c, const struct verdict *v);
+enum MHD_Result reply_busy(struct call *c, const char *why);
+
+/* pending.c: records an unknown node, or notes that a pending one came
+ * again. -EBUSY: the limit is reached. */
+int pending_note(struct server *srv, const struct attest *a);
+
+/* refuse.c. `n` may be NULL (no record). At most a few refusals a second
+ * that prove nothing about a node (decision.genuine false) are journalled;
+ * those beyond are answered with M-BUSY, so that floods do not fill the
+ * disk. */
+enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const struct node *n, const struct decision *d,
+                               const struct decide_refs *refs);
+enum MHD_Result refuse_code(struct call *c, const char *node, const char *code, const char *why);
+
+/* release.c: 0 with *ret_verdict filled and everything committed; -EAGAIN
+ * when the record changed meanwhile: decide again. The catalogue's read
+ * lock is held. */
+int release_make(struct server *srv, const struct attest *a, const struct node *n, const struct decision *d,
+                 const struct catalog_image *image, struct verdict *ret_verdict);
+
+/* nodes.c's share: facts and addresses of a request into a record. */
+struct mac_list {
+        char text[WIRE_MACS][18];
+        const char *v[WIRE_MACS];
+        size_t n;
+};
+int attest_facts_into(const struct attest *a, struct node *n, struct mac_list *ret_macs);
+
+/* Stores the request as the node's evidence when its PCRs differ from what
+ * is stored; inside a transaction. Updates n->pcr_digest. */
+int attest_store_evidence(struct server *srv, const struct attest *a, struct node *n);
+
+#endif

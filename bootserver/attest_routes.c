@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attest.h"
+
+#include "ek_cas.h"
+#include "hex.h"
+#include "nodes.h"
+#include "routes.h"
+#include "tpmcrypt.h"
+
+#include <gnutls/gnutls.h>
+#include <openssl/rand.h>
+#include <time.h>
+
+#define EXPORTER_LABEL "EXPORTER-muster-attest-v1"
+#define CHALLENGE_SECONDS 60
+#define HOLD_SECONDS 25
+#define PENDING_RETRY 2
+
+static int64_t monotonic(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec;
+}
+
+void attest_drop_request(struct attest *a)
+{
+        evidence_free(a->ev);
+        a->ev = NULL;
+        if (a->has_request)
+                attest_request_wipe(&a->req);
+        a->has_request = false;
+        buf_wipe(&a->body);
+        if (a->srv)
+                (void)atomic_fetch_sub(&a->srv->body_bytes, a->counted);
+        a->counted = 0;
+}
+
+void attest_free(struct attest *a)
+{
+        if (!a)
+                return;
+        attest_drop_request(a);
+        wipe(a, sizeof(*a));
+        free(a);
+}
+
+/* The connection's part, made on first use: -EPROTO unless it is TLS 1.3. */
+static int attest_of(struct call *c, struct attest **ret)
+{
+        const union MHD_ConnectionInfo *info;
+        struct attest *a = c->session->attest;
+
+        if (!a) {
+                a = calloc(1, sizeof(*a));
+                if (!a)
+                        return -ENOMEM;
+                a->srv = c->srv;
+                c->session->attest = a;
+        }
+        *ret = a;
+        if (a->have_exporter)
+                return 0;
+        info = MHD_get_connection_info(c->conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        if (!info || !info->tls_session ||
+            gnutls_protocol_get_version((gnutls_session_t)info->tls_session) != GNUTLS_TLS1_3 ||
+            gnutls_session_is_resumed((gnutls_session_t)info->tls_session) != 0 ||
+            gnutls_prf_rfc5705((gnutls_session_t)info->tls_session, sizeof(EXPORTER_LABEL) - 1, EXPORTER_LABEL, 0, NULL,
+                               sizeof(a->exporter), (char *)a->exporter) != GNUTLS_E_SUCCESS)
+                return -EPROTO;
+        a->have_exporter = true;
+        return 0;
+}
+
+enum MHD_Result reply_verdict(struct call *c, const struct verdict *v)
+{
+        static const enum metric counters[] = {
+                [VERDICT_OK] = M_VERDICT_OK, [VERDICT_CHALLENGE] = M_VERDICT_CHALLENGE,
+                [VERDICT_PENDING] = M_VERDICT_PENDING, [VERDICT_REFUSED] = M_VERDICT_REFUSED,
+                [VERDICT_MALFORMED] = M_VERDICT_MALFORMED, [VERDICT_BUSY] = M_VERDICT_BUSY,
+        };
+        struct buf body = { 0 };
+        int r = wire_verdict_build(v, &body);
+
+        if (r < 0) {
+                log_err("cannot build a verdict: %s", strerror(-r));
+                return MHD_NO;
+        }
+        metric_add(&c->srv->metrics, counters[v->kind], 1);
+        if (v->code[0])
+                metric_code(&c->srv->metrics, v->code);
+        return reply_buf(c, wire_verdict_status(v->kind), "application/json", &body);
+}
+
+static enum MHD_Result send_challenge(struct call *c, struct attest *a)
+{
+        _cleanup_(verdict_wipe) struct verdict v = { .kind = VERDICT_CHALLENGE };
+        const uint8_t *name = evidence_ak_name(a->ev);
+        int r = -EIO;
+
+        if (name && RAND_bytes(a->secret, sizeof(a->secret)) == 1)
+                r = tpmcrypt_make_credential(evidence_ek(a->ev), name, a->secret, &v.credential_blob, &v.secret);
+        if (r < 0)
+                return reply_busy(c, "cannot make a credential challenge");
+        memcpy(a->challenge_name, name, POLICY_NAME_LEN);
+        a->challenged = true;
+        a->challenge_until = monotonic() + CHALLENGE_SECONDS;
+        return reply_verdict(c, &v);
+}
+
+static enum MHD_Result send_pending(struct call *c, struct attest *a)
+{
+        struct verdict v = { .kind = VERDICT_PENDING, .retry_after = PENDING_RETRY };
+
+        memcpy(v.node, a->req.node, DIGEST_LEN);
+        attest_drop_request(a);
+        return reply_verdict(c, &v);
+}
+
+/* The references for this node, with the catalogue's read lock held. */
+static void refs_for(struct server *srv, const struct attest *a, const struct node *n, const struct boot_ref **boots,
+                     struct decide_refs *ret, const struct catalog_image **ret_image)
+{
+        struct catalog *cat = srv->catalog;
+        bool own = n->assigned_boot[0] != '\0';
+        const struct catalog_boot *b = catalog_boot(cat, own ? n->assigned_boot : catalog_default(cat, false, false));
+        const struct catalog_boot *before = own ? NULL : catalog_boot(cat, catalog_default(cat, false, true));
+        const struct catalog_image *i =
+                catalog_image(cat, n->assigned_image[0] ? n->assigned_image : catalog_default(cat, true, false));
+        const struct catalog_profile *p;
+        char model[PROFILE_NAME_MAX + 1];
+
+        profile_name(&a->req.facts, model);
+        p = catalog_profile(cat, n->profile[0] ? n->profile : model);
+        *ret = (struct decide_refs){ .loaded = true, .has_image = i && i->usable, .boots = boots,
+                                     .ipxe = catalog_ipxe(cat) };
+        if (b && b->usable)
+                boots[ret->n_boots++] = &b->ref;
+        if (before && before->usable && before != b)
+                boots[ret->n_boots++] = &before->ref;
+        if (p && p->json[PROFILE_CURRENT])
+                ret->current = &p->parsed[PROFILE_CURRENT];
+        if (p && p->json[PROFILE_PREVIOUS])
+                ret->previous = &p->parsed[PROFILE_PREVIOUS];
+        *ret_image = i;
+}
+
+/* The last stage. -EAGAIN: the record changed meanwhile. */
+static int judge_policy(struct call *c, struct attest *a, const struct node *n, struct decision *d, enum MHD_Result *ret)
+{
+        _cleanup_(verdict_wipe) struct verdict v = { 0 };
+        const struct boot_ref *boots[2];
+        const struct catalog_image *image = NULL;
+        struct decide_refs refs;
+        int r = 0;
+
+        catalog_read(c->srv->catalog);
+        refs_for(c->srv, a, n, boots, &refs, &image);
+        decide_policy(a->ev, &refs, d);
+        if (d->verdict != DECIDE_OK)
+                *ret = refuse_decided(c, a, n, d, &refs);
+        else
+                r = release_make(c->srv, a, n, d, image, &v);
+        catalog_done(c->srv->catalog);
+        if (r == -EAGAIN)
+                return r;
+        if (r < 0)
+                *ret = reply_busy(c, "cannot commit or make a release");
+        else if (d->verdict == DECIDE_OK)
+                *ret = reply_verdict(c, &v);
+        attest_drop_request(a);
+        return 0;
+}
+
+/* Pending: hold the request, or answer when it was held before. -EAGAIN:
+ * something was decided meanwhile. */
+static int judge_pending(struct call *c, struct attest *a, uint64_t generation, enum MHD_Result *ret)
+{
+        int r = c->held ? -ESHUTDOWN : pending_note(c->srv, a);
+
+        if (r == -EBUSY || r == -EIO || r == -ENOMEM) {
+                *ret = reply_busy(c, r == -EBUSY ? "pending-limit is reached" : "cannot commit the journal");
+                attest_drop_request(a);
+                return 0;
+        }
+        (void)snprintf(a->recorded, sizeof(a->recorded), "%s", a->id);
+        if (r == 0)
+                r = waiters_hold(c->srv->waiters, &c->waiter, c->conn, a->id, generation, HOLD_SECONDS);
+        if (r == -EAGAIN)
+                return r;
+        if (r == 0)
+                c->held = true;
+        *ret = r == 0 ? MHD_YES : send_pending(c, a);
+        return 0;
+}
+
+static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
+{
+        uint64_t generation = waiters_generation(c->srv->waiters);
+        _cleanup_(node_wipe) struct node n = { 0 };
+        struct decide_node rec;
+        struct decision d;
+        bool mine = a->activated && same_bytes(a->activated_node, DIGEST_LEN, a->req.node, DIGEST_LEN);
+        enum ek_chain chain = a->chain;
+        int r = c->srv->store->ops->node_get(c->srv->store, a->id, &n);
+
+        if (r < 0 && r != -ENOENT) {
+                *ret = reply_busy(c, "cannot read the node's record");
+                attest_drop_request(a);
+                return 0;
+        }
+        if (r == 0 && n.chain == EK_CHAIN_OK && a->req.ek_certs.n == 0)
+                chain = EK_CHAIN_OK; /* checked before, for this very key */
+        node_for_decision(r == 0 ? &n : NULL, strcmp(a->recorded, a->id) == 0, &rec);
+        decide_evidence(a->ev, a->exporter, &rec, chain, &d);
+        if (d.verdict == DECIDE_GO_ON)
+                decide_identity(a->ev, &rec, mine ? a->activated_name : NULL, &d);
+        switch (d.verdict) {
+        case DECIDE_CHALLENGE:
+                *ret = send_challenge(c, a);
+                return 0;
+        case DECIDE_PENDING:
+                return judge_pending(c, a, generation, ret);
+        case DECIDE_GO_ON:
+                return judge_policy(c, a, &n, &d, ret);
+        default:
+                *ret = refuse_decided(c, a, r == 0 ? &n : NULL, &d, NULL);
+                attest_drop_request(a);
+                return 0;
+        }
+}
+
+static enum MHD_Result judge(struct call *c, struct attest *a)
+{
+        enum MHD_Result result = MHD_NO;
+        struct timespec from;
+        struct timespec to;
+        int r = -EAGAIN;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &from);
+        for (int tries = 0; tries < 5 && r == -EAGAIN; tries++)
+                r = judge_once(c, a, &result);
+        if (r == -EAGAIN) {
+                result = reply_busy(c, "the node's record keeps changing");
+                attest_drop_request(a);
+        }
+        (void)clock_gettime(CLOCK_MONOTONIC, &to);
+        metric_add(&c->srv->metrics, M_DECIDE_US,
+                   (uint64_t)((to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000));
+        return result;
+}
+
+enum MHD_Result on_attest(struct call *c)
+{
+        struct attest *a = NULL;
+        char err[JTAB_ERR];
+        int r = attest_of(c, &a);
+
+        if (r == -EPROTO)
+                return reply_error(c, 400, "connect with TLS 1.3", "this is no fresh TLS 1.3 connection");
+        if (r < 0)
+                return reply_busy(c, "no memory");
+        if (c->held)
+                return judge(c, a);
+        a->challenged = false;
+        wipe(a->secret, sizeof(a->secret));
+        attest_drop_request(a);
+        r = wire_attest_parse(c->body.p, c->body.len, &a->req, err);
+        if (r == -ENOMEM)
+                return reply_busy(c, "no memory");
+        if (r < 0)
+                return refuse_code(c, NULL, "M-MALFORMED", err);
+        a->has_request = true;
+        a->body = c->body;
+        a->counted = c->counted;
+        c->body = (struct buf){ 0 };
+        c->counted = c->body_size = 0;
+        hex_encode(a->req.node, DIGEST_LEN, a->id);
+        r = evidence_parse(&a->req, &a->ev);
+        if (r < 0) {
+                attest_drop_request(a);
+                return reply_busy(c, "cannot take the evidence apart");
+        }
+        a->chain = ek_cas_check(c->srv->ek_cas, &a->req.ek_certs, a->req.node);
+        return judge(c, a);
+}
+
+/* A challenge is spent by whatever answers it first. */
+static bool secret_holds(struct attest *a, const struct buf *given)
+{
+        bool ok = a->challenged && a->has_request && monotonic() <= a->challenge_until &&
+                  same_bytes(given->p, given->len, a->secret, sizeof(a->secret));
+
+        a->challenged = false;
+        wipe(a->secret, sizeof(a->secret));
+        return ok;
+}
+
+enum MHD_Result on_activate(struct call *c)
+{
+        _cleanup_(buf_wipe) struct buf given = { 0 };
+        struct attest *a = NULL;
+        char err[JTAB_ERR];
+        int r = attest_of(c, &a);
+
+        if (r == -EPROTO)
+                return reply_error(c, 400, "connect with TLS 1.3", "this is no fresh TLS 1.3 connection");
+        if (r < 0)
+                return reply_busy(c, "no memory");
+        if (c->held)
+                return judge(c, a);
+        r = wire_activate_parse(c->body.p, c->body.len, &given, err);
+        if (r < 0) {
+                (void)secret_holds(a, &given);
+                attest_drop_request(a);
+                return refuse_code(c, NULL, "M-MALFORMED", err);
+        }
+        if (!secret_holds(a, &given)) {
+                char id[NODE_ID_HEX + 1];
+
+                (void)snprintf(id, sizeof(id), "%s", a->has_request ? a->id : "");
+                attest_drop_request(a);
+                return refuse_code(c, id, "M-ACTIVATE", "the activation secret was wrong, late, or answered no challenge");
+        }
+        a->activated = true;
+        memcpy(a->activated_name, a->challenge_name, POLICY_NAME_LEN);
+        memcpy(a->activated_node, a->req.node, DIGEST_LEN);
+        return judge(c, a);
+}

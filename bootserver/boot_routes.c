@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plain HTTP listener: iPXE scripts, UKIs, sealed images. Nothing here
+ * is secret and nothing here is believed. */
+#include "ipxe_script.h"
+#include "names.h"
+#include "routes.h"
+
+#include <ctype.h>
+
+#define FETCH_NOTED 20 /* seconds between two records of one node's fetches */
+
+struct asked {
+        char mac[18];
+        char uuid[37];
+};
+
+/* 0, or -EINVAL for an argument that breaks its grammar. Empty is absent. */
+static int read_args(struct call *c, struct asked *ret)
+{
+        const char *mac = call_arg(c, "mac");
+        const char *uuid = call_arg(c, "uuid");
+        const char *serial = call_arg(c, "serial");
+
+        memset(ret, 0, sizeof(*ret));
+        if (mac && mac[0] && !mac_ok(mac))
+                return -EINVAL;
+        if (uuid && uuid[0] && !uuid_ok(uuid))
+                return -EINVAL;
+        if (serial && serial[0] && !serial_ok(serial))
+                return -EINVAL;
+        if (mac && mac[0])
+                mac_normal(mac, ret->mac);
+        if (uuid && uuid[0])
+                for (size_t i = 0; i <= 36; i++)
+                        ret->uuid[i] = (char)tolower((unsigned char)uuid[i]);
+        return 0;
+}
+
+static bool find_node(struct server *srv, const struct asked *a, struct node *ret)
+{
+        if (!a->mac[0] && !a->uuid[0])
+                return false;
+        return srv->store->ops->node_by_facts(srv->store, a->mac, a->uuid, ret) == 0;
+}
+
+static void note_fetch(struct server *srv, const struct node *n)
+{
+        int64_t now = server_now();
+
+        if (n->state != NODE_PENDING && now - n->last_ipxe > FETCH_NOTED)
+                (void)srv->store->ops->node_fetched(srv->store, n->id, now);
+}
+
+enum MHD_Result on_ipxe(struct call *c)
+{
+        struct server *srv = c->srv;
+        _cleanup_(node_wipe) struct node n = { 0 };
+        struct ipxe_values v = { .base_url = srv->conf.public_url };
+        const struct catalog_boot *b;
+        struct buf text = { 0 };
+        struct asked a;
+        char file[REFS_FILE_MAX + 2];
+        char cmdline[REFS_CMDLINE_MAX + 1];
+        bool known;
+
+        if (read_args(c, &a) < 0)
+                return reply_error(c, 400, "send mac, uuid and serial as iPXE does", "an argument is not well formed");
+        known = find_node(srv, &a, &n);
+        v.node = !known ? "unknown" : n.name[0] ? n.name : "unnamed";
+        catalog_read(srv->catalog);
+        b = catalog_boot(srv->catalog,
+                         known && n.assigned_boot[0] ? n.assigned_boot : catalog_default(srv->catalog, false, false));
+        if (b && b->usable) {
+                (void)snprintf(file, sizeof(file), "%s", b->row.file);
+                (void)snprintf(cmdline, sizeof(cmdline), "%s", b->row.cmdline);
+        }
+        known = known && b && b->usable;
+        if (!b || !b->usable)
+                b = NULL;
+        catalog_done(srv->catalog);
+        if (!b)
+                return reply_error(c, 404, "add one with `muster boot add`, and --default", "there is no boot entry to serve");
+        v.image_name = file;
+        v.cmdline = cmdline;
+        if (ipxe_script((const char *)srv->ipxe_template.p, &v, &text) < 0)
+                return reply_error(c, 500, "check ipxe-template and public-url", "the iPXE script cannot be made");
+        if (known)
+                note_fetch(srv, &n);
+        return reply_buf(c, 200, "text/plain", &text);
+}
+
+static enum MHD_Result send_file(struct call *c, int fd, uint64_t size)
+{
+        const char *header = MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
+        uint64_t first = 0;
+        uint64_t len = size;
+        int part;
+
+        if (fd == -ESTALE)
+                return reply_error(c, 503, "see musterd's log", "the file changed after it was added");
+        if (fd < 0)
+                return reply_error(c, 404, "see `muster boot list` and `muster image list`", "no such file is served");
+        part = range_parse(header, size, &first, &len);
+        if (part < 0) {
+                (void)close(fd);
+                return reply_error(c, 416, "ask for bytes within the file", "the range is beyond the end of the file");
+        }
+        return reply_file(c, fd, first, len, size, part > 0);
+}
+
+enum MHD_Result on_boot_file(struct call *c)
+{
+        uint64_t size = 0;
+        int fd = catalog_open_boot_file(c->srv->catalog, c->param, &size);
+
+        return send_file(c, fd, size);
+}
+
+enum MHD_Result on_image_file(struct call *c)
+{
+        uint64_t size = 0;
+        int fd = catalog_open_image_file(c->srv->catalog, c->param, &size);
+
+        return send_file(c, fd, size);
+}

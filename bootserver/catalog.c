@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog_files.h"
+
+#include "names.h"
+
+static const char *const setting_names[2][2] = { { "default_boot", "previous_boot" },
+                                                 { "default_image", "previous_image" } };
+
+static void boot_free(struct catalog_boot *b)
+{
+        boot_ref_free(&b->ref);
+        free(b->row.cmdline);
+        free(b);
+}
+
+static void profile_entry_free(struct catalog_profile *p)
+{
+        for (int i = 0; i < PROFILE_SLOTS; i++)
+                free(p->json[i]);
+        free(p);
+}
+
+#define FREE_LIST(list, type, func) \
+        for (struct type *i_ = take_ptr(list), *n_; i_; i_ = n_) { \
+                n_ = i_->next; \
+                func(i_); \
+        }
+
+#define FIND(list, type, match) \
+        for (const struct type *i = (list); i; i = i->next) \
+                if (match) \
+                        return i; \
+        return NULL
+
+void catalog_read(struct catalog *c) { (void)pthread_rwlock_rdlock(&c->lock); }
+void catalog_write(struct catalog *c) { (void)pthread_rwlock_wrlock(&c->lock); }
+void catalog_done(struct catalog *c) { (void)pthread_rwlock_unlock(&c->lock); }
+const struct catalog_boot *catalog_boots(struct catalog *c) { return c->boots; }
+const struct catalog_image *catalog_images(struct catalog *c) { return c->images; }
+const struct catalog_profile *catalog_profiles(struct catalog *c) { return c->profiles; }
+const struct ipxe_set *catalog_ipxe(struct catalog *c) { return &c->ipxe; }
+
+const struct catalog_boot *catalog_boot(struct catalog *c, const char *name)
+{
+        FIND(c->boots, catalog_boot, strcmp(i->row.name, name) == 0);
+}
+
+const struct catalog_image *catalog_image(struct catalog *c, const char *name)
+{
+        FIND(c->images, catalog_image, strcmp(i->row.name, name) == 0);
+}
+
+const struct catalog_profile *catalog_profile(struct catalog *c, const char *name)
+{
+        FIND(c->profiles, catalog_profile, strcmp(i->name, name) == 0);
+}
+
+const char *catalog_default(struct catalog *c, bool image, bool previous)
+{
+        return c->standard[image][previous];
+}
+
+struct load {
+        struct catalog *c;
+        struct catalog_boot *old_boots, **boots_end;
+        struct catalog_image *old_images, **images_end;
+        struct catalog_profile **profiles_end;
+};
+
+static int on_boot_row(void *ctx, const struct boot_row *row)
+{
+        struct load *l = ctx;
+        struct boot_row copy = *row;
+        struct catalog_boot *b = NULL;
+        int r;
+
+        for (struct catalog_boot **p = &l->old_boots; *p && !b; p = *p ? &(*p)->next : p) {
+                if (strcmp((*p)->row.name, row->name) == 0 && strcmp((*p)->row.sha256, row->sha256) == 0 && (*p)->usable) {
+                        b = *p;
+                        *p = b->next;
+                        break;
+                }
+        }
+        if (!b) {
+                b = calloc(1, sizeof(*b));
+                if (!b)
+                        return -ENOMEM;
+                r = boot_load(l->c, &copy, false, b);
+                b->usable = r == 0;
+                b->row = *row;
+                b->row.cmdline = strdup(row->cmdline);
+                if (r < 0)
+                        log_err("boot %s is not served: %s/%s: %s. Next: put the file back, or `muster boot remove %s`",
+                                row->name, l->c->boot_dir, row->file,
+                                r == -ESTALE ? "altered since it was added" : strerror(-r), row->name);
+        }
+        b->next = NULL;
+        *l->boots_end = b;
+        l->boots_end = &b->next;
+        return b->row.cmdline ? 0 : -ENOMEM;
+}
+
+static int on_image_row(void *ctx, const struct image_row *row)
+{
+        struct load *l = ctx;
+        struct catalog_image *i = calloc(1, sizeof(*i));
+        int r;
+
+        if (!i)
+                return -ENOMEM;
+        i->row = *row;
+        r = image_load(l->c, row, &i->id);
+        i->usable = r == 0;
+        if (r < 0)
+                log_err("image %s is not served: %s/%s: %s. Next: put the file back, or `muster image remove %s`", row->name,
+                        l->c->image_dir, row->file, r == -ESTALE ? "altered since it was added" : strerror(-r), row->name);
+        *l->images_end = i;
+        l->images_end = &i->next;
+        return 0;
+}
+
+int catalog_reload(struct catalog *c)
+{
+        struct load l = { .c = c, .old_boots = take_ptr(c->boots), .boots_end = &c->boots,
+                          .old_images = take_ptr(c->images), .images_end = &c->images };
+        int r = c->store->ops->boot_list(c->store, on_boot_row, &l);
+
+        if (r == 0)
+                r = c->store->ops->image_list(c->store, on_image_row, &l);
+        for (int image = 0; image < 2 && r == 0; image++)
+                for (int previous = 0; previous < 2 && r == 0; previous++)
+                        r = c->store->ops->setting_get(c->store, setting_names[image][previous],
+                                                       c->standard[image][previous], NAME_MAX_LEN + 1);
+        FREE_LIST(l.old_boots, catalog_boot, boot_free)
+        FREE_LIST(l.old_images, catalog_image, free)
+        return r;
+}
+
+static int on_profile_row(void *ctx, const char *name, const char *const json[PROFILE_SLOTS])
+{
+        struct load *l = ctx;
+        struct catalog_profile *p = calloc(1, sizeof(*p));
+        char err[JTAB_ERR];
+
+        if (!p)
+                return -ENOMEM;
+        (void)snprintf(p->name, sizeof(p->name), "%s", name);
+        for (int i = 0; i < PROFILE_SLOTS; i++) {
+                if (!json[i])
+                        continue;
+                if (profile_json_parse(json[i], strlen(json[i]), &p->parsed[i], err) < 0) {
+                        log_err("profile %s is not used: %s. Next: learn it again with `muster policy learn`", name, err);
+                        continue;
+                }
+                p->json[i] = strdup(json[i]);
+        }
+        *l->profiles_end = p;
+        l->profiles_end = &p->next;
+        return 0;
+}
+
+int catalog_reload_profiles(struct catalog *c)
+{
+        struct load l = { .c = c, .profiles_end = &c->profiles };
+
+        FREE_LIST(c->profiles, catalog_profile, profile_entry_free)
+        return c->store->ops->profile_list(c->store, NULL, on_profile_row, &l);
+}
+
+int catalog_reload_ipxe(struct catalog *c)
+{
+        struct ipxe_file files[REFS_IPXE_MAX] = { 0 };
+        struct ipxe_set set = { 0 };
+        int r = ipxe_load(c, &set, files);
+
+        catalog_write(c);
+        c->ipxe = set;
+        memcpy(c->ipxe_files, files, sizeof(files));
+        catalog_done(c);
+        if (r < 0)
+                log_warn("no iPXE binary is vouched for: cannot read %s: %s", c->ipxe_dir, strerror(-r));
+        return r;
+}
+
+int catalog_open(const struct conf *conf, struct store *store, struct catalog **ret, struct fail *fail)
+{
+        struct catalog *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        (void)pthread_rwlock_init(&c->lock, NULL);
+        c->store = store;
+        r = conf_path(conf->state_dir, "boot", c->boot_dir, sizeof(c->boot_dir));
+        if (r == 0)
+                r = conf_path(conf->state_dir, "images", c->image_dir, sizeof(c->image_dir));
+        if (r == 0)
+                r = conf_path(conf->state_dir, "ipxe", c->ipxe_dir, sizeof(c->ipxe_dir));
+        if (r == 0)
+                r = catalog_reload(c);
+        if (r == 0)
+                r = catalog_reload_profiles(c);
+        if (r < 0) {
+                catalog_free(c);
+                return fail_set(fail, r, "", "see the line before", "cannot load boots, images and profiles: %s",
+                                strerror(-r));
+        }
+        (void)catalog_reload_ipxe(c);
+        *ret = c;
+        return 0;
+}
+
+void catalog_free(struct catalog *c)
+{
+        if (!c)
+                return;
+        FREE_LIST(c->boots, catalog_boot, boot_free)
+        FREE_LIST(c->images, catalog_image, free)
+        FREE_LIST(c->profiles, catalog_profile, profile_entry_free)
+        (void)pthread_rwlock_destroy(&c->lock);
+        free(c);
+}
+
+int catalog_set_default(struct catalog *c, bool image, const char *name)
+{
+        struct store *s = c->store;
+        const char *now = c->standard[image][0];
+        int r;
+
+        if (strcmp(now, name) == 0)
+                return 0;
+        r = s->ops->setting_put(s, setting_names[image][1], now[0] ? now : NULL);
+        return r < 0 ? r : s->ops->setting_put(s, setting_names[image][0], name);
+}

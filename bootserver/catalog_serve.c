@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog_files.h"
+
+#include "names.h"
+#include "seal.h"
+
+static int reopen(const char *dir, const char *file, const struct file_id *known, uint64_t *ret_size)
+{
+        struct file_id id;
+        int fd = file_open_in(dir, file, &id);
+
+        if (fd < 0)
+                return fd;
+        if (!file_id_same(&id, known)) {
+                (void)close(fd);
+                log_err("%s/%s is not served: it changed after it was added. Next: add it again under a new name", dir,
+                        file);
+                return -ESTALE;
+        }
+        *ret_size = (uint64_t)id.size;
+        return fd;
+}
+
+int catalog_open_boot_file(struct catalog *c, const char *file, uint64_t *ret_size)
+{
+        int r = -ENOENT;
+
+        catalog_read(c);
+        for (const struct catalog_boot *b = c->boots; b && r == -ENOENT; b = b->next)
+                if (b->usable && strcmp(b->row.file, file) == 0)
+                        r = reopen(c->boot_dir, b->row.file, &b->id, ret_size);
+        for (size_t i = 0; i < c->ipxe.n && r == -ENOENT; i++)
+                if (strcmp(c->ipxe_files[i].name, file) == 0)
+                        r = reopen(c->ipxe_dir, c->ipxe_files[i].name, &c->ipxe_files[i].id, ret_size);
+        catalog_done(c);
+        return r;
+}
+
+int catalog_open_image_file(struct catalog *c, const char *file, uint64_t *ret_size)
+{
+        int r = -ENOENT;
+
+        catalog_read(c);
+        for (const struct catalog_image *i = c->images; i && r == -ENOENT; i = i->next)
+                if (i->usable && strcmp(i->row.file, file) == 0)
+                        r = reopen(c->image_dir, i->row.file, &i->id, ret_size);
+        catalog_done(c);
+        return r;
+}
+
+int catalog_boot_prepare(struct catalog *c, struct boot_row *row, struct fail *fail)
+{
+        struct catalog_boot b = { 0 };
+        const char *why = NULL;
+        int r;
+
+        if (!cmdline_ok(row->cmdline))
+                return fail_set(fail, -EINVAL, "", "use printable ASCII, single spaces, no ${, && or ||",
+                                "add boot %s: iPXE cannot pass this command line on unchanged", row->name);
+        why = cmdline_refused(row->cmdline, row->allow_shell);
+        if (why)
+                return fail_set(fail, -EINVAL, "", "correct the command line, or allow a shell knowingly (--allow-shell)",
+                                "add boot %s: %s", row->name, why);
+        r = boot_load(c, row, true, &b);
+        boot_ref_free(&b.ref);
+        if (r == -EBADMSG || r == -ENOEXEC)
+                return fail_set(fail, r, "", "give a UKI, as `muster boot build` or ukify makes it",
+                                "add boot %s: %s is no unified kernel image", row->name, row->file);
+        if (r < 0)
+                return fail_set(fail, r, "", "put the file there first, readable by musterd", "add boot %s: %s/%s: %s",
+                                row->name, c->boot_dir, row->file, strerror(-r));
+        return 0;
+}
+
+int catalog_image_prepare(struct catalog *c, const struct image_row *row, struct fail *fail)
+{
+        struct seal_header h;
+        struct file_id id;
+        int r = image_load(c, row, &id);
+
+        if (r == -ESTALE)
+                return fail_set(fail, r, "", "give the values of the file as it was sealed",
+                                "add image %s: size or header are not those of %s/%s", row->name, c->image_dir, row->file);
+        if (r < 0)
+                return fail_set(fail, r, "", "put the file there first, readable by musterd", "add image %s: %s/%s: %s",
+                                row->name, c->image_dir, row->file, strerror(-r));
+        r = seal_header_parse(row->header, sizeof(row->header), &h);
+        if (r < 0 || h.plain_size != row->plain_size || h.sealed_size != row->size ||
+            (h.format == SEAL_EROFS) != (strcmp(row->format, "erofs") == 0))
+                return fail_set(fail, -EBADMSG, "", "seal it again with `muster image add`",
+                                "add image %s: the header of %s says something else", row->name, row->file);
+        return 0;
+}

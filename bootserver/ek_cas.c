@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ek_cas.h"
+
+#include "log.h"
+
+#include <pthread.h>
+
+struct ek_cas {
+        pthread_rwlock_t lock;
+        char dir[256];
+        struct ekca *set; /* NULL: none */
+};
+
+DEFINE_CLEANUP(struct ekca *, ekca_free)
+
+int ek_cas_new(const char *dir, struct ek_cas **ret)
+{
+        struct ek_cas *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return -ENOMEM;
+        (void)pthread_rwlock_init(&c->lock, NULL);
+        (void)snprintf(c->dir, sizeof(c->dir), "%s", dir);
+        *ret = c;
+        return 0;
+}
+
+void ek_cas_free(struct ek_cas *c)
+{
+        if (!c)
+                return;
+        ekca_free(c->set);
+        (void)pthread_rwlock_destroy(&c->lock);
+        free(c);
+}
+
+int ek_cas_reload(struct ek_cas *c)
+{
+        _cleanup_(ekca_freep) struct ekca *set = NULL;
+        _cleanup_(freep) char *file = NULL;
+        struct ekca *old;
+        int r = ekca_new(&set);
+        int n = r;
+
+        if (r == 0)
+                n = ekca_load_dir(set, c->dir, &file);
+        if (n == -ENOENT) {
+                log_warn("no EK CA certificates in %s: no EK certificate will chain. Next: put the TPM vendors' CAs there",
+                         c->dir);
+                n = 0;
+        } else if (n < 0) {
+                log_err("cannot read the EK CA certificates: %s: %s. Next: correct or remove it; the set in use stays",
+                        file ? file : c->dir, strerror(-n));
+                return n;
+        }
+        (void)pthread_rwlock_wrlock(&c->lock);
+        old = c->set;
+        c->set = take_ptr(set);
+        (void)pthread_rwlock_unlock(&c->lock);
+        ekca_free(old);
+        return n;
+}
+
+enum ek_chain ek_cas_check(struct ek_cas *c, const struct jbufs *certs, const uint8_t node[DIGEST_LEN])
+{
+        _cleanup_(ekca_freep) struct ekca *extra = NULL;
+        enum ek_chain chain = EK_CHAIN_UNMATCHED;
+        struct ekcert leaf = { 0 };
+        const char *why = NULL;
+
+        if (certs->n == 0)
+                return EK_CHAIN_NONE;
+        if (ekca_new(&extra) < 0 || ekcert_parse(certs->v[0].p, certs->v[0].len, &leaf, &why) < 0)
+                return EK_CHAIN_UNMATCHED;
+        for (size_t i = 1; i < certs->n; i++)
+                (void)ekca_add(extra, certs->v[i].p, certs->v[i].len, false, &why);
+        if (!leaf.not_ek && same_bytes(leaf.id, DIGEST_LEN, node, DIGEST_LEN)) {
+                (void)pthread_rwlock_rdlock(&c->lock);
+                if (c->set)
+                        chain = ekcert_chain(&leaf, c->set, extra, &why);
+                (void)pthread_rwlock_unlock(&c->lock);
+        }
+        ekcert_free(&leaf);
+        return chain == EK_CHAIN_OK ? EK_CHAIN_OK : EK_CHAIN_UNMATCHED;
+}

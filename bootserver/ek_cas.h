@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ek_cas.h - the TPM vendors' CA certificates, replaceable while serving.
+ *
+ * An empty or missing directory is no error: then no chain is ever `ok`. */
+#ifndef MUSTER_EK_CAS_H
+#define MUSTER_EK_CAS_H
+
+#include "ekcert.h"
+#include "wire_attest.h"
+
+struct ek_cas;
+
+int ek_cas_new(const char *dir, struct ek_cas **ret);
+void ek_cas_free(struct ek_cas *c);
+int ek_cas_reload(struct ek_cas *c); /* how many, or negative; logs what it could not read */
+
+/* The leaf must be for the key that `node` names; the others are
+ * intermediates. */
+enum ek_chain ek_cas_check(struct ek_cas *c, const struct jbufs *certs, const uint8_t node[DIGEST_LEN]);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipxe_script.h - fills the iPXE template. Pure.
+ *
+ * Replaces @NODE@, @IMAGE_NAME@, @KERNEL_URL@ and @CMDLINE@. Every value
+ * must have passed its grammar in names.h; -EINVAL when one has not, when
+ * the template names another placeholder, or when the result is over
+ * IPXE_SCRIPT_MAX. */
+#ifndef MUSTER_IPXE_SCRIPT_H
+#define MUSTER_IPXE_SCRIPT_H
+
+#include "mem.h"
+
+#define IPXE_SCRIPT_MAX 32768
+
+struct ipxe_values {
+        const char *node;       /* name, id, or "unknown" */
+        const char *image_name; /* the file's name */
+        const char *base_url;   /* KERNEL_URL is base_url/boot/image_name */
+        const char *cmdline;
+};
+
+int ipxe_script(const char *template, const struct ipxe_values *v, struct buf *ret);
+
+/* "Range: bytes=A-B" of a file of `total` bytes: 1 with the part, 0 to send
+ * all (no range, several, or another unit), -ERANGE for 416. */
+int range_parse(const char *header, uint64_t total, uint64_t *ret_first, uint64_t *ret_len);
+
+/* A MAC in either notation as aa:bb:cc:dd:ee:ff. */
+void mac_normal(const char *mac, char ret[18]);
+
+#endif

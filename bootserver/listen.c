@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "listen.h"
+
+#include "serve.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define BACKLOG 1024
+#define CONN_MEMORY ((size_t)8192)
+#define ADMIN_CONNECTIONS 64
+
+/* TLS 1.3 and nothing else; session tickets are off in libmicrohttpd and
+ * here, early data needs a flag that is not set. */
+#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:%NO_TICKETS"
+
+static struct listener_ctx contexts[LISTENERS];
+
+static int open_tcp(const char *address, int *ret, struct fail *fail)
+{
+        _cleanup_(closep) int fd = -1;
+        struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+        struct sockaddr_in four = { .sin_family = AF_INET };
+        struct endpoint e;
+        int one = 1;
+        int r = endpoint_parse(address, &e);
+
+        if (r < 0)
+                return fail_set(fail, r, "", "correct it in musterd.conf", "%s is no address to listen on", address);
+        six.sin6_port = four.sin_port = htons(e.port);
+        (void)inet_pton(AF_INET6, e.host, &six.sin6_addr);
+        (void)inet_pton(AF_INET, e.host, &four.sin_addr);
+        fd = socket(e.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
+            bind(fd, e.v6 ? (struct sockaddr *)&six : (struct sockaddr *)&four, e.v6 ? sizeof(six) : sizeof(four)) < 0 ||
+            listen(fd, BACKLOG) < 0)
+                return fail_set(fail, -errno, "", errno == EADDRINUSE ? "stop the program that has it, or set another port"
+                                                                     : "check the address in musterd.conf",
+                                "cannot listen on %s: %s", address, strerror(errno));
+        *ret = fd;
+        fd = -1;
+        return 0;
+}
+
+/* A socket left by a musterd that died is removed; a live one is not. */
+static int remove_stale(const struct sockaddr_un *sun, struct fail *fail)
+{
+        _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct stat st;
+
+        if (lstat(sun->sun_path, &st) < 0)
+                return 0;
+        if (!S_ISSOCK(st.st_mode))
+                return fail_set(fail, -EEXIST, "", "move it away", "%s is there and is no socket", sun->sun_path);
+        if (fd >= 0 && connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0)
+                return fail_set(fail, -EADDRINUSE, "", "stop it first", "another musterd answers on %s", sun->sun_path);
+        if (unlink(sun->sun_path) < 0)
+                return fail_set(fail, -errno, "", "remove it", "cannot remove the old socket %s: %s", sun->sun_path,
+                                strerror(errno));
+        return 0;
+}
+
+static int make_parent_dir(const char *path)
+{
+        char dir[108];
+        char *slash;
+
+        (void)snprintf(dir, sizeof(dir), "%s", path);
+        slash = strrchr(dir, '/');
+        if (!slash || slash == dir)
+                return 0;
+        *slash = '\0';
+        return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : chmod(dir, 0755) < 0 && errno != EPERM ? -errno : 0;
+}
+
+static int open_admin(const char *path, gid_t gid, int *ret, struct fail *fail)
+{
+        _cleanup_(closep) int fd = -1;
+        struct sockaddr_un sun = { .sun_family = AF_UNIX };
+        int r = remove_stale((snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path), &sun), fail);
+
+        if (r < 0)
+                return r;
+        (void)make_parent_dir(path);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+            (geteuid() == 0 && chown(path, 0, gid) < 0) || chmod(path, 0660) < 0 || listen(fd, ADMIN_CONNECTIONS) < 0)
+                return fail_set(fail, -errno, "", "check admin-socket and who owns its directory",
+                                "cannot listen on %s: %s", path, strerror(errno));
+        *ret = fd;
+        fd = -1;
+        return 0;
+}
+
+int listen_open(struct server *srv, uid_t uid, gid_t gid, struct fail *fail)
+{
+        int r;
+
+        (void)uid;
+        for (int i = 0; i < LISTENERS; i++)
+                srv->fd[i] = -1;
+        r = open_tcp(srv->conf.boot_listen, &srv->fd[L_BOOT], fail);
+        if (r == 0)
+                r = open_tcp(srv->conf.attest_listen, &srv->fd[L_ATTEST], fail);
+        if (r == 0)
+                r = open_admin(srv->conf.admin_socket, gid, &srv->fd[L_ADMIN], fail);
+        return r;
+}
+
+static void on_mhd_log(void *cls, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+static void on_mhd_log(void *cls, const char *fmt, va_list ap)
+{
+        char text[300];
+
+        (void)cls;
+        (void)vsnprintf(text, sizeof(text), fmt, ap);
+        text[strcspn(text, "\n")] = '\0';
+        log_debug("http: %s", text);
+}
+
+static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
+{
+        const struct conf *c = &srv->conf;
+        unsigned flags = MHD_USE_ERROR_LOG | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL;
+        unsigned threads = l == L_ADMIN || c->threads < 2 ? 0 : c->threads;
+        unsigned limit = l == L_ADMIN ? ADMIN_CONNECTIONS : c->max_connections;
+        struct MHD_OptionItem tls[] = {
+                { MHD_OPTION_HTTPS_MEM_KEY, 0, srv->keys.server_key.p },
+                { MHD_OPTION_HTTPS_MEM_CERT, 0, srv->keys.server_pem.p },
+                { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PRIORITIES },
+                { MHD_OPTION_END, 0, NULL },
+        };
+        struct MHD_OptionItem rest[] = {
+                { MHD_OPTION_LISTEN_SOCKET, srv->fd[l], NULL },
+                { MHD_OPTION_CONNECTION_LIMIT, (intptr_t)limit, NULL },
+                { MHD_OPTION_PER_IP_CONNECTION_LIMIT, l == L_ADMIN ? 0 : (intptr_t)c->max_per_address, NULL },
+                { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)c->timeout, NULL },
+                { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONN_MEMORY, NULL },
+                { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
+                { threads ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL },
+                { MHD_OPTION_END, 0, NULL },
+        };
+
+        contexts[l] = (struct listener_ctx){ srv, l };
+        if (l == L_ATTEST)
+                flags |= MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME;
+        return MHD_start_daemon(flags, 0, NULL, NULL, serve_request, &contexts[l],
+                                MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+                                MHD_OPTION_NOTIFY_COMPLETED, serve_completed, &contexts[l],
+                                MHD_OPTION_NOTIFY_CONNECTION, serve_connection, &contexts[l],
+                                MHD_OPTION_ARRAY, rest, MHD_OPTION_ARRAY, l == L_ATTEST ? tls : tls + 3, MHD_OPTION_END);
+}
+
+int listen_start(struct server *srv, struct fail *fail)
+{
+        const char *const names[LISTENERS] = { srv->conf.boot_listen, srv->conf.attest_listen, srv->conf.admin_socket };
+
+        for (int i = 0; i < LISTENERS; i++) {
+                srv->daemon[i] = start_one(srv, (enum listener)i);
+                if (!srv->daemon[i])
+                        return fail_set(fail, -EIO, "",
+                                        "check the open files limit (LimitNOFILE), max-connections and the server's key pair",
+                                        "cannot serve on %s", names[i]);
+        }
+        return 0;
+}
+
+void listen_stop(struct server *srv)
+{
+        atomic_store(&srv->stopping, true);
+        if (srv->waiters)
+                waiters_stop(srv->waiters);
+        for (int i = 0; i < LISTENERS; i++) {
+                if (srv->daemon[i])
+                        MHD_stop_daemon(srv->daemon[i]);
+                else if (srv->fd[i] >= 0)
+                        (void)close(srv->fd[i]);
+                srv->daemon[i] = NULL;
+                srv->fd[i] = -1;
+        }
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics.h"
+
+#include "mem.h"
+
+#include <inttypes.h>
+
+static const char *const codes[] = {
+        "other",       "M-MALFORMED", "M-BUSY",       "M-UNKNOWN",  "M-REVOKED",  "M-QUARANTINED", "M-EK",
+        "M-EKCERT",    "M-AK",        "M-ACTIVATE",   "M-QUOTE",    "M-SIGNATURE", "M-BINDING",    "M-SELECTION",
+        "M-PCRDIGEST", "M-RESETCOUNT", "M-CAPPED",    "M-EVENTLOG", "M-PROFILE",  "M-FIRMWARE",    "M-BOOT",
+        "M-CHAIN",     "M-UKI",       "M-CMDLINE",    "M-INITRD",   "M-PCRS",
+};
+_Static_assert(ELEMENTSOF(codes) <= METRIC_CODES, "room for every code");
+
+static const struct {
+        enum metric which;
+        const char *name; /* with its labels */
+} names[] = {
+        { M_REQUESTS_BOOT, "muster_requests_total{listener=\"boot\"}" },
+        { M_REQUESTS_ATTEST, "muster_requests_total{listener=\"attest\"}" },
+        { M_REQUESTS_ADMIN, "muster_requests_total{listener=\"admin\"}" },
+        { M_VERDICT_OK, "muster_verdicts_total{verdict=\"ok\"}" },
+        { M_VERDICT_PENDING, "muster_verdicts_total{verdict=\"pending\"}" },
+        { M_VERDICT_CHALLENGE, "muster_verdicts_total{verdict=\"challenge\"}" },
+        { M_VERDICT_REFUSED, "muster_verdicts_total{verdict=\"refused\"}" },
+        { M_VERDICT_MALFORMED, "muster_verdicts_total{verdict=\"malformed\"}" },
+        { M_VERDICT_BUSY, "muster_verdicts_total{verdict=\"busy\"}" },
+        { M_BUNDLES_MADE, "muster_bundles_made_total" },
+        { M_BUNDLES_SENT, "muster_bundles_sent_total" },
+        { M_CERTIFICATES, "muster_certificates_issued_total" },
+        { M_HTTP_REFUSED, "muster_http_refused_total" },
+        { M_CONNECTIONS_ATTEST, "muster_attest_connections_total" },
+        { M_DECIDE_US, "muster_decide_microseconds_total" },
+};
+
+void metric_code(struct metrics *m, const char *code)
+{
+        size_t k = 0;
+
+        for (size_t i = 1; i < ELEMENTSOF(codes); i++)
+                if (strcmp(codes[i], code) == 0)
+                        k = i;
+        (void)atomic_fetch_add_explicit(&m->code[k], 1, memory_order_relaxed);
+}
+
+static size_t family(const char *name)
+{
+        return strcspn(name, "{");
+}
+
+long metrics_text(struct metrics *m, char *out, size_t n)
+{
+        const char *last = "";
+        size_t len = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(names) && len < n; i++) {
+                const char *name = names[i].name;
+
+                if (family(name) != family(last) || strncmp(name, last, family(name)) != 0)
+                        len += (size_t)snprintf(out + len, n - len, "# TYPE %.*s counter\n", (int)family(name), name);
+                last = name;
+                if (len < n)
+                        len += (size_t)snprintf(out + len, n - len, "%s %" PRIuFAST64 "\n", name,
+                                                atomic_load(&m->v[names[i].which]));
+        }
+        if (len < n)
+                len += (size_t)snprintf(out + len, n - len, "# TYPE muster_refusals_total counter\n");
+        for (size_t i = 0; i < ELEMENTSOF(codes) && len < n; i++)
+                len += (size_t)snprintf(out + len, n - len, "muster_refusals_total{code=\"%s\"} %" PRIuFAST64 "\n", codes[i],
+                                        atomic_load(&m->code[i]));
+        return len < n ? (long)len : -ENOBUFS;
+}

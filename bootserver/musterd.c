@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* musterd - Muster's boot server; musterd(8). */
+#include "ek_cas.h"
+#include "hooks.h"
+#include "isolation.h"
+#include "listen.h"
+#include "version.h"
+
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE = 4, EXIT_LISTEN = 5 };
+
+#define DEFAULT_CONF "/etc/muster/musterd.conf"
+#define TEMPLATE_MAX 16384
+
+static struct server server;
+
+static int failed(int code, const struct fail *f)
+{
+        log_err("%s%s%s", f->what, f->next[0] ? ". Next: " : "", f->next);
+        return code;
+}
+
+static void usage(void)
+{
+        (void)printf("Usage: musterd [--config FILE] [--debug]\n"
+                     "       musterd --check-config [--config FILE]\n"
+                     "       musterd --version | --help\n\n"
+                     "Muster's boot server, in the foreground. See musterd(8).\n\n"
+                     "  -c, --config FILE   read FILE instead of " DEFAULT_CONF "\n"
+                     "      --check-config  read the configuration and the keys, and exit\n"
+                     "      --foreground    accepted; the only mode\n"
+                     "      --debug         log more\n"
+                     "  -V, --version       show the version\n"
+                     "  -h, --help          show this help\n");
+}
+
+struct args {
+        const char *conf;
+        bool check;
+        bool debug;
+};
+
+/* -1: go on; else the exit code. */
+static int parse_args(int argc, char **argv, struct args *ret)
+{
+        static const struct option longs[] = {
+                { "config", required_argument, NULL, 'c' },  { "check-config", no_argument, NULL, 'k' },
+                { "foreground", no_argument, NULL, 'f' },    { "debug", no_argument, NULL, 'd' },
+                { "version", no_argument, NULL, 'V' },       { "help", no_argument, NULL, 'h' },
+                { NULL, 0, NULL, 0 },
+        };
+        int o;
+
+        *ret = (struct args){ .conf = DEFAULT_CONF };
+        while ((o = getopt_long(argc, argv, "c:Vh", longs, NULL)) >= 0) {
+                switch (o) {
+                case 'c': ret->conf = optarg; break;
+                case 'k': ret->check = true; break;
+                case 'd': ret->debug = true; break;
+                case 'f': break;
+                case 'V': (void)printf("musterd %s\n", MUSTER_VERSION); return EXIT_OK;
+                case 'h': usage(); return EXIT_OK;
+                default: return EXIT_CONFIG;
+                }
+        }
+        if (optind < argc) {
+                (void)fprintf(stderr, "musterd: %s: musterd takes no arguments; see --help\n", argv[optind]);
+                return EXIT_CONFIG;
+        }
+        return -1;
+}
+
+static void notify(const char *state)
+{
+        const char *path = getenv("NOTIFY_SOCKET");
+        struct sockaddr_un sun = { .sun_family = AF_UNIX };
+        _cleanup_(closep) int fd = -1;
+        size_t n = path ? strlen(path) : 0;
+
+        if (n == 0 || n >= sizeof(sun.sun_path) || (path[0] != '/' && path[0] != '@'))
+                return;
+        memcpy(sun.sun_path, path, n);
+        if (path[0] == '@')
+                sun.sun_path[0] = '\0';
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0)
+                (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sun,
+                             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+}
+
+/* As root: the configuration is read; keys, template and sockets follow. */
+static int prepare(struct server *srv, uid_t *ret_uid)
+{
+        struct fail f = { 0 };
+        gid_t gid = 0;
+        int r = isolation_ids(srv->conf.user, srv->conf.group, ret_uid, &gid, &f);
+
+        if (r < 0)
+                return failed(EXIT_CONFIG, &f);
+        r = file_read(srv->conf.ipxe_template, TEMPLATE_MAX, false, &srv->ipxe_template);
+        if (r < 0) {
+                (void)fail_set(&f, r, "", "set ipxe-template to the muster.ipxe.in that came with musterd",
+                               "cannot read %s: %s", srv->conf.ipxe_template, strerror(-r));
+                return failed(EXIT_CONFIG, &f);
+        }
+        r = keys_load(srv->conf.pki_dir, &srv->keys, &f);
+        if (r < 0)
+                return failed(EXIT_KEYS, &f);
+        r = listen_open(srv, *ret_uid, gid, &f);
+        return r < 0 ? failed(EXIT_LISTEN, &f) : EXIT_OK;
+}
+
+static int start(struct server *srv)
+{
+        struct fail f = { 0 };
+        char db[CONF_STR];
+        int r = conf_path(srv->conf.state_dir, "muster.db", db, sizeof(db));
+
+        if (r == 0)
+                r = store_sqlite_open(db, &srv->store, &f);
+        if (r == 0)
+                r = catalog_open(&srv->conf, srv->store, &srv->catalog, &f);
+        if (r < 0)
+                return failed(EXIT_STORE, &f);
+        r = ek_cas_new(srv->conf.ek_ca_dir, &srv->ek_cas);
+        if (r == 0)
+                (void)ek_cas_reload(srv->ek_cas);
+        if (r == 0)
+                r = waiters_start(&srv->waiters);
+        if (r == 0)
+                r = hooks_start(srv->conf.hooks_dir, &srv->hooks);
+        if (r < 0) {
+                (void)fail_set(&f, r, "", "", "cannot start: %s", strerror(-r));
+                return failed(EXIT_RUNTIME, &f);
+        }
+        srv->started = server_now();
+        r = listen_start(srv, &f);
+        keys_forget_server(&srv->keys);
+        return r < 0 ? failed(EXIT_LISTEN, &f) : EXIT_OK;
+}
+
+static void reload(struct server *srv)
+{
+        int cas = ek_cas_reload(srv->ek_cas);
+        int ipxe = catalog_reload_ipxe(srv->catalog);
+
+        log_info("reloaded: %d EK CA certificates, %d iPXE binaries", cas, ipxe);
+}
+
+static void serve(struct server *srv, const sigset_t *signals)
+{
+        notify("READY=1");
+        log_info("ready version=%s boot=%s attest=%s admin=%s", MUSTER_VERSION, srv->conf.boot_listen,
+                 srv->conf.attest_listen, srv->conf.admin_socket);
+        for (;;) {
+                int sig = sigwaitinfo(signals, NULL);
+
+                if (sig == SIGHUP)
+                        reload(srv);
+                else if (sig == SIGTERM || sig == SIGINT)
+                        break;
+        }
+        notify("STOPPING=1");
+}
+
+static void stop(struct server *srv)
+{
+        listen_stop(srv);
+        hooks_stop(srv->hooks);
+        waiters_free(srv->waiters);
+        ek_cas_free(srv->ek_cas);
+        catalog_free(srv->catalog);
+        store_close(srv->store);
+        keys_wipe(&srv->keys);
+        buf_wipe(&srv->ipxe_template);
+}
+
+int main(int argc, char **argv)
+{
+        struct server *srv = &server;
+        struct fail f = { 0 };
+        sigset_t signals;
+        struct args args;
+        uid_t uid = 0;
+        int r = parse_args(argc, argv, &args);
+
+        if (r >= 0)
+                return r;
+        log_init("musterd", args.debug ? LOG_LVL_DEBUG : LOG_LVL_INFO);
+        if (isolation_early() < 0)
+                log_warn("cannot turn core dumps off: %s", strerror(errno));
+        /* before any thread, so that all inherit it */
+        (void)sigemptyset(&signals);
+        (void)sigaddset(&signals, SIGTERM);
+        (void)sigaddset(&signals, SIGINT);
+        (void)sigaddset(&signals, SIGHUP);
+        (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+        (void)signal(SIGPIPE, SIG_IGN);
+        for (int i = 0; i < LISTENERS; i++)
+                srv->fd[i] = -1;
+        if (conf_load(args.conf, &srv->conf, &f) < 0)
+                return failed(EXIT_CONFIG, &f);
+        if (args.check) {
+                if (keys_load(srv->conf.pki_dir, &srv->keys, &f) < 0)
+                        return failed(EXIT_KEYS, &f);
+                keys_wipe(&srv->keys);
+                log_info("%s and the keys in %s are in order", args.conf, srv->conf.pki_dir);
+                return EXIT_OK;
+        }
+        r = prepare(srv, &uid);
+        if (r == EXIT_OK && isolation_drop(srv->conf.user, srv->conf.group, &f) < 0)
+                r = failed(EXIT_RUNTIME, &f);
+        if (r == EXIT_OK)
+                r = start(srv);
+        if (r == EXIT_OK)
+                serve(srv, &signals);
+        stop(srv);
+        if (r == EXIT_OK)
+                log_info("stopped");
+        return r;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nodes.h"
+
+#include "names.h"
+#include "sshcert.h"
+
+#define UNREACHABLE_AFTER 600
+
+int node_lookup(struct store *s, const char *ref, struct node *ret)
+{
+        size_t n = strlen(ref);
+        int r;
+
+        if (hex_ok(ref, NODE_ID_HEX))
+                return s->ops->node_get(s, ref, ret);
+        r = s->ops->node_find(s, ref, ret);
+        if (r == -ENOENT && n >= 8 && n < NODE_ID_HEX && hex_ok(ref, n))
+                r = s->ops->node_prefix(s, ref, ret);
+        return r;
+}
+
+const char *node_shown_state(const struct node *n, int64_t now)
+{
+        if ((n->state == NODE_ENROLLED || n->state == NODE_OK) && n->last_ipxe > n->last_seen &&
+            now - n->last_ipxe > UNREACHABLE_AFTER)
+                return "unreachable";
+        return node_state_text(n->state);
+}
+
+static void time_or_null(struct jout *o, const char *key, int64_t t)
+{
+        if (t > 0)
+                jout_int(o, key, t);
+        else
+                jout_null(o, key);
+}
+
+static void text_or_null(struct jout *o, const char *key, const char *text)
+{
+        jout_str(o, key, text && text[0] ? text : NULL);
+}
+
+static void host_key(struct jout *o, const struct node *n)
+{
+        _cleanup_(buf_wipe) struct buf line = { 0 };
+
+        if (n->ssh_key.len == SSH_KEY_LEN && ssh_public_text(n->ssh_key.p, n->name, &line) == 0) {
+                while (line.len > 0 && line.p[line.len - 1] == '\n')
+                        line.len--;
+                jout_strn(o, "ssh_host_key", (const char *)line.p, line.len);
+        } else {
+                jout_null(o, "ssh_host_key");
+        }
+}
+
+static void node_identity(struct jout *o, struct catalog *cat, const struct node *n, int64_t now)
+{
+        jout_str(o, "id", n->id);
+        text_or_null(o, "name", n->name);
+        jout_str(o, "state", node_shown_state(n, now));
+        text_or_null(o, "reason", n->reason);
+        text_or_null(o, "profile", n->profile);
+        jout_str(o, "ek_chain", ek_chain_name(n->chain));
+        jout_str(o, "ek_mode", n->without_cert ? "without" : "certificate");
+        text_or_null(o, "boot", n->assigned_boot[0] ? n->assigned_boot : catalog_default(cat, false, false));
+        text_or_null(o, "image", n->assigned_image[0] ? n->assigned_image : catalog_default(cat, true, false));
+        text_or_null(o, "assigned_boot", n->assigned_boot);
+        text_or_null(o, "assigned_image", n->assigned_image);
+        text_or_null(o, "booted", n->boot);
+        text_or_null(o, "booted_image", n->image);
+        if (n->facts)
+                jout_raw(o, "facts", n->facts, strlen(n->facts));
+        else
+                jout_null(o, "facts");
+}
+
+void node_json(struct jout *o, const char *key, struct catalog *cat, const struct node *n, int64_t now, bool open_end)
+{
+        jout_obj(o, key);
+        node_identity(o, cat, n, now);
+        time_or_null(o, "first_seen", n->first_seen);
+        time_or_null(o, "last_seen", n->last_seen);
+        time_or_null(o, "last_ok", n->last_ok);
+        time_or_null(o, "last_ipxe", n->last_ipxe);
+        jout_int(o, "reset_count", n->reset_count);
+        if (n->has_ak)
+                jout_hex(o, "ak", n->ak_name, sizeof(n->ak_name));
+        else
+                jout_null(o, "ak");
+        jout_bool(o, "bundle", n->bundle[0].len > 0);
+        time_or_null(o, "ssh_expires", n->ssh_to);
+        time_or_null(o, "tls_expires", n->tls_to);
+        host_key(o, n);
+        if (!open_end)
+                jout_end(o, '}');
+}
+
+void node_for_decision(const struct node *n, bool had, struct decide_node *ret)
+{
+        static const enum node_rec recs[NODE_STATES] = {
+                [NODE_PENDING] = NODE_REC_PENDING, [NODE_ENROLLED] = NODE_REC_APPROVED, [NODE_OK] = NODE_REC_APPROVED,
+                [NODE_REFUSED] = NODE_REC_APPROVED, [NODE_QUARANTINED] = NODE_REC_QUARANTINED,
+                [NODE_REVOKED] = NODE_REC_REVOKED,
+        };
+
+        memset(ret, 0, sizeof(*ret));
+        ret->rec = had ? NODE_REC_REMOVED : NODE_REC_NONE;
+        if (!n)
+                return;
+        ret->rec = recs[n->state];
+        ret->without_ek_cert = n->without_cert;
+        ret->has_ak = n->has_ak;
+        memcpy(ret->ak_name, n->ak_name, sizeof(ret->ak_name));
+        ret->reset_count = n->reset_count;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nodes.h - node records: how admins name them, how they are shown, and
+ * what a decision sees of them. */
+#ifndef MUSTER_NODES_H
+#define MUSTER_NODES_H
+
+#include "catalog.h"
+#include "decide.h"
+#include "jout.h"
+#include "store.h"
+
+/* A node id, a unique prefix of at least 8 digits, or a name: -ENOENT,
+ * -ENOTUNIQ, or the store's errors. */
+int node_lookup(struct store *s, const char *ref, struct node *ret);
+
+/* "unreachable" is derived: approved, fetched its boot script over ten
+ * minutes ago, and did not attest since. */
+const char *node_shown_state(const struct node *n, int64_t now);
+
+/* With the catalogue's read lock held. Leaves the object open when
+ * `open_end` is set, for further members. */
+void node_json(struct jout *o, const char *key, struct catalog *cat, const struct node *n, int64_t now, bool open_end);
+
+/* n NULL: no record; `had` says that it had one on this connection. */
+void node_for_decision(const struct node *n, bool had, struct decide_node *ret);
+
+static inline bool node_approved(const struct node *n)
+{
+        return n->state == NODE_ENROLLED || n->state == NODE_OK || n->state == NODE_REFUSED;
+}
+
+#endif

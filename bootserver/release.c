@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "release.h"
+
+#include "hooks.h"
+#include "journal.h"
+#include "policy.h"
+
+struct made {
+        bool keys;
+        bool certs;
+        bool bundle; /* the node needs it */
+        bool ak_changed;
+        char boot_id[INCIDENT_LEN + 1];
+};
+
+static int copy_blob(struct buf *to, const void *p, size_t len)
+{
+        to->p = malloc(len ? len : 1);
+        if (!to->p)
+                return -ENOMEM;
+        memcpy(to->p, p, len);
+        to->len = len;
+        return 0;
+}
+
+static int add_urls(const struct server *srv, const char *file, struct jstrs *ret)
+{
+        char url[WIRE_URL_MAX];
+        int r;
+
+        (void)snprintf(url, sizeof(url), "%s/image/%s", srv->conf.public_url, file);
+        r = jstrs_add(ret, url);
+        for (const char *p = srv->conf.image_urls; *p && r == 0 && ret->n < WIRE_URLS;) {
+                size_t n = strcspn(p, " ");
+
+                if (n > 0) {
+                        (void)snprintf(url, sizeof(url), "%.*s/image/%s", (int)n, p, file);
+                        r = jstrs_add(ret, url);
+                }
+                p += n + strspn(p + n, " ");
+        }
+        return r;
+}
+
+static int add_image(const struct server *srv, const struct catalog_image *image, struct verdict *v)
+{
+        struct manifest m = { .size = (int64_t)image->row.size, .plain_size = (int64_t)image->row.plain_size };
+        int r;
+
+        (void)snprintf(m.name, sizeof(m.name), "%s", image->row.name);
+        m.format = strcmp(image->row.format, "erofs") == 0 ? IMAGE_EROFS : IMAGE_SQUASHFS;
+        memcpy(m.header, image->row.header, sizeof(m.header));
+        r = wire_manifest_build(&m, &v->manifest);
+        if (r == 0)
+                r = keys_unwrap(&srv->keys, image->row.name, image->row.header, image->row.wrapped_key, v->image_key);
+        if (r == -EKEYREJECTED)
+                log_err("image %s: its key was wrapped by another store.key. Next: add the image again", image->row.name);
+        return r < 0 ? r : add_urls(srv, image->row.file, &v->image_urls);
+}
+
+static int add_approval(const struct server *srv, const uint8_t approved[DIGEST_LEN], enum policy_purpose p, struct buf *ret)
+{
+        uint8_t sig[POLICY_APPROVAL_LEN];
+        int r = policy_approve(srv->keys.policy, approved, p, sig);
+
+        return r < 0 ? r : copy_blob(ret, sig, sizeof(sig));
+}
+
+static int add_approvals(const struct server *srv, const struct attest *a, struct verdict *v)
+{
+        uint8_t approved[DIGEST_LEN];
+        int r = policy_approved(a->req.pcrs, evidence_reset_count(a->ev), approved);
+
+        if (r == 0)
+                r = add_approval(srv, approved, POLICY_NV, &v->approval_nv);
+        if (r == 0 && v->has_bundle)
+                r = add_approval(srv, approved, POLICY_BUNDLE, &v->approval_bundle);
+        return r;
+}
+
+static int add_node(const struct server *srv, const struct node *n, struct verdict *v)
+{
+        struct buf *const to[] = { &v->bundle.public_area, &v->bundle.duplicate, &v->bundle.seed, &v->bundle.data };
+        int r = copy_blob(&v->cert_ssh, n->ssh_cert.p, n->ssh_cert.len);
+
+        if (r == 0)
+                r = copy_blob(&v->cert_tls, n->tls_cert.p, n->tls_cert.len);
+        for (size_t i = 0; i < ELEMENTSOF(to) && r == 0 && v->has_bundle; i++)
+                r = copy_blob(to[i], n->bundle[i].p, n->bundle[i].len);
+        (void)snprintf(v->name, sizeof(v->name), "%s", n->name);
+        v->ca = strdup((const char *)srv->keys.ca_pem.p);
+        return r < 0 ? r : v->ca ? 0 : -ENOMEM;
+}
+
+/* Takes the node's record as it is now into `n`; -EAGAIN when it is not the
+ * one that was judged. */
+static int same_record(struct server *srv, const struct attest *a, const struct node *judged, struct node *ret)
+{
+        int r = srv->store->ops->node_get(srv->store, a->id, ret);
+
+        if (r < 0)
+                return r == -ENOENT ? -EAGAIN : r;
+        if (ret->state != judged->state || strcmp(ret->name, judged->name) != 0 ||
+            strcmp(ret->assigned_boot, judged->assigned_boot) != 0 ||
+            strcmp(ret->assigned_image, judged->assigned_image) != 0 || strcmp(ret->profile, judged->profile) != 0 ||
+            ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
+            ret->has_ak != judged->has_ak || memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
+            ret->bundle[0].len != judged->bundle[0].len || ret->ssh_to != judged->ssh_to || ret->tls_to != judged->tls_to)
+                return -EAGAIN;
+        return 0;
+}
+
+static int journal_ok(struct server *srv, const struct attest *a, const struct node *n, const struct made *m, int64_t now)
+{
+        _cleanup_(buf_wipe) struct buf detail = { 0 };
+        struct jout o = { 0 };
+        struct journal_entry e = { .node = n->id, .name = n->name, .event = "ok" };
+        int r;
+
+        jout_obj(&o, NULL);
+        jout_str(&o, "boot_id", m->boot_id);
+        jout_str(&o, "boot", n->boot);
+        jout_str(&o, "image", n->image);
+        jout_str(&o, "profile", n->profile);
+        jout_int(&o, "reset_count", n->reset_count);
+        jout_bool(&o, "clock_safe", evidence_clock_safe(a->ev));
+        jout_str(&o, "nv_ssh", nv_state_name(a->req.nv_ssh));
+        jout_str(&o, "nv_tls", nv_state_name(a->req.nv_tls));
+        jout_bool(&o, "bundle_sent", m->bundle);
+        jout_bool(&o, "keys_made", m->keys);
+        jout_bool(&o, "certificates_issued", m->certs);
+        jout_bool(&o, "ak_changed", m->ak_changed);
+        jout_str(&o, "client", a->req.facts.client);
+        jout_end(&o, '}');
+        r = jout_take(&o, &detail);
+        jout_wipe(&o);
+        if (r < 0)
+                return r;
+        e.detail = (const char *)detail.p;
+        return journal_append(srv->store, now, &e, NULL);
+}
+
+static void mark_ok(const struct attest *a, const struct decision *d, const struct catalog_image *image, int64_t now,
+                    struct node *n)
+{
+        n->state = NODE_OK;
+        n->reason[0] = '\0';
+        n->last_seen = n->last_ok = now;
+        n->reset_count = evidence_reset_count(a->ev);
+        n->has_ak = true;
+        memcpy(n->ak_name, evidence_ak_name(a->ev), sizeof(n->ak_name));
+        (void)snprintf(n->boot, sizeof(n->boot), "%s", d->boot->name);
+        (void)snprintf(n->image, sizeof(n->image), "%s", image->row.name);
+        if (!n->profile[0])
+                profile_name(&a->req.facts, n->profile);
+        if (a->chain == EK_CHAIN_OK)
+                n->chain = EK_CHAIN_OK;
+}
+
+/* `n` is the judged record with the new keys in it. */
+static int commit(struct server *srv, const struct attest *a, const struct node *judged, struct node *n, const struct made *m)
+{
+        _cleanup_(store_tx_end) struct store_tx tx = { 0 };
+        _cleanup_(node_wipe) struct node now = { 0 };
+        struct mac_list macs;
+        int r = attest_facts_into(a, n, &macs);
+
+        if (r == 0 && n->ek_public.len == 0)
+                r = copy_blob(&n->ek_public, a->req.ek_public.p, a->req.ek_public.len);
+        if (r == 0)
+                r = store_tx_begin(&tx, srv->store);
+        if (r == 0)
+                r = same_record(srv, a, judged, &now);
+        if (r == 0)
+                r = attest_store_evidence(srv, a, n);
+        if (r == 0)
+                r = srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
+        if (r == 0)
+                r = journal_ok(srv, a, n, m, n->last_ok);
+        return r < 0 ? r : store_tx_commit(&tx);
+}
+
+int release_make(struct server *srv, const struct attest *a, const struct node *judged, const struct decision *d,
+                 const struct catalog_image *image, struct verdict *ret_verdict)
+{
+        _cleanup_(verdict_wipe) struct verdict v = { .kind = VERDICT_OK };
+        _cleanup_(node_wipe) struct node n = { 0 };
+        struct made m = { .ak_changed = d->ak_changed };
+        int64_t now = server_now();
+        int r = srv->store->ops->node_get(srv->store, a->id, &n);
+
+        if (r < 0)
+                return r == -ENOENT ? -EAGAIN : r;
+        if (!image || !n.name[0])
+                return -EINVAL;
+        r = release_keys(srv, a, &n, &m.keys);
+        if (r == 0)
+                r = release_certs(srv, &n, now, &m.certs);
+        if (r == 0)
+                r = journal_incident(m.boot_id);
+        m.bundle = v.has_bundle = a->req.nv_ssh != NV_STATE_PRESENT || a->req.nv_tls != NV_STATE_PRESENT;
+        memcpy(v.node, a->req.node, DIGEST_LEN);
+        memcpy(v.boot, m.boot_id, sizeof(v.boot));
+        if (r == 0)
+                r = add_image(srv, image, &v);
+        if (r == 0)
+                r = add_approvals(srv, a, &v);
+        if (r == 0)
+                r = add_node(srv, &n, &v);
+        mark_ok(a, d, image, now, &n);
+        if (r == 0)
+                r = commit(srv, a, judged, &n, &m);
+        if (r < 0)
+                return r;
+        log_info("node=%s name=%s ok: boot=%s image=%s boot_id=%s", n.id, n.name, n.boot, n.image, m.boot_id);
+        metric_add(&srv->metrics, M_BUNDLES_MADE, m.keys);
+        metric_add(&srv->metrics, M_BUNDLES_SENT, m.bundle);
+        metric_add(&srv->metrics, M_CERTIFICATES, m.certs);
+        if (judged->state != NODE_OK)
+                hooks_send(srv->hooks, &n, node_state_text(judged->state), "ok", NULL, NULL);
+        *ret_verdict = v;
+        wipe(&v, sizeof(v));
+        return 0;
+}

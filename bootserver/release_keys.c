@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "release.h"
+
+#include "bundle.h"
+#include "pki.h"
+#include "sshcert.h"
+
+#include <openssl/rand.h>
+
+#define CLOCK_SLACK 300 /* a certificate is valid from a little earlier */
+
+static int make_keys(struct bundle_keys *keys, struct buf *ssh_key, struct buf *tls_key)
+{
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *ssh = NULL;
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *tls = NULL;
+        int r = pki_key_new(PKI_ED25519, &ssh);
+
+        if (r == 0)
+                r = pki_key_new(PKI_P256, &tls);
+        if (r == 0)
+                r = pki_key_raw(ssh, keys->ssh_seed);
+        if (r == 0)
+                r = pki_key_raw(tls, keys->tls_scalar);
+        if (r == 0)
+                r = pki_public_to_der(tls, tls_key);
+        if (r < 0)
+                return r;
+        ssh_key->p = malloc(SSH_KEY_LEN);
+        if (!ssh_key->p)
+                return -ENOMEM;
+        ssh_key->len = SSH_KEY_LEN;
+        return ssh_public_from_pkey(ssh, ssh_key->p);
+}
+
+static void put(struct buf *to, struct buf *from)
+{
+        buf_wipe(to);
+        *to = *from;
+        *from = (struct buf){ 0 };
+}
+
+int release_keys(const struct server *srv, const struct attest *a, struct node *n, bool *ret_made)
+{
+        _cleanup_(bundle_keys_wipe) struct bundle_keys keys = { 0 };
+        _cleanup_(bundle_wire_wipe) struct bundle_wire w = { 0 };
+        _cleanup_(buf_wipe) struct buf ssh_key = { 0 };
+        _cleanup_(buf_wipe) struct buf tls_key = { 0 };
+        int r;
+
+        *ret_made = false;
+        if (n->bundle[0].len > 0 && n->ssh_key.len == SSH_KEY_LEN && n->tls_key.len > 0)
+                return 0;
+        r = make_keys(&keys, &ssh_key, &tls_key);
+        if (r == 0)
+                r = bundle_make(evidence_ek(a->ev), srv->keys.policy, a->req.node, &keys, &w);
+        if (r < 0)
+                return r;
+        put(&n->bundle[0], &w.public);
+        put(&n->bundle[1], &w.duplicate);
+        put(&n->bundle[2], &w.seed);
+        put(&n->bundle[3], &w.data);
+        put(&n->ssh_key, &ssh_key);
+        put(&n->tls_key, &tls_key);
+        buf_wipe(&n->ssh_cert);
+        buf_wipe(&n->tls_cert);
+        *ret_made = true;
+        return 0;
+}
+
+static bool fresh(const struct buf *cert, int64_t from, int64_t to, int64_t now)
+{
+        return cert->len > 0 && from <= now && (to - now) * 3 > to - from;
+}
+
+static int issue_ssh(const struct server *srv, struct node *n, int64_t from, int64_t to)
+{
+        const char *names[] = { n->name };
+        struct sshcert_wish wish = { .public_key = n->ssh_key.p, .key_id = n->name, .principals = names, .n_principals = 1,
+                                     .valid_after = (uint64_t)from, .valid_before = (uint64_t)to };
+        _cleanup_(buf_wipe) struct buf blob = { 0 };
+        int r;
+
+        if (RAND_bytes((uint8_t *)&wish.serial, sizeof(wish.serial)) != 1)
+                return -EIO;
+        r = sshcert_issue(srv->keys.ssh_ca, &wish, &blob);
+        if (r < 0)
+                return r;
+        put(&n->ssh_cert, &blob);
+        n->ssh_from = from;
+        n->ssh_to = to;
+        return 0;
+}
+
+static int issue_tls(const struct server *srv, struct node *n, int64_t from, int64_t to)
+{
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+        _cleanup_(X509_freep) X509 *cert = NULL;
+        _cleanup_(buf_wipe) struct buf der = { 0 };
+        int r = pki_public_from_der(n->tls_key.p, n->tls_key.len, &key);
+
+        if (r == 0)
+                r = pki_issue_node(&srv->keys.ca, key, n->name, from, to, &cert);
+        if (r == 0)
+                r = pki_cert_to_der(cert, &der);
+        if (r < 0)
+                return r;
+        put(&n->tls_cert, &der);
+        n->tls_from = from;
+        n->tls_to = to;
+        return 0;
+}
+
+int release_certs(const struct server *srv, struct node *n, int64_t now, bool *ret_made)
+{
+        int64_t from = now - CLOCK_SLACK;
+        int64_t to = now + (int64_t)srv->conf.cert_days * 86400;
+        int r = 0;
+
+        *ret_made = false;
+        if (!fresh(&n->ssh_cert, n->ssh_from, n->ssh_to, now)) {
+                r = issue_ssh(srv, n, from, to);
+                *ret_made = true;
+        }
+        if (r == 0 && !fresh(&n->tls_cert, n->tls_from, n->tls_to, now)) {
+                r = issue_tls(srv, n, from, to);
+                *ret_made = true;
+        }
+        return r;
+}

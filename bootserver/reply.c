@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+struct owned {
+        struct buf b;
+};
+
+static void owned_free(void *cls)
+{
+        struct owned *o = cls;
+
+        buf_wipe(&o->b);
+        free(o);
+}
+
+static enum MHD_Result queue(struct call *c, unsigned status, const char *type, struct MHD_Response *resp)
+{
+        enum MHD_Result r = MHD_NO;
+
+        if (!resp)
+                return MHD_NO;
+        if (MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
+            MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+            (c->session->listener == L_BOOT ||
+             MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES))
+                r = MHD_queue_response(c->conn, status, resp);
+        MHD_destroy_response(resp);
+        return r;
+}
+
+enum MHD_Result reply_buf(struct call *c, unsigned status, const char *type, struct buf *body)
+{
+        struct owned *o = calloc(1, sizeof(*o));
+        struct MHD_Response *resp;
+
+        if (!o) {
+                buf_wipe(body);
+                return MHD_NO;
+        }
+        o->b = *body;
+        *body = (struct buf){ 0 };
+        resp = MHD_create_response_from_buffer_with_free_callback_cls(o->b.len, o->b.p, owned_free, o);
+        if (!resp) {
+                owned_free(o);
+                return MHD_NO;
+        }
+        return queue(c, status, type, resp);
+}
+
+enum MHD_Result reply_json(struct call *c, unsigned status, struct jout *o)
+{
+        struct buf b = { 0 };
+        int r = jout_take(o, &b);
+
+        jout_wipe(o);
+        if (r < 0)
+                return MHD_NO;
+        return reply_buf(c, status, "application/json", &b);
+}
+
+enum MHD_Result reply_error(struct call *c, unsigned status, const char *next, const char *fmt, ...)
+{
+        struct jout o = { 0 };
+        char what[600];
+        va_list ap;
+
+        va_start(ap, fmt);
+        (void)vsnprintf(what, sizeof(what), fmt, ap);
+        va_end(ap);
+        jout_obj(&o, NULL);
+        jout_str(&o, "error", what);
+        jout_str(&o, "next", next);
+        jout_end(&o, '}');
+        return reply_json(c, status, &o);
+}
+
+enum MHD_Result reply_failure(struct call *c, int r, const char *what)
+{
+        return reply_error(c, 503, "try again; if it stays, see musterd's log", "%s: %s", what, strerror(-r));
+}
+
+enum MHD_Result reply_file(struct call *c, int fd, uint64_t first, uint64_t len, uint64_t total, bool partial)
+{
+        struct MHD_Response *resp = MHD_create_response_from_fd_at_offset64(len, fd, first);
+        char range[96];
+
+        if (!resp) {
+                (void)close(fd);
+                return MHD_NO;
+        }
+        (void)snprintf(range, sizeof(range), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first, first + len - 1, total);
+        if (MHD_add_response_header(resp, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes") != MHD_YES ||
+            (partial && MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_RANGE, range) != MHD_YES)) {
+                MHD_destroy_response(resp);
+                return MHD_NO;
+        }
+        return queue(c, partial ? 206 : 200, "application/octet-stream", resp);
+}
+
+const char *call_arg(struct call *c, const char *key)
+{
+        return MHD_lookup_connection_value(c->conn, MHD_GET_ARGUMENT_KIND, key);
+}

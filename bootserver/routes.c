@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "routes.h"
+
+#include "wire_attest.h"
+
+#define ADMIN_MAX 65536
+
+static const struct route routes[] = {
+        /* method    path                        listener  who     body max           handler */
+        { "GET",    "/ipxe",                     L_BOOT,   ANYONE, 0,                 on_ipxe },
+        { "GET",    "/boot/*",                   L_BOOT,   ANYONE, 0,                 on_boot_file },
+        { "GET",    "/image/*",                  L_BOOT,   ANYONE, 0,                 on_image_file },
+        { "POST",   "/v1/attest",                L_ATTEST, ANYONE, WIRE_ATTEST_MAX,   on_attest },
+        { "POST",   "/v1/activate",              L_ATTEST, ANYONE, WIRE_ACTIVATE_MAX, on_activate },
+        { "GET",    "/v1/status",                L_ADMIN,  ADMIN,  0,                 on_status },
+        { "GET",    "/v1/nodes",                 L_ADMIN,  ADMIN,  0,                 on_nodes },
+        { "POST",   "/v1/nodes",                 L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_add },
+        { "GET",    "/v1/nodes/*",               L_ADMIN,  ADMIN,  0,                 on_node },
+        { "DELETE", "/v1/nodes/*",               L_ADMIN,  ADMIN,  0,                 on_node_delete },
+        { "POST",   "/v1/nodes/*/approve",       L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_approve },
+        { "POST",   "/v1/nodes/*/revoke",        L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_revoke },
+        { "POST",   "/v1/nodes/*/quarantine",    L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_quarantine },
+        { "POST",   "/v1/nodes/*/assign",        L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_assign },
+        { "GET",    "/v1/boots",                 L_ADMIN,  ADMIN,  0,                 on_boots },
+        { "POST",   "/v1/boots",                 L_ADMIN,  ADMIN,  ADMIN_MAX,         on_boot_add },
+        { "DELETE", "/v1/boots/*",               L_ADMIN,  ADMIN,  0,                 on_boot_delete },
+        { "POST",   "/v1/boots/*/default",       L_ADMIN,  ADMIN,  ADMIN_MAX,         on_boot_default },
+        { "GET",    "/v1/images",                L_ADMIN,  ADMIN,  0,                 on_images },
+        { "POST",   "/v1/images",                L_ADMIN,  ADMIN,  ADMIN_MAX,         on_image_add },
+        { "DELETE", "/v1/images/*",              L_ADMIN,  ADMIN,  0,                 on_image_delete },
+        { "POST",   "/v1/images/*/default",      L_ADMIN,  ADMIN,  ADMIN_MAX,         on_image_default },
+        { "GET",    "/v1/profiles",              L_ADMIN,  ADMIN,  0,                 on_profiles },
+        { "POST",   "/v1/profiles/learn",        L_ADMIN,  ADMIN,  ADMIN_MAX,         on_profile_learn },
+        { "POST",   "/v1/profiles/*/promote",    L_ADMIN,  ADMIN,  ADMIN_MAX,         on_profile_promote },
+        { "GET",    "/v1/events",                L_ADMIN,  ADMIN,  0,                 on_events },
+        { "GET",    "/v1/events/verify",         L_ADMIN,  ADMIN,  0,                 on_events_verify },
+        { "GET",    "/metrics",                  L_ADMIN,  ADMIN,  0,                 on_metrics },
+};
+
+/* `param` gets the segment that `*` stands for. */
+static bool path_matches(const char *pattern, const char *path, char *param, size_t n)
+{
+        param[0] = '\0';
+        while (*pattern && *pattern != '*') {
+                if (*pattern++ != *path++)
+                        return false;
+        }
+        if (*pattern == '*') {
+                size_t len = strcspn(path, "/");
+
+                if (len == 0 || len >= n)
+                        return false;
+                memcpy(param, path, len);
+                param[len] = '\0';
+                return strcmp(pattern + 1, path + len) == 0;
+        }
+        return *path == '\0';
+}
+
+int route_find(enum listener listener, const char *method, const char *path, const struct route **ret, char *param,
+               size_t param_size, char *ret_allow, size_t allow_size)
+{
+        bool found = false;
+        size_t used = 0;
+
+        ret_allow[0] = '\0';
+        for (size_t i = 0; i < ELEMENTSOF(routes); i++) {
+                const struct route *r = &routes[i];
+                bool get = strcmp(r->method, "GET") == 0;
+
+                if (r->listener != listener || !path_matches(r->path, path, param, param_size))
+                        continue;
+                if (strcmp(r->method, method) == 0 || (get && strcmp(method, "HEAD") == 0)) {
+                        *ret = r;
+                        return 0;
+                }
+                if (used < allow_size)
+                        used += (size_t)snprintf(ret_allow + used, allow_size - used, "%s%s", found ? ", " : "",
+                                                 get ? "GET, HEAD" : r->method);
+                found = true;
+        }
+        return found ? -EOPNOTSUPP : -ENOENT;
+}

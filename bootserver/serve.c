@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve.h"
+
+#include "routes.h"
+
+/* Bodies held at one time, over all connections. */
+#define BODY_BUDGET ((size_t)256 << 20)
+
+int64_t server_now(void)
+{
+        return (int64_t)time(NULL);
+}
+
+static const char *header(struct call *c, const char *name)
+{
+        return MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, name);
+}
+
+/* Digits only, no sign, no more than 18: -EBADMSG otherwise. */
+static int content_length(struct call *c, bool *ret_given, size_t *ret)
+{
+        const char *v = header(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        size_t n = v ? strspn(v, "0123456789") : 0;
+
+        *ret_given = v != NULL;
+        *ret = 0;
+        if (!v)
+                return 0;
+        if (n == 0 || n > 18 || v[n] != '\0')
+                return -EBADMSG;
+        *ret = (size_t)strtoull(v, NULL, 10);
+        return 0;
+}
+
+static enum MHD_Result refuse(struct call *c, unsigned status, const char *next, const char *what)
+{
+        metric_add(&c->srv->metrics, M_HTTP_REFUSED, 1);
+        return reply_error(c, status, next, "%s", what);
+}
+
+/* Everything that can be refused before the body. 0, or -1 with *ret_r the
+ * result of the queued refusal. */
+static int check_body(struct call *c, enum MHD_Result *ret_r)
+{
+        const char *type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE);
+        bool given = false;
+
+        if (header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+                *ret_r = refuse(c, 411, "send a Content-Length", "chunked requests are refused");
+        } else if (content_length(c, &given, &c->body_size) < 0) {
+                *ret_r = refuse(c, 400, "send a valid Content-Length", "Content-Length is no number");
+        } else if (!given && c->route->body_max > 0) {
+                *ret_r = refuse(c, 411, "send a Content-Length", "the request has no Content-Length");
+        } else if (c->body_size > c->route->body_max) {
+                *ret_r = refuse(c, 413, "send less", "the body is over this route's limit");
+        } else if (c->body_size > 0 && (!type || strncmp(type, "application/json", 16) != 0)) {
+                *ret_r = refuse(c, 415, "send Content-Type: application/json", "the body is not announced as JSON");
+        } else {
+                c->counted = c->body_size;
+                if (atomic_fetch_add(&c->srv->body_bytes, c->counted) + c->counted <= BODY_BUDGET)
+                        return 0;
+                *ret_r = refuse(c, 503, "try again", "too many requests at once");
+        }
+        return -1;
+}
+
+static enum MHD_Result first_call(struct call *c, enum listener listener, const char *url, const char *method)
+{
+        enum MHD_Result result = MHD_NO;
+        char allow[64];
+        int r = route_find(listener, method, url, &c->route, c->param, sizeof(c->param), allow, sizeof(allow));
+
+        metric_add(&c->srv->metrics, (enum metric)(M_REQUESTS_BOOT + listener), 1);
+        c->head = strcmp(method, "HEAD") == 0;
+        if (r == -EOPNOTSUPP)
+                return refuse(c, 405, "see bootserver/API.md", "this path does not take this method");
+        if (r < 0)
+                return refuse(c, 404, "see bootserver/API.md", "there is no such path on this listener");
+        if (check_body(c, &result) < 0)
+                return result;
+        if (c->body_size > 0) {
+                c->body.p = malloc(c->body_size + 1);
+                if (!c->body.p)
+                        return refuse(c, 503, "try again", "no memory for the request");
+        }
+        return MHD_YES;
+}
+
+static struct session *session_of(struct MHD_Connection *conn)
+{
+        const union MHD_ConnectionInfo *i = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+        return i ? i->socket_context : NULL;
+}
+
+enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
+                              const char *version, const char *data, size_t *size, void **con_cls)
+{
+        const struct listener_ctx *l = cls;
+        struct call *c = *con_cls;
+
+        (void)version;
+        if (!c) {
+                c = calloc(1, sizeof(*c));
+                if (!c)
+                        return MHD_NO;
+                c->srv = l->srv;
+                c->conn = conn;
+                c->session = session_of(conn);
+                *con_cls = c;
+                return c->session ? first_call(c, l->listener, url, method) : MHD_NO;
+        }
+        if (*size > 0) {
+                if (*size > c->body_size - c->body.len)
+                        return MHD_NO;
+                memcpy(c->body.p + c->body.len, data, *size);
+                c->body.len += *size;
+                *size = 0;
+                return MHD_YES;
+        }
+        if (c->body.len != c->body_size)
+                return MHD_NO;
+        if (c->body.p)
+                c->body.p[c->body.len] = '\0';
+        return c->route->handler(c);
+}
+
+void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code)
+{
+        struct call *c = *con_cls;
+
+        (void)cls;
+        (void)conn;
+        (void)code;
+        if (!c)
+                return;
+        (void)atomic_fetch_sub(&c->srv->body_bytes, c->counted);
+        buf_wipe(&c->body);
+        free(c);
+        *con_cls = NULL;
+}
+
+void serve_connection(void *cls, struct MHD_Connection *conn, void **socket_ctx, enum MHD_ConnectionNotificationCode code)
+{
+        const struct listener_ctx *l = cls;
+        struct session *s = *socket_ctx;
+
+        (void)conn;
+        if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+                s = calloc(1, sizeof(*s));
+                if (s)
+                        s->listener = l->listener;
+                if (l->listener == L_ATTEST)
+                        metric_add(&l->srv->metrics, M_CONNECTIONS_ATTEST, 1);
+                *socket_ctx = s;
+        } else if (s) {
+                attest_free(s->attest);
+                wipe(s, sizeof(*s));
+                free(s);
+                *socket_ctx = NULL;
+        }
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve.h - between libmicrohttpd and the handlers: refuses what the route
+ * table does not allow before a body is read, collects bodies within their
+ * limits, and builds answers. */
+#ifndef MUSTER_SERVE_H
+#define MUSTER_SERVE_H
+
+#include "server.h"
+
+struct listener_ctx {
+        struct server *srv;
+        enum listener listener;
+};
+
+enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
+                              const char *version, const char *data, size_t *size, void **con_cls);
+void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code);
+void serve_connection(void *cls, struct MHD_Connection *conn, void **socket_ctx, enum MHD_ConnectionNotificationCode code);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.h - everything a handler reaches: one struct server for the
+ * process, one struct session for a connection, one struct call for a
+ * request.
+ *
+ * A handler answers with one reply_…() and returns what that returned, or
+ * holds the request with waiters_hold() (then it is called again when
+ * woken). A connection's requests come one after another on one thread, so
+ * a session needs no lock. */
+#ifndef MUSTER_SERVER_H
+#define MUSTER_SERVER_H
+
+#include "catalog.h"
+#include "conf.h"
+#include "jout.h"
+#include "keys.h"
+#include "metrics.h"
+#include "store.h"
+#include "waiters.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+enum listener { L_BOOT, L_ATTEST, L_ADMIN, LISTENERS };
+
+struct ek_cas;
+struct hooks;
+struct attest; /* attest_routes.c's part of a session */
+struct route;
+
+struct server {
+        struct conf conf;
+        struct keys keys;
+        struct store *store;
+        struct catalog *catalog;
+        struct ek_cas *ek_cas;
+        struct waiters *waiters;
+        struct hooks *hooks; /* NULL: none */
+        struct metrics metrics;
+        struct buf ipxe_template; /* NUL-terminated */
+        int64_t started;
+        int fd[LISTENERS];
+        struct MHD_Daemon *daemon[LISTENERS];
+        atomic_size_t body_bytes; /* bodies held just now */
+        atomic_bool stopping;
+};
+
+struct session {
+        enum listener listener;
+        struct attest *attest; /* NULL until first used; freed with attest_free() */
+};
+
+struct call {
+        struct server *srv;
+        struct session *session;
+        struct MHD_Connection *conn;
+        const struct route *route;
+        char param[256]; /* the path's variable part, decoded */
+        struct buf body; /* wiped with the call */
+        size_t body_size; /* as announced */
+        size_t counted;   /* of it, in body_bytes */
+        struct waiter waiter;
+        bool held;   /* the handler runs again after a hold */
+        bool head;   /* HEAD: no body is sent */
+};
+
+int64_t server_now(void); /* Unix seconds */
+
+/* The session of an attest connection: exporter and the state of its
+ * exchange. */
+void attest_free(struct attest *a);
+
+/* All return MHD_YES when the answer is queued, MHD_NO to drop the
+ * connection. Bodies are wiped after sending. */
+enum MHD_Result reply_json(struct call *c, unsigned status, struct jout *o);
+enum MHD_Result reply_buf(struct call *c, unsigned status, const char *type, struct buf *body); /* takes it */
+enum MHD_Result reply_error(struct call *c, unsigned status, const char *next, const char *fmt, ...) _printf_(4, 5);
+/* What a failing store or lack of memory answers: 503. */
+enum MHD_Result reply_failure(struct call *c, int r, const char *what);
+/* Sends [first, first + len) of fd, which it takes; total for 206. */
+enum MHD_Result reply_file(struct call *c, int fd, uint64_t first, uint64_t len, uint64_t total, bool partial);
+
+/* The value of a query argument, or NULL. */
+const char *call_arg(struct call *c, const char *key);
+
+#endif
