@@ -12,10 +12,11 @@
  * makes firmware measure the image once more), 9 the load options and the
  * initrd, 11 the sections, 12 the load options when they replace the
  * embedded command line. `options` is the whole load options string as
- * passed (UTF-8), iPXE's leading file name included; NULL for none. With
+ * passed, iPXE's leading file name included; NULL for none. With
  * secure_boot the embedded command line, if any, wins. pcr9, pcr11 and
  * pcr12 are the final values, from zero, when nothing else extends them.
- * -EILSEQ: options that are no UTF-8, -E2BIG: too long, -EIO. */
+ * -EILSEQ: a command line that is not printable ASCII, for which loaders
+ * and stubs differ; -E2BIG: too long; -EIO. */
 #ifndef MUSTER_UKI_H
 #define MUSTER_UKI_H
 
@@ -60,7 +61,7 @@ struct uki_pred {
 int uki_parse(const void *p, size_t len, struct uki *ret, const char **ret_why);
 int uki_predict(const struct uki *uki, const char *options, bool secure_boot, struct uki_pred *ret);
 
-/* SHA-256 of a UTF-8 string as UTF-16LE with its NUL: a load options event. */
+/* SHA-256 of an ASCII string as UTF-16LE with its NUL: a load options event. */
 int uki_options_digest(const char *s, size_t len, uint8_t ret[DIGEST_LEN]);
 
 #endif

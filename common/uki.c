@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "uki.h"
+
+/* What systemd-stub measures, in its order, and since which version. The
+ * signatures (.pcrsig) are never measured: they sign the result. */
+static const struct {
+        const char *name;
+        unsigned since;
+} measured[] = {
+        { ".linux", 0 }, { ".osrel", 0 },   { ".cmdline", 0 }, { ".initrd", 0 },  { ".splash", 0 },
+        { ".dtb", 0 },   { ".uname", 253 }, { ".sbat", 254 },  { ".pcrpkey", 0 },
+};
+
+static int hash_zeros(EVP_MD_CTX *ctx, size_t n)
+{
+        static const uint8_t zeros[4096];
+
+        while (n > 0) {
+                size_t k = n < sizeof(zeros) ? n : sizeof(zeros);
+
+                if (EVP_DigestUpdate(ctx, zeros, k) != 1)
+                        return -EIO;
+                n -= k;
+        }
+        return 0;
+}
+
+/* A section as it lies in memory: VirtualSize bytes, zeros after the file's. */
+static int hash_section(const struct pe_section *s, uint8_t ret[DIGEST_LEN])
+{
+        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        size_t in_file = s->size < s->raw_size ? s->size : s->raw_size;
+
+        if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
+            EVP_DigestUpdate(ctx, s->data, in_file) != 1 || hash_zeros(ctx, s->size - in_file) < 0 ||
+            EVP_DigestFinal_ex(ctx, ret, NULL) != 1)
+                return -EIO;
+        return 0;
+}
+
+/* "#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####" in .sdmagic; 0: unknown */
+static unsigned stub_version(const struct pe *pe)
+{
+        static const char mark[] = "systemd-stub ";
+        const struct pe_section *s = pe_find(pe, ".sdmagic");
+        size_t n = s ? (s->size < s->raw_size ? s->size : s->raw_size) : 0;
+        const uint8_t *p = s ? memmem(s->data, n, mark, sizeof(mark) - 1) : NULL;
+        unsigned v = 0;
+
+        if (!p)
+                return 0;
+        for (p += sizeof(mark) - 1; p < s->data + n && *p >= '0' && *p <= '9' && v < 100000; p++)
+                v = 10 * v + (unsigned)(*p - '0');
+        return v;
+}
+
+static int add_section(struct uki *u, const char *name, const struct pe_section *s)
+{
+        struct uki_section *d = &u->sections[u->n_sections];
+        int r;
+
+        d->name = name;
+        d->size = s->size;
+        r = hash_section(s, d->sha256);
+        if (r < 0)
+                return r;
+        if (EVP_Digest(name, strlen(name) + 1, d->name_sha256, NULL, EVP_sha256(), NULL) != 1)
+                return -EIO;
+        u->n_sections++;
+        return 0;
+}
+
+static int note_kernel(struct uki *u, const struct pe_section *s, const char **why)
+{
+        struct pe kernel;
+        const char *pe_why;
+
+        if (s->size > s->raw_size) {
+                *why = "its .linux section is larger in memory than in the file";
+                return -ENOEXEC;
+        }
+        if (pe_parse(s->data, s->size, &kernel, &pe_why) < 0) {
+                *why = "its .linux section holds no kernel with an EFI stub";
+                return -ENOEXEC;
+        }
+        return pe_authenticode(&kernel, u->kernel_authenticode);
+}
+
+static void note_cmdline(struct uki *u, const struct pe_section *s)
+{
+        size_t n = s->size < s->raw_size ? s->size : s->raw_size;
+
+        u->has_cmdline = s->size > 0;
+        u->cmdline = (const char *)s->data;
+        u->cmdline_len = strnlen(u->cmdline, n);
+}
+
+int uki_parse(const void *p, size_t len, struct uki *ret, const char **ret_why)
+{
+        struct uki u = { 0 };
+        const struct pe_section *s;
+        const char *why = NULL;
+        unsigned version;
+        int r = pe_parse(p, len, &u.pe, &why);
+
+        if (r == 0) {
+                s = pe_find(&u.pe, ".linux");
+                if (!s || s->size == 0) {
+                        why = "it has no .linux section: not a unified kernel image";
+                        r = -ENOEXEC;
+                } else {
+                        r = note_kernel(&u, s, &why);
+                }
+        }
+        if (r == 0)
+                r = pe_authenticode(&u.pe, u.authenticode);
+        version = r == 0 ? stub_version(&u.pe) : 0;
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(measured); i++) {
+                s = pe_find(&u.pe, measured[i].name);
+                if (s && version >= measured[i].since)
+                        r = add_section(&u, measured[i].name, s);
+        }
+        if (r == 0 && (s = pe_find(&u.pe, ".cmdline")))
+                note_cmdline(&u, s);
+        if (r == 0 && (s = pe_find(&u.pe, ".initrd")) && s->size > 0) {
+                u.has_initrd = true;
+                r = hash_section(s, u.initrd_sha256);
+        }
+        if (r < 0) {
+                if (ret_why)
+                        *ret_why = why ? why : "its sections overlap";
+                return r;
+        }
+        *ret = u;
+        return 0;
+}
+
+int uki_options_digest(const char *s, size_t len, uint8_t ret[DIGEST_LEN])
+{
+        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+        if (len > UKI_MAX_CMDLINE)
+                return -E2BIG;
+        for (size_t i = 0; i < len; i++)
+                if ((s[i] < 0x20 && s[i] != '\n' && s[i] != '\t') || s[i] >= 0x7f)
+                        return -EILSEQ;
+        if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
+                return -EIO;
+        for (size_t i = 0; i <= len; i++) {
+                const uint8_t wide[2] = { i < len ? (uint8_t)s[i] : 0, 0 };
+
+                if (EVP_DigestUpdate(ctx, wide, 2) != 1)
+                        return -EIO;
+        }
+        return EVP_DigestFinal_ex(ctx, ret, NULL) == 1 ? 0 : -EIO;
+}
+
+static int add_event(struct uki_events *e, const uint8_t digest[DIGEST_LEN])
+{
+        uint8_t both[2 * DIGEST_LEN];
+
+        if (e->n >= UKI_MAX_EVENTS)
+                return -E2BIG;
+        memcpy(e->digest[e->n++], digest, DIGEST_LEN);
+        memcpy(both, e->value, DIGEST_LEN);
+        memcpy(both + DIGEST_LEN, digest, DIGEST_LEN);
+        return EVP_Digest(both, sizeof(both), e->value, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+}
+
+/* The line that the stub gives to the kernel, and whether it was passed. */
+static int predict_options(const struct uki *u, const char *options, bool secure_boot, struct uki_pred *p)
+{
+        /* the stub takes no options whose first character is a control code */
+        bool passed = options && (unsigned char)options[0] > 0x1f && !(secure_boot && u->has_cmdline);
+        const char *line = passed ? options : u->cmdline;
+        size_t n = passed ? strlen(options) : u->cmdline_len;
+        uint8_t h[DIGEST_LEN];
+        int r;
+
+        p->embedded_cmdline = !passed && u->has_cmdline;
+        if (!passed && !u->has_cmdline)
+                return 0;
+        r = uki_options_digest(line, n, h);
+        if (r == 0 && passed)
+                r = add_event(&p->pcr12, h);
+        return r < 0 ? r : add_event(&p->pcr9, h);
+}
+
+int uki_predict(const struct uki *u, const char *options, bool secure_boot, struct uki_pred *ret)
+{
+        struct uki_pred p = { 0 };
+        int r;
+
+        if ((r = add_event(&p.pcr4, u->authenticode)) < 0 || (r = add_event(&p.pcr4, u->kernel_authenticode)) < 0 ||
+            (r = predict_options(u, options, secure_boot, &p)) < 0)
+                return r;
+        if (u->has_initrd && (r = add_event(&p.pcr9, u->initrd_sha256)) < 0)
+                return r;
+        for (size_t i = 0; i < u->n_sections; i++)
+                if ((r = add_event(&p.pcr11, u->sections[i].name_sha256)) < 0 ||
+                    (r = add_event(&p.pcr11, u->sections[i].sha256)) < 0)
+                        return r;
+        *ret = p;
+        return 0;
+}
