@@ -72,6 +72,7 @@ enum MHD_Result on_status(struct call *c)
                 jout_int(&o, shown_names[i], (int64_t)t.n[i]);
         jout_end(&o, '}');
         catalog_json(&o, srv->catalog);
+        jout_str(&o, "state_dir", srv->conf.state_dir);
         jout_obj(&o, "journal");
         jout_int(&o, "seq", (int64_t)seq);
         jout_hex(&o, "head", head, DIGEST_LEN);

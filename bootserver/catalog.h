@@ -22,7 +22,7 @@ struct file_id {
         dev_t dev;
         ino_t ino;
         off_t size;
-        struct timespec mtime, ctime;
+        struct timespec mtime;
 };
 
 struct catalog_boot {

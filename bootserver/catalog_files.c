@@ -11,14 +11,13 @@
 
 void file_id_of(const struct stat *st, struct file_id *ret)
 {
-        *ret = (struct file_id){ st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim };
+        *ret = (struct file_id){ st->st_dev, st->st_ino, st->st_size, st->st_mtim };
 }
 
 bool file_id_same(const struct file_id *a, const struct file_id *b)
 {
         return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
-               a->mtime.tv_nsec == b->mtime.tv_nsec && a->ctime.tv_sec == b->ctime.tv_sec &&
-               a->ctime.tv_nsec == b->ctime.tv_nsec;
+               a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
 int file_open_in(const char *dir, const char *name, struct file_id *ret)

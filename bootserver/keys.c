@@ -10,7 +10,7 @@
 #define GCM_NONCE 12
 #define GCM_TAG 16
 
-int file_read(const char *path, size_t max, bool private_only, struct buf *ret)
+int keys_file_read(const char *path, size_t max, bool private_only, struct buf *ret)
 {
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_(buf_wipe) struct buf b = { 0 };
@@ -50,7 +50,7 @@ static int read_key_file(const char *dir, const char *name, bool private_only, s
         int r = conf_path(dir, name, path, sizeof(path));
 
         if (r == 0)
-                r = file_read(path, PKI_PEM_MAX, private_only, ret);
+                r = keys_file_read(path, PKI_PEM_MAX, private_only, ret);
         if (r == -EPERM)
                 return fail_set(fail, r, "", "chmod 0600 it, and make sure that nobody copied it",
                                 "the private key %s can be read by others", path);

@@ -38,6 +38,6 @@ int keys_unwrap(const struct keys *k, const char *name, const uint8_t header[64]
                 uint8_t ret[32]);
 
 /* A whole regular file of at most max bytes, NUL-terminated beyond len. */
-int file_read(const char *path, size_t max, bool private_only, struct buf *ret);
+int keys_file_read(const char *path, size_t max, bool private_only, struct buf *ret);
 
 #endif

@@ -102,7 +102,7 @@ static int prepare(struct server *srv, uid_t *ret_uid)
 
         if (r < 0)
                 return failed(EXIT_CONFIG, &f);
-        r = file_read(srv->conf.ipxe_template, TEMPLATE_MAX, false, &srv->ipxe_template);
+        r = keys_file_read(srv->conf.ipxe_template, TEMPLATE_MAX, false, &srv->ipxe_template);
         if (r < 0) {
                 (void)fail_set(&f, r, "", "set ipxe-template to the muster.ipxe.in that came with musterd",
                                "cannot read %s: %s", srv->conf.ipxe_template, strerror(-r));
