@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* status: how musterd is doing */
+#include "admin_client.h"
+#include "commands.h"
+#include "table.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static const struct cli_option no_options[] = { { 0 } };
+static const struct cli_command status_command = { "status", "", "Shows how musterd is doing", no_options };
+
+static void print_nodes(struct json_object *nodes)
+{
+        char line[512] = "";
+        size_t n = 0;
+
+        if (!json_object_is_type(nodes, json_type_object))
+                return;
+        json_object_object_foreach(nodes, key, v)
+        {
+                if (n < sizeof(line))
+                        n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%" PRId64 " %s", n ? ", " : "",
+                                              json_object_get_int64(v), key);
+        }
+        show_line("nodes:", "%s", line);
+}
+
+static void print_status(struct json_object *o)
+{
+        struct json_object *listeners = admin_get(o, "listeners");
+        struct json_object *journal = admin_get(o, "journal");
+        char text[TIME_TEXT_MAX];
+
+        show_line("musterd:", "%s, running since %s", admin_text(o, "version"), time_text(admin_int(o, "started"), text));
+        print_nodes(admin_get(o, "nodes"));
+        show_line("boot entries:", "%" PRId64 ", default %s", admin_int(o, "boots"),
+                  admin_str(o, "default_boot") ? admin_str(o, "default_boot") : "none");
+        show_line("images:", "%" PRId64 ", default %s", admin_int(o, "images"),
+                  admin_str(o, "default_image") ? admin_str(o, "default_image") : "none");
+        show_line("journal:", "%" PRId64 " events, head %.16s", admin_int(journal, "seq"), admin_text(journal, "head"));
+        if (!json_object_is_type(listeners, json_type_array))
+                return;
+        for (size_t i = 0; i < json_object_array_length(listeners); i++) {
+                struct json_object *l = json_object_array_get_idx(listeners, i);
+
+                show_line(i ? "" : "listens on:", "%s", json_object_get_string(l));
+        }
+}
+
+int cmd_status(int argc, char **argv)
+{
+        _cleanup_(json_putp) struct json_object *o = NULL;
+        _cleanup_(admin_freep) struct admin *a = NULL;
+        struct fail f = { 0 };
+        int rc = 0;
+
+        if (cli_next(&status_command, argc, argv, &rc) < 0)
+                return rc;
+        rc = cli_count(&status_command, argc, argv, 0, 0);
+        if (rc)
+                return rc;
+        rc = admin_open(cli_socket(), &a, &f);
+        if (rc == 0)
+                rc = admin_call(a, "GET", "/v1/status", NULL, &o, &f);
+        if (rc)
+                return cli_fail(rc, &f);
+        if (cli_json())
+                return cli_print_json(o);
+        print_status(o);
+        return MUSTER_OK;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image.h - the steps of `muster image add`: a file system image of what
+ * the admin gives, and a sealed image of that.
+ *
+ * A job works in a private directory under STATE/images and leaves nothing
+ * there: image_job_end() removes it, whatever happened. Functions return 0
+ * or an exit code of cli.h with f filled. */
+#ifndef MUSTER_IMAGE_H
+#define MUSTER_IMAGE_H
+
+#include "cli.h"
+#include "seal.h"
+
+#include <limits.h>
+
+enum image_kind { IMAGE_DIR, IMAGE_TAR, IMAGE_SQUASHFS, IMAGE_EROFS };
+
+struct image_source {
+        const char *path;
+        enum image_kind kind;
+        const char *unpacker; /* of a compressed tar: "zstd", …; else NULL */
+};
+
+struct image_job {
+        const char *name;
+        char dir[PATH_MAX];  /* STATE/images */
+        char work[PATH_MAX]; /* "" while there is none */
+        enum seal_format format;
+        bool progress; /* a terminal watches */
+};
+
+struct image_sealed {
+        char base[192]; /* NAME-<16 hex>.sealed, in job->dir */
+        uint64_t size;
+        uint64_t plain_size;
+        uint8_t header[SEAL_HEADER_LEN];
+        uint8_t key[SEAL_KEY_LEN];
+};
+
+/* What the first bytes say it is. MUSTER_USAGE: none of the four. */
+int image_look(const char *path, struct image_source *ret, struct fail *f);
+/* The same, pure: the first 2 KiB of a regular file. -EBADMSG: neither. */
+int image_recognise(const uint8_t *p, size_t len, enum image_kind *ret_kind, const char **ret_unpacker);
+
+int image_job_begin(struct image_job *j, struct fail *f);
+void image_job_end(struct image_job *j);
+
+/* The file system image: the source itself, or one made in j->work. */
+int image_make(struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct fail *f);
+/* Seals it under a fresh key. On failure no sealed file is left. */
+int image_seal(struct image_job *j, const char *image, struct image_sealed *ret, struct fail *f);
+
+/* "\rLABEL  42 %" on standard error; total 0: "LABEL  12.3 MiB". */
+void image_progress(const struct image_job *j, const char *label, uint64_t done, uint64_t total);
+void image_progress_end(const struct image_job *j);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "files.h"
+#include "image.h"
+#include "tool.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+struct watch {
+        const struct image_job *job;
+        const char *path;
+};
+
+int image_job_begin(struct image_job *j, struct fail *f)
+{
+        (void)snprintf(j->work, sizeof(j->work), "%.3900s/.work-XXXXXX", j->dir);
+        if (mkdtemp(j->work))
+                return 0;
+        j->work[0] = '\0';
+        return fail_set(f, MUSTER_IO, "", errno == EACCES ? "use sudo" : "", "make a directory in %s: %s", j->dir,
+                        strerror(errno));
+}
+
+void image_job_end(struct image_job *j)
+{
+        if (j->work[0])
+                tree_remove(j->work);
+        j->work[0] = '\0';
+}
+
+void image_progress(const struct image_job *j, const char *label, uint64_t done, uint64_t total)
+{
+        if (!j->progress)
+                return;
+        if (total) {
+                unsigned percent = (unsigned)(done * 100 / total);
+                char bar[41];
+
+                for (unsigned i = 0; i < 40; i++)
+                        bar[i] = i < percent * 40 / 100 ? '#' : '.';
+                bar[40] = '\0';
+                fprintf(stderr, "\r%-18s [%s] %3u %%\033[K", label, bar, percent);
+        } else {
+                fprintf(stderr, "\r%-18s %" PRIu64 " MiB\033[K", label, done >> 20);
+        }
+        (void)fflush(stderr);
+}
+
+void image_progress_end(const struct image_job *j)
+{
+        if (j->progress)
+                fprintf(stderr, "\r\033[K");
+}
+
+static void tick(void *ctx)
+{
+        const struct watch *w = ctx;
+        struct stat st;
+
+        if (stat(w->path, &st) == 0)
+                image_progress(w->job, "making the image", (uint64_t)st.st_size, 0);
+}
+
+static int open_source(const struct image_source *s, int *ret, struct fail *f)
+{
+        *ret = open(s->path, O_RDONLY | O_CLOEXEC);
+        if (*ret < 0)
+                return fail_set(f, MUSTER_IO, "", "", "read the image source %s: %s", s->path, strerror(errno));
+        return 0;
+}
+
+/* Runs argv with the tar, unpacked, as its standard input. */
+static int run_on_tar(const struct image_source *s, const char *const *argv, struct watch *w, struct fail *f)
+{
+        _cleanup_(tool_freep) struct tool *unpacker = NULL;
+        _cleanup_(closep) int file = -1;
+        _cleanup_(closep) int plain = -1;
+        struct fail inner = { 0 };
+        int rc = open_source(s, &file, f);
+
+        if (rc == 0 && s->unpacker)
+                rc = tool_start((const char *const[]){ s->unpacker, "-dc", NULL }, file, &plain, &unpacker, f);
+        if (rc)
+                return rc;
+        rc = tool_run(argv, s->unpacker ? plain : file, tick, w, f);
+        if (!unpacker || (rc && tool_interrupted()))
+                return rc;
+        closep(&plain);
+        plain = -1;
+        if (rc == 0)
+                return tool_finish(unpacker, NULL, NULL, f);
+        /* a damaged archive is the better reason, if that is one */
+        if (tool_finish(unpacker, NULL, NULL, &inner) != 0 && !strstr(inner.what, "signal"))
+                *f = inner;
+        return rc;
+}
+
+static int make_squashfs(const struct image_source *s, const char *out, struct watch *w, struct fail *f)
+{
+        bool tar = s->kind == IMAGE_TAR;
+        const char *argv[] = { "mksquashfs", tar ? "-" : s->path, out,        "-noappend",   "-no-progress",
+                               "-quiet",     "-no-recovery",      "-comp",    "zstd",        "-Xcompression-level",
+                               "9",          "-mkfs-time",        "0",        "-exit-on-error",
+                               tar ? "-tar" : NULL, NULL };
+
+        return tar ? run_on_tar(s, argv, w, f) : tool_run(argv, -1, tick, w, f);
+}
+
+/* erofs-utils of Debian 12 makes an erofs of a directory only. */
+static int unpack_tar(const struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct watch *w,
+                      struct fail *f)
+{
+        if (geteuid() != 0)
+                return fail_set(f, MUSTER_IO, "", "use sudo, or --format squashfs",
+                                "make an erofs of the tar %s: only root can unpack it with its owners", s->path);
+        (void)snprintf(ret, PATH_MAX, "%.4000s/root", j->work);
+        if (mkdir(ret, 0755) < 0)
+                return fail_set(f, MUSTER_IO, "", "", "make the directory %s: %s", ret, strerror(errno));
+        return run_on_tar(s,
+                          (const char *const[]){ "tar", "--extract", "--file=-", "--directory", ret, "--numeric-owner",
+                                                 "--same-owner", "--preserve-permissions", "--xattrs",
+                                                 "--xattrs-include=*", "--acls", NULL },
+                          w, f);
+}
+
+static int make_erofs(const struct image_job *j, const struct image_source *s, const char *out, struct watch *w,
+                      struct fail *f)
+{
+        char root[PATH_MAX];
+        const char *dir = s->path;
+        int rc;
+
+        if (s->kind == IMAGE_TAR) {
+                rc = unpack_tar(j, s, root, w, f);
+                if (rc)
+                        return rc;
+                dir = root;
+        }
+        return tool_run((const char *const[]){ "mkfs.erofs", "--quiet", "-zlz4hc", "-U",
+                                               "6d757374-6572-4000-8000-000000000000", out, dir, NULL },
+                        -1, tick, w, f);
+}
+
+int image_make(struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct fail *f)
+{
+        struct watch w = { j, ret };
+        int rc;
+
+        if (s->kind == IMAGE_SQUASHFS || s->kind == IMAGE_EROFS) {
+                (void)snprintf(ret, PATH_MAX, "%s", s->path);
+                return 0;
+        }
+        if (s->kind == IMAGE_DIR && access(s->path, R_OK | X_OK) < 0)
+                return fail_set(f, MUSTER_IO, "", "use sudo", "read the image source %s: %s", s->path, strerror(errno));
+        (void)snprintf(ret, PATH_MAX, "%.4000s/image", j->work);
+        rc = j->format == SEAL_EROFS ? make_erofs(j, s, ret, &w, f) : make_squashfs(s, ret, &w, f);
+        image_progress_end(j);
+        if (rc && !f->next[0])
+                (void)snprintf(f->next, sizeof(f->next), "check the source's permissions and the free space of %.150s",
+                               j->dir);
+        return rc;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "served.h"
+#include "files.h"
+#include "uki.h"
+
+#define UKI_FILE_MAX ((size_t)512 << 20)
+
+int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH_MAX], struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *status = NULL;
+        const char *state = arg;
+        int rc;
+
+        if (!state) {
+                rc = admin_call(a, "GET", "/v1/status", NULL, &status, f);
+                if (rc)
+                        return rc;
+                state = admin_str(status, "state_dir");
+        }
+        if (!state)
+                state = cli_state_dir();
+        if (snprintf(ret, PATH_MAX, "%s/%s", state, kind) >= PATH_MAX - 256)
+                return fail_set(f, MUSTER_USAGE, "", "", "write to %s/%s: too long a path", state, kind);
+        if (access(ret, W_OK | X_OK) < 0)
+                return fail_set(f, MUSTER_IO, "", errno == EACCES ? "use sudo" : "check --state, or run muster init",
+                                "write to %s: %s", ret, strerror(errno));
+        return 0;
+}
+
+bool served_name_ok(const char *s)
+{
+        static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+        size_t n = strlen(s);
+
+        return n >= 1 && n <= 63 && strspn(s, set) == n && !strchr("._-", s[0]);
+}
+
+int served_uki_cmdline(const char *path, char *ret, size_t n, struct fail *f)
+{
+        _cleanup_(buf_wipe) struct buf file = { 0 };
+        struct uki *u = calloc(1, sizeof(*u));
+        const char *why = NULL;
+        int r = file_read(path, UKI_FILE_MAX, &file);
+        int rc = 0;
+
+        if (!u)
+                return fail_set(f, MUSTER_IO, "", "", "read the UKI %s: out of memory", path);
+        ret[0] = '\0';
+        if (r < 0) {
+                rc = fail_set(f, MUSTER_IO, "", "", "read the UKI %s: %s", path, strerror(-r));
+        } else if ((r = uki_parse(file.p, file.len, u, &why)) < 0) {
+                rc = fail_set(f, MUSTER_USAGE, "", "give a UKI, as muster boot build or ukify makes it", "read the UKI %s: %s",
+                              path, why ? why : strerror(-r));
+        } else if (u->has_cmdline) {
+                const char *p = u->cmdline;
+                size_t len = u->cmdline_len;
+
+                while (len > 0 && strchr(" \t\r\n", p[len - 1]))
+                        len--;
+                for (; len > 0 && strchr(" \t\r\n", *p); p++)
+                        len--;
+                if (len >= n)
+                        rc = fail_set(f, MUSTER_USAGE, "", "give a shorter one with --cmdline",
+                                      "read the UKI %s: its command line has %zu characters", path, len);
+                else
+                        (void)snprintf(ret, n, "%.*s", (int)len, p);
+        }
+        free(u);
+        return rc;
+}
+
+const char *served_cmdline_lacks(const char *cmdline)
+{
+        bool shell_off = false;
+        bool emergency = false;
+
+        for (const char *p = cmdline + strspn(cmdline, " "); *p; p += strspn(p, " ")) {
+                size_t n = strcspn(p, " ");
+
+                if (n == 10 && strncmp(p, "rd.shell=0", n) == 0)
+                        shell_off = true;
+                if (n > 13 && strncmp(p, "rd.emergency=", 13) == 0)
+                        emergency = true;
+                p += n;
+        }
+        return !shell_off ? "rd.shell=0" : !emergency ? "rd.emergency=reboot (or poweroff, halt)" : NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table.h - columns for people, and the small texts that go in them.
+ *
+ * Cells are copied and escaped (log_escape), so that nothing a node or the
+ * server sent reaches the terminal raw. table_* never fail visibly: a lack
+ * of memory prints what there is. */
+#ifndef MUSTER_TABLE_H
+#define MUSTER_TABLE_H
+
+#include "mem.h"
+
+#define TABLE_COLUMNS 12
+
+struct table {
+        size_t columns;
+        size_t rows;
+        char **cell;
+};
+
+/* The first row: headings, ended by NULL. */
+void table_begin(struct table *t, const char *const *headings);
+/* One row; NULL and "" cells show as "-". */
+void table_row(struct table *t, const char *const *cells);
+void table_print(const struct table *t, FILE *out);
+void table_wipe(struct table *t);
+
+/* "KEY:  value" lines of a document. */
+void show_line(const char *key, const char *fmt, ...) _printf_(2, 3);
+
+#define TIME_TEXT_MAX 32
+/* "2026-11-23 00:31:02" in local time; "-" for 0 */
+char *time_text(int64_t t, char out[TIME_TEXT_MAX]);
+/* "12 s", "5 min", "3 h", "9 d" since then; "-" for 0 */
+char *ago_text(int64_t t, int64_t now, char out[TIME_TEXT_MAX]);
+/* "83.1 MiB" */
+char *size_text(uint64_t n, char out[TIME_TEXT_MAX]);
+
+#endif
