@@ -41,6 +41,22 @@ static int nv_open_present(struct tpm *t, enum nv_purpose purpose, const uint8_t
         return -ESTALE;
 }
 
+int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, struct fail *f)
+{
+        _cleanup_(esys_freep) TPM2B_NV_PUBLIC *pub = NULL;
+        ESYS_TR tr = ESYS_TR_NONE;
+        TSS2_RC rc;
+
+        if (nv_open(t, purpose, &tr) < 0)
+                return -ENOENT;
+        rc = Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL);
+        (void)Esys_TR_Close(t->esys, &tr);
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, t, "E-NV", rc, "look at an NV index");
+        *ret = pub->nvPublic.attributes;
+        return 0;
+}
+
 int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
                 struct fail *f)
 {

@@ -17,6 +17,9 @@
 int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
                 struct fail *f);
 
+/* The index's TPMA_NV; -ENOENT: there is none. */
+int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, struct fail *f);
+
 /* One salted session for all work of this boot on the indices. */
 struct tpm_nv {
         struct tpm *t;

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define SLACK (64ull << 20) /* RAM to leave for the system itself */
+#define PAGE 4096ull
+#define LOOP_TRIES 16
+
+static const char next_mount[] = "see that the initramfs has the loop, overlay and squashfs or erofs modules; "
+                                 "add the image again if it is damaged";
+
+static int mount_fail(struct node *n, int r, const char *what)
+{
+        return fail_set(&n->f, r, "E-MOUNT", next_mount, "%s of image %s: %s", what, n->manifest.name, strerror(-r));
+}
+
+static uint64_t mem_available(void)
+{
+        _cleanup_(buf_wipe) struct buf b = { 0 };
+        const char *p;
+
+        if (file_read("/proc/meminfo", 65536, &b) < 0)
+                return 0;
+        p = strstr((char *)b.p, "MemAvailable:");
+        return p ? strtoull(p + strlen("MemAvailable:"), NULL, 10) * 1024 : 0;
+}
+
+static uint64_t page_up(uint64_t n)
+{
+        return (n + PAGE - 1) / PAGE * PAGE;
+}
+
+static void path_of(const struct boot_options *o, const char *name, char ret[512])
+{
+        (void)snprintf(ret, 512, "%s/%s", o->run_dir, name);
+}
+
+int node_store_open(struct node *n, int *ret_fd)
+{
+        uint64_t size = page_up((uint64_t)n->manifest.plain_size);
+        uint64_t have = mem_available();
+        const char *file = n->opt->image_file;
+        char path[512];
+        char opts[64];
+        int fd;
+
+        if (!file) {
+                if (have < size + SLACK)
+                        return fail_set(&n->f, -ENOMEM, "E-MEMORY", "give the node more RAM, or use a smaller image",
+                                        "hold image %s of %llu MiB: %llu MiB of RAM are free, and %llu are kept for the "
+                                        "system", n->manifest.name, (unsigned long long)(size >> 20),
+                                        (unsigned long long)(have >> 20), (unsigned long long)(SLACK >> 20));
+                path_of(n->opt, "image", path);
+                (void)snprintf(opts, sizeof(opts), "size=%llu,nr_inodes=16,mode=0700",
+                               (unsigned long long)(size + 16 * PAGE));
+                if ((mkdir(path, 0700) < 0 && errno != EEXIST) ||
+                    mount("muster-image", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, opts) < 0)
+                        return mount_fail(n, -errno, "make a tmpfs for the file");
+                n->mounted |= MOUNTED_IMAGE;
+                path_of(n->opt, "image/root.img", path);
+                file = path;
+        }
+        fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return mount_fail(n, -errno, "make the file");
+        *ret_fd = fd;
+        return 0;
+}
+
+/* A read-only loop device on the image file. */
+static int loop_attach(struct node *n, int image, char ret_dev[32])
+{
+        _cleanup_(closep) int ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+        struct loop_config c = { .fd = (uint32_t)image,
+                                 .info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR };
+
+        if (ctl < 0)
+                return mount_fail(n, -errno, "open /dev/loop-control");
+        for (int i = 0; i < LOOP_TRIES; i++) {
+                int nr = ioctl(ctl, LOOP_CTL_GET_FREE);
+                int dev;
+                int r;
+
+                if (nr < 0)
+                        return mount_fail(n, -errno, "find a loop device");
+                (void)snprintf(ret_dev, 32, "/dev/loop%d", nr);
+                (void)mknod(ret_dev, S_IFBLK | 0600, makedev(7, (unsigned)nr));
+                dev = open(ret_dev, O_RDONLY | O_CLOEXEC);
+                if (dev < 0)
+                        return mount_fail(n, -errno, "open a loop device");
+                r = ioctl(dev, LOOP_CONFIGURE, &c) < 0 ? -errno : 0;
+                if (r == 0)
+                        return dev; /* kept open until it is mounted */
+                (void)close(dev);
+                if (r != -EBUSY)
+                        return mount_fail(n, r, "set up the loop device");
+        }
+        return mount_fail(n, -EBUSY, "find a loop device");
+}
+
+static int mount_layers(struct node *n, const char *dev)
+{
+        char ro[512];
+        char rw[512];
+        char path[600];
+        char opts[2048];
+
+        path_of(n->opt, "ro", ro);
+        path_of(n->opt, "rw", rw);
+        if ((mkdir(ro, 0755) < 0 && errno != EEXIST) || (mkdir(rw, 0755) < 0 && errno != EEXIST))
+                return mount_fail(n, -errno, "make the mount points");
+        if (mount(dev, ro, image_format_name(n->manifest.format), MS_RDONLY, NULL) < 0)
+                return mount_fail(n, -errno, "mount the file system");
+        n->mounted |= MOUNTED_RO;
+        if (mount("muster-rw", rw, "tmpfs", 0, "mode=0755") < 0)
+                return mount_fail(n, -errno, "make a tmpfs for changes");
+        n->mounted |= MOUNTED_RW;
+        for (int i = 0; i < 2; i++) {
+                (void)snprintf(path, sizeof(path), "%s/%s", rw, i ? "work" : "upper");
+                /* the root directory's mode, whatever the umask */
+                if (mkdir(path, 0755) < 0 || chmod(path, 0755) < 0)
+                        return mount_fail(n, -errno, "make the overlay");
+        }
+        (void)snprintf(opts, sizeof(opts), "lowerdir=%s,upperdir=%s/upper,workdir=%s/work", ro, rw, rw);
+        if (mount("muster-root", n->opt->sysroot, "overlay", 0, opts) < 0)
+                return mount_fail(n, -errno, "mount the overlay");
+        n->mounted |= MOUNTED_ROOT;
+        return 0;
+}
+
+int file_write_at(int dir, const char *name, mode_t mode, const void *p, size_t len)
+{
+        _cleanup_(closep) int fd = -1;
+        const uint8_t *b = p;
+
+        if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+                return -errno;
+        fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (fd < 0)
+                return -errno;
+        while (len > 0) {
+                ssize_t k = write(fd, b, len);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                b += k;
+                len -= (size_t)k;
+        }
+        return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+/* Each part must be a real directory of the image, not a link elsewhere. */
+static int open_dir(int at, const char *name, bool make)
+{
+        int fd;
+        bool made = make && mkdirat(at, name, 0755) == 0;
+
+        fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && made && fchmod(fd, 0755) < 0) { /* whatever the umask */
+                int r = -errno;
+
+                (void)close(fd);
+                return r;
+        }
+        return fd < 0 ? -errno : fd;
+}
+
+static int write_root(struct node *n)
+{
+        _cleanup_(closep) int root = open(n->opt->sysroot, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(closep) int etc = -1;
+        _cleanup_(closep) int ssh = -1;
+        _cleanup_(closep) int conf_d = -1;
+        char text[1024];
+        int k;
+        int r;
+
+        if (root < 0)
+                return mount_fail(n, -errno, "open the new root");
+        etc = open_dir(root, "etc", false);
+        if (etc < 0)
+                return mount_fail(n, etc, "open /etc");
+        k = snprintf(text, sizeof(text), "%s\n", n->verdict.name);
+        r = file_write_at(etc, "hostname", 0644, text, (size_t)k);
+        if (r < 0)
+                return mount_fail(n, r, "write /etc/hostname");
+        ssh = open_dir(etc, "ssh", false);
+        if (ssh < 0)
+                return 0; /* an image without sshd */
+        conf_d = open_dir(ssh, "sshd_config.d", true);
+        if (conf_d < 0)
+                return mount_fail(n, conf_d, "open /etc/ssh/sshd_config.d");
+        k = snprintf(text, sizeof(text),
+                     "# written by muster-node at boot\nHostKey %s/ssh_host_ed25519_key\n"
+                     "HostCertificate %s/ssh_host_ed25519_key-cert.pub\n",
+                     n->opt->run_dir, n->opt->run_dir);
+        r = file_write_at(conf_d, "10-muster.conf", 0644, text, (size_t)k);
+        return r < 0 ? mount_fail(n, r, "write 10-muster.conf") : 0;
+}
+
+int node_mount(struct node *n)
+{
+        _cleanup_(closep) int image = -1;
+        _cleanup_(closep) int dev = -1;
+        char path[512];
+        char name[32];
+        int r;
+
+        path_of(n->opt, "image/root.img", path);
+        if (truncate(path, (off_t)page_up((uint64_t)n->manifest.plain_size)) < 0)
+                return mount_fail(n, -errno, "complete the file");
+        image = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (image < 0)
+                return mount_fail(n, -errno, "open the file");
+        dev = loop_attach(n, image, name);
+        if (dev < 0)
+                return dev;
+        r = mount_layers(n, name);
+        if (r == 0)
+                r = write_root(n);
+        node_stage(n, "mount");
+        return r;
+}
+
+void node_unmount(struct node *n)
+{
+        static const struct {
+                unsigned bit;
+                const char *name;
+        } ours[] = { { MOUNTED_RW, "rw" }, { MOUNTED_RO, "ro" }, { MOUNTED_IMAGE, "image" } };
+        char path[512];
+
+        if (n->mounted & MOUNTED_ROOT)
+                (void)umount2(n->opt->sysroot, MNT_DETACH);
+        for (size_t i = 0; i < ELEMENTSOF(ours); i++)
+                if (n->mounted & ours[i].bit) {
+                        path_of(n->opt, ours[i].name, path);
+                        (void)umount2(path, MNT_DETACH);
+                }
+        n->mounted = 0;
+}
