@@ -11,10 +11,12 @@
  * that matters for id-RSAES-OAEP certificates only (`openssl x509 -pubkey`
  * reads none of those).
  *
- * A chain is checked by signatures up to a self-signed certificate of the
- * CA set; its intermediates and roots may be mixed. Validity times are not
- * checked: an EK cannot be replaced, and TPMs outlive their certificates.
- * CAs must be CAs (basicConstraints, keyCertSign). */
+ * A chain is checked by signatures up to any certificate of the CA set that
+ * was added as trusted: what the admin put there is trusted, self-signed or
+ * not (vendors' roots are often cross-signed by others, long gone).
+ * Validity times are not checked: an EK cannot be replaced, and TPMs outlive
+ * their certificates. Algorithms are not either: SHA-1 signed 2012's TPMs.
+ * CAs must be CAs (basicConstraints, keyCertSign, path length). */
 #ifndef MUSTER_EKCERT_H
 #define MUSTER_EKCERT_H
 
@@ -45,12 +47,12 @@ void ekcert_free(struct ekcert *c);
 
 int ekca_new(struct ekca **ret);
 void ekca_free(struct ekca *ca);
-/* PEM (any number) or one DER certificate. trusted: self-signed ones in it
- * may anchor a chain; pass false for what a TPM's NV or a request brought. */
+/* PEM (any number) or one DER certificate. trusted: they may
+ * anchor a chain; pass false for what a TPM's NV or a request brought. */
 int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const char **ret_why);
 /* Every *.pem, *.crt, *.cer, *.der in the directory, trusted. On error
- * ret_file names the file (caller frees). Returns how many certificates
- * were read, or negative errno; -ENOENT when there were none. */
+ * ret_file names the file (caller frees). Returns how many files were
+ * read, or negative errno; -ENOENT when there were none. */
 int ekca_load_dir(struct ekca *ca, const char *dir, char **ret_file);
 
 /* `extra`: intermediates given along, or NULL. ret_why: static reason when

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ekcert.h"
+
+#include "cursor.h"
+#include "tpmpub.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+static int bad(const char **ret_why, const char *why)
+{
+        ERR_clear_error(); /* or another's TLS error report would show it */
+        if (ret_why)
+                *ret_why = why;
+        return -EBADMSG;
+}
+
+static bool is_padding(const struct cursor *c)
+{
+        for (size_t i = 0; i < c->left; i++)
+                if (c->p[i] != c->p[0] || (c->p[i] != 0x00 && c->p[i] != 0xff))
+                        return false;
+        return true;
+}
+
+/* The whole outermost SEQUENCE, of at least 256 bytes as any certificate. */
+static int outer_der(struct cursor *c, const uint8_t **ret, size_t *ret_len)
+{
+        const uint8_t *start = c->p;
+        struct cursor t = *c;
+        uint8_t tag, form;
+        uint16_t n;
+
+        if (cur_u8(&t, &tag) < 0 || tag != 0x30 || cur_u8(&t, &form) < 0 || form != 0x82 || cur_u16be(&t, &n) < 0 ||
+            cur_skip(&t, n) < 0)
+                return -EBADMSG;
+        *ret = start;
+        *ret_len = 4u + n;
+        *c = t;
+        return 0;
+}
+
+/* TCG PC Client (TPM 1.2) stored certificate: tag 1001, type 0, size of
+ * what follows, tag 1002 (full certificate). */
+static void skip_tcg_header(struct cursor *c)
+{
+        if (c->left > 7 && c->p[0] == 0x10 && c->p[1] == 0x01 && c->p[2] == 0x00 && c->p[5] == 0x10 && c->p[6] == 0x02)
+                (void)cur_skip(c, 7);
+}
+
+static int read_der(const void *p, size_t len, X509 **ret, const char **ret_why)
+{
+        struct cursor c = cur_of(p, len);
+        const uint8_t *der, *end;
+        size_t n;
+        X509 *x;
+
+        skip_tcg_header(&c);
+        if (outer_der(&c, &der, &n) < 0)
+                return bad(ret_why, "it is no certificate in DER, or cut short");
+        if (!is_padding(&c))
+                return bad(ret_why, "there are bytes after the certificate that are no padding");
+        end = der;
+        x = d2i_X509(NULL, &end, (long)n);
+        if (!x)
+                return bad(ret_why, "it is no X.509 public key certificate");
+        if (end != der + n) {
+                X509_free(x);
+                return bad(ret_why, "it is no X.509 public key certificate");
+        }
+        *ret = x;
+        return 0;
+}
+
+static bool looks_pem(const void *p, size_t len)
+{
+        return memmem(p, len, "-----BEGIN ", 11) != NULL;
+}
+
+static int no_password(char *buf, int size, int rw, void *u)
+{
+        (void)buf;
+        (void)size;
+        (void)rw;
+        (void)u;
+        return 0;
+}
+
+static int read_cert(const void *p, size_t len, X509 **ret, const char **ret_why)
+{
+        _cleanup_(BIO_free_allp) BIO *bio = NULL;
+
+        if (!looks_pem(p, len))
+                return read_der(p, len, ret, ret_why);
+        bio = BIO_new_mem_buf(p, (int)len);
+        if (!bio)
+                return -ENOMEM;
+        *ret = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+        return *ret ? 0 : bad(ret_why, "it holds no certificate in PEM");
+}
+
+/* Re-encoded: an id-RSAES-OAEP key becomes a plain RSA key. */
+static EVP_PKEY *cert_key(X509 *x, bool *ret_oaep)
+{
+        EVP_PKEY *key = X509_get_pubkey(x);
+        ASN1_OBJECT *alg = NULL;
+        const uint8_t *p = NULL;
+        int n = 0;
+
+        *ret_oaep = false;
+        if (key)
+                return key;
+        if (X509_PUBKEY_get0_param(&alg, &p, &n, NULL, X509_get_X509_PUBKEY(x)) != 1 ||
+            OBJ_obj2nid(alg) != NID_rsaesOaep)
+                return NULL;
+        *ret_oaep = true;
+        return d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, n);
+}
+
+static bool eku_has_ek(X509 *x)
+{
+        EXTENDED_KEY_USAGE *eku = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
+        char oid[64];
+        bool found = false;
+
+        for (int i = 0; eku && i < sk_ASN1_OBJECT_num(eku); i++)
+                if (OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(eku, i), 1) > 0 &&
+                    strcmp(oid, "2.23.133.8.1") == 0)
+                        found = true;
+        EXTENDED_KEY_USAGE_free(eku);
+        return found;
+}
+
+/* What is absent does not speak against it: old vendors left it all out. */
+static const char *why_not_ek(X509 *x, const EVP_PKEY *key)
+{
+        uint32_t flags = X509_get_extension_flags(x);
+        uint32_t usage = X509_get_key_usage(x);
+        int type = EVP_PKEY_get_base_id(key);
+
+        if (flags & EXFLAG_CA)
+                return "it is a CA certificate, not an EK's";
+        if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC)
+                return "its key is neither RSA nor ECC";
+        if ((flags & EXFLAG_KUSAGE) && !(usage & (type == EVP_PKEY_RSA ? KU_KEY_ENCIPHERMENT : KU_KEY_AGREEMENT)))
+                return "its key is for signing only, so it is no endorsement key";
+        if ((flags & EXFLAG_XKUSAGE) && !eku_has_ek(x))
+                return "its extended key usage is not that of an EK certificate";
+        return NULL;
+}
+
+int ekcert_parse(const void *p, size_t len, struct ekcert *ret, const char **ret_why)
+{
+        _cleanup_(X509_freep) X509 *x = NULL;
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+        struct ekcert c = { 0 };
+        int r;
+
+        if (len == 0 || len > EKCERT_MAX)
+                return bad(ret_why, len ? "it is too large for a certificate" : "it is empty");
+        r = read_cert(p, len, &x, ret_why);
+        if (r < 0)
+                return r;
+        key = cert_key(x, &c.oaep);
+        if (!key)
+                return bad(ret_why, "its public key is of no known kind");
+        r = pkey_id(key, c.id);
+        if (r < 0) {
+                (void)bad(ret_why, "its public key cannot be encoded");
+                return r;
+        }
+        c.not_ek = why_not_ek(x, key);
+        ERR_clear_error();
+        c.cert = take_ptr(x);
+        c.key = take_ptr(key);
+        *ret = c;
+        return 0;
+}
+
+void ekcert_free(struct ekcert *c)
+{
+        X509_free(c->cert);
+        EVP_PKEY_free(c->key);
+        c->cert = NULL;
+        c->key = NULL;
+}
