@@ -10,7 +10,7 @@
 void lines_add(struct lines *l, const char *fmt, ...)
 {
         char text[2048];
-        char line[EXPLAIN_LINE + 1];
+        char line[4 * sizeof(text)];
         va_list ap;
         int n;
 
@@ -24,8 +24,8 @@ void lines_add(struct lines *l, const char *fmt, ...)
                 return;
         }
         log_escape(text, strlen(text), line, sizeof(line));
-        if ((size_t)n >= sizeof(text) || strlen(text) > EXPLAIN_LINE)
-                memcpy(line + EXPLAIN_LINE - 3, "...", 4);
+        if ((size_t)n >= sizeof(text) || strlen(line) > EXPLAIN_LINE)
+                (void)snprintf(line + EXPLAIN_LINE - 3, 4, "...");
         l->error = jstrs_add(&l->s, line);
 }
 

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture_evidence.h"
+
+#include "cursor.h"
+#include "digest.h"
+#include "eventlog.h"
+#include "tpmpub.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+
+#include "fixture_pe.c"
+
+static void fx_hash(const void *p, size_t n, uint8_t ret[DIGEST_LEN])
+{
+        FX(digest_sha256(p, n, ret) == 0);
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+void fixture_event(struct fixture *f, uint32_t pcr, uint32_t type, const uint8_t *digest, const void *data, size_t size)
+{
+        struct fx_event *e = &f->ev[f->n];
+
+        FX(f->n < FX_EVENTS && size <= FX_DATA);
+        f->n++;
+        *e = (struct fx_event){.pcr = pcr, .type = type, .size = size};
+        if (size > 0)
+                memcpy(e->data, data, size);
+        if (digest)
+                memcpy(e->digest, digest, DIGEST_LEN);
+        else
+                fx_hash(data, size, e->digest);
+}
+
+struct fx_event *fixture_find(struct fixture *f, uint32_t pcr, size_t nth)
+{
+        for (size_t i = 0; i < f->n; i++)
+                if (f->ev[i].pcr == pcr && f->ev[i].type != EV_NO_ACTION && nth-- == 0)
+                        return &f->ev[i];
+        FX(!"there is such an event");
+        return NULL;
+}
+
+void fixture_remove(struct fixture *f, struct fx_event *e)
+{
+        size_t i = (size_t)(e - f->ev);
+
+        memmove(e, e + 1, (f->n - i - 1) * sizeof(*e));
+        f->n--;
+}
+
+static void variable_event(struct fixture *f, uint32_t pcr, uint32_t type, const char *name, const void *p, size_t n)
+{
+        static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
+                                           0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
+        uint8_t data[FX_DATA] = {0};
+        size_t len = strlen(name);
+
+        memcpy(data, global, 16);
+        put32(data + 16, len);
+        put32(data + 24, n);
+        for (size_t i = 0; i < len; i++)
+                data[32 + 2 * i] = (uint8_t)name[i];
+        if (n > 0)
+                memcpy(data + 32 + 2 * len, p, n);
+        fixture_event(f, pcr, type, NULL, data, 32 + 2 * len + n);
+}
+
+static void text_event(struct fixture *f, uint32_t pcr, uint32_t type, const char *text)
+{
+        fixture_event(f, pcr, type, NULL, text, strlen(text));
+}
+
+void fixture_firmware(struct fixture *f, bool secure_boot)
+{
+        static const char *const keys[] = {"PK", "KEK", "db", "dbx"};
+        const uint8_t on = secure_boot;
+        uint8_t blob[16] = {0, 0, 0x82};
+        uint8_t code[DIGEST_LEN];
+
+        f->n = 0;
+        fx_hash("firmware code 1.0", 17, code);
+        fixture_event(f, 0, EV_S_CRTM_VERSION, NULL, "1\0.\0000\0\0", 8);
+        fixture_event(f, 0, EV_EFI_PLATFORM_FIRMWARE_BLOB, code, blob, sizeof(blob));
+        variable_event(f, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, "SecureBoot", &on, 1);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                variable_event(f, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, keys[i], NULL, 0);
+        fixture_event(f, 7, EV_SEPARATOR, NULL, "\0\0\0", 4);
+        variable_event(f, 1, EV_EFI_VARIABLE_BOOT, "BootOrder", "\1\0", 2);
+        text_event(f, 4, EV_EFI_ACTION, "Calling EFI Application from Boot Option");
+        for (unsigned i = 0; i < 7; i++)
+                fixture_event(f, i, EV_SEPARATOR, NULL, "\0\0\0", 4);
+}
+
+static void image_event(struct fixture *f, const uint8_t digest[DIGEST_LEN])
+{
+        uint8_t data[32 + 4] = {0};
+
+        data[24] = 4;
+        memcpy(data + 32, "\x7f\xff\x04\x00", 4);
+        fixture_event(f, 4, EV_EFI_BOOT_SERVICES_APPLICATION, digest, data, sizeof(data));
+}
+
+static void pe_event(struct fixture *f, const struct buf *file)
+{
+        struct pe *pe = calloc(1, sizeof(*pe));
+        uint8_t digest[DIGEST_LEN];
+        const char *why = "";
+
+        FX(pe && pe_parse(file->p, file->len, pe, &why) == 0 && pe_authenticode(pe, digest) == 0);
+        image_event(f, digest);
+        free(pe);
+}
+
+static void options_event(struct fixture *f, const uint8_t digest[DIGEST_LEN], const char *options)
+{
+        uint8_t data[FX_DATA] = {0};
+        size_t n = strlen(options);
+
+        FX(2 * n + 2 <= FX_DATA);
+        for (size_t i = 0; i < n; i++)
+                data[2 * i] = (uint8_t)options[i];
+        fixture_event(f, 12, EV_IPL, digest, data, 2 * n + 2);
+}
+
+void fixture_chain(struct fixture *f, const struct buf *ipxe, const struct buf *uki, const char *options,
+                   bool secure_boot)
+{
+        struct uki *u = calloc(1, sizeof(*u));
+        struct uki_pred *p = calloc(1, sizeof(*p));
+        const char *why = "";
+
+        FX(u && p && uki_parse(uki->p, uki->len, u, &why) == 0 && uki_predict(u, options, secure_boot, p) == 0);
+        if (ipxe)
+                pe_event(f, ipxe);
+        image_event(f, u->authenticode);
+        image_event(f, u->authenticode);
+        for (size_t i = 0; i < p->pcr11.n; i++)
+                fixture_event(f, 11, EV_IPL, p->pcr11.digest[i], "section", 7);
+        for (size_t i = 0; i < p->pcr12.n; i++)
+                options_event(f, p->pcr12.digest[i], options);
+        image_event(f, u->kernel_authenticode);
+        for (size_t i = 0; i < p->pcr9.n; i++)
+                fixture_event(f, 9, EV_EVENT_TAG, p->pcr9.digest[i],
+                              i == 0 ? "LOADED_IMAGE::LoadOptions" : "Linux initrd", i == 0 ? 25 : 12);
+        text_event(f, 5, EV_EFI_ACTION, "Exit Boot Services Invocation");
+        text_event(f, 5, EV_EFI_ACTION, "Exit Boot Services Returned with Success");
+        free(u);
+        free(p);
+}
+
+static void le32(struct wbuf *w, size_t v)
+{
+        uint8_t b[4];
+
+        put32(b, v);
+        wb_put(w, b, 4);
+}
+
+static void log_bytes(const struct fixture *f, struct wbuf *w)
+{
+        static const uint8_t spec[] = "Spec ID Event03\0\0\0\0\0\0\2\0\2\1\0\0\0\x0b\0\x20\0"; /* and vendor size 0 */
+
+        le32(w, 0);
+        le32(w, EV_NO_ACTION);
+        wb_put(w, (uint8_t[20]){0}, 20);
+        le32(w, sizeof(spec));
+        wb_put(w, spec, sizeof(spec));
+        for (size_t i = 0; i < f->n; i++) {
+                if (i + 1 == f->knobs.drop_event)
+                        continue;
+                le32(w, f->ev[i].pcr);
+                le32(w, f->ev[i].type);
+                le32(w, 1);
+                wb_put(w, "\x0b\0", 2);
+                wb_put(w, f->ev[i].digest, DIGEST_LEN);
+                le32(w, f->ev[i].size);
+                wb_put(w, f->ev[i].data, f->ev[i].size);
+        }
+}
+
+/* ---- TPM structures ---------------------------------------------------- */
+
+static EVP_PKEY *fx_key(void)
+{
+        EVP_PKEY *k = EVP_EC_gen("P-256");
+
+        FX(k);
+        return k;
+}
+
+static struct buf ak_public(const struct fixture *f)
+{
+        uint8_t point[65];
+        size_t n = 0;
+        struct buf b = {malloc(256), 0};
+        struct wbuf w = wb_of(b.p, 256);
+
+        FX(b.p && EVP_PKEY_get_octet_string_param(f->ak, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n) == 1);
+        FX(n == 65);
+        wb_u16be(&w, 88);
+        wb_u16be(&w, TPM_ALG_ECC);
+        wb_u16be(&w, TPM_SHA256);
+        wb_u32be(&w, f->knobs.ak_attributes ? f->knobs.ak_attributes : 0x00050472);
+        wb_u16be(&w, 0);
+        wb_u16be(&w, TPM_ALG_NULL);
+        wb_u16be(&w, TPM_ALG_ECDSA);
+        wb_u16be(&w, TPM_SHA256);
+        wb_u16be(&w, TPM_ECC_P256);
+        wb_u16be(&w, TPM_ALG_NULL);
+        wb_tpm2b(&w, point + 1, 32);
+        wb_tpm2b(&w, point + 33, 32);
+        FX(wb_end(&w, &b.len) == 0 && b.len == 90);
+        return b;
+}
+
+static struct buf ek_public(const struct fixture *f)
+{
+        struct buf b = {malloc(TPMPUB_MAX + 2), 0};
+        size_t n = 0;
+
+        FX(b.p && tpmpub_ek_from_pkey(f->ek, b.p + 2, &n) == 0);
+        b.p[0] = (uint8_t)(n >> 8);
+        b.p[1] = (uint8_t)n;
+        b.len = n + 2;
+        if (f->knobs.broken_ek)
+                b.p[9] ^= 0x04; /* an attribute: fixedTPM */
+        return b;
+}
+
+static void pcr_values(struct fixture *f)
+{
+        memset(f->pcr, 0, sizeof(f->pcr));
+        for (size_t i = 0; i < f->n; i++) {
+                uint8_t in[2 * DIGEST_LEN];
+
+                if (f->ev[i].type == EV_NO_ACTION)
+                        continue;
+                memcpy(in, f->pcr[f->ev[i].pcr], DIGEST_LEN);
+                memcpy(in + DIGEST_LEN, f->ev[i].digest, DIGEST_LEN);
+                fx_hash(in, sizeof(in), f->pcr[f->ev[i].pcr]);
+        }
+}
+
+static struct buf quote_bytes(const struct fixture *f, const uint8_t extra[DIGEST_LEN])
+{
+        static const uint8_t signer[34] = {0, 0x0b};
+        uint8_t values[POLICY_PCRS][DIGEST_LEN];
+        uint8_t digest[DIGEST_LEN];
+        struct buf b = {malloc(512), 0};
+        struct wbuf w = wb_of(b.p, 512);
+
+        for (size_t i = 0; i < POLICY_PCRS; i++)
+                memcpy(values[i], f->pcr[policy_pcrs[i]], DIGEST_LEN);
+        fx_hash(values, sizeof(values), digest);
+        wb_u32be(&w, f->knobs.magic ? f->knobs.magic : 0xff544347);
+        wb_u16be(&w, f->knobs.type ? f->knobs.type : 0x8018);
+        wb_tpm2b(&w, signer, sizeof(signer));
+        wb_tpm2b(&w, extra, DIGEST_LEN);
+        wb_u64be(&w, 12345);
+        wb_u32be(&w, f->reset_count);
+        wb_u32be(&w, 0);
+        wb_u8(&w, 1);
+        wb_u64be(&w, 0x20191023);
+        wb_u32be(&w, 1);
+        wb_u16be(&w, f->knobs.bank ? f->knobs.bank : TPM_SHA256);
+        wb_u8(&w, POLICY_SELECT_LEN);
+        wb_put(&w, f->knobs.select ? f->knobs.select : policy_select, POLICY_SELECT_LEN);
+        wb_tpm2b(&w, digest, DIGEST_LEN);
+        if (f->knobs.trailing_quote)
+                wb_u8(&w, 0);
+        FX(b.p && wb_end(&w, &b.len) == 0);
+        return b;
+}
+
+static struct buf signature_bytes(const struct fixture *f, const struct buf *quote)
+{
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        uint8_t der[80];
+        size_t n = sizeof(der);
+        const uint8_t *p = der;
+        uint8_t r[32];
+        uint8_t s[32];
+        ECDSA_SIG *sig;
+        struct buf b = {malloc(72), 0};
+        struct wbuf w = wb_of(b.p, 72);
+
+        FX(ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, f->knobs.other_key ? f->other : f->ak) == 1);
+        FX(EVP_DigestSign(ctx, der, &n, quote->p, quote->len) == 1);
+        sig = d2i_ECDSA_SIG(NULL, &p, (long)n);
+        FX(sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), r, 32) == 32 && BN_bn2binpad(ECDSA_SIG_get0_s(sig), s, 32) == 32);
+        ECDSA_SIG_free(sig);
+        EVP_MD_CTX_free(ctx);
+        wb_u16be(&w, TPM_ALG_ECDSA);
+        wb_u16be(&w, TPM_SHA256);
+        wb_tpm2b(&w, r, 32);
+        wb_tpm2b(&w, s, 32);
+        FX(b.p && wb_end(&w, &b.len) == 0);
+        return b;
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
+static void request_fill(struct fixture *f, struct attest_request *r)
+{
+        struct buf log = {malloc(65536), 0};
+        struct wbuf w = wb_of(log.p, 65536);
+
+        FX(log.p);
+        log_bytes(f, &w);
+        FX(wb_end(&w, &log.len) == 0);
+        log.len -= f->knobs.cut_log;
+        r->eventlog = log;
+        r->ek_public = ek_public(f);
+        r->ak_public = ak_public(f);
+        FX(pkey_id(f->ek, r->node) == 0);
+        r->node[0] ^= f->knobs.other_node;
+        pcr_values(f);
+        for (size_t i = 0; i < POLICY_PCRS; i++)
+                memcpy(r->pcrs[i], f->pcr[policy_pcrs[i]], DIGEST_LEN);
+        r->pcrs[0][0] ^= f->knobs.lie_about_pcrs;
+        r->facts = f->facts;
+}
+
+void fixture_build(struct fixture *f)
+{
+        struct attest_request r = {0};
+        struct buf text = {0};
+        struct buf quote;
+        struct buf sig;
+        uint8_t digest[DIGEST_LEN];
+        uint8_t extra[DIGEST_LEN];
+        char err[JTAB_ERR];
+
+        evidence_free(f->evidence);
+        f->evidence = NULL;
+        attest_request_wipe(&f->req);
+        buf_wipe(&f->body);
+        request_fill(f, &r);
+        FX(wire_request_build(&r, &text, digest) == 0);
+        FX(wire_qualifying_data(f->exporter, digest, extra) == 0);
+        quote = quote_bytes(f, extra);
+        sig = signature_bytes(f, &quote);
+        FX(wire_attest_build(&text, &quote, &sig, &f->body) == 0);
+        r.facts = (struct attest_facts){0}; /* f owns them */
+        attest_request_wipe(&r);
+        buf_wipe(&text);
+        buf_wipe(&quote);
+        buf_wipe(&sig);
+        FX(wire_attest_parse(f->body.p, f->body.len, &f->req, err) == 0);
+        FX(evidence_parse(&f->req, &f->evidence) == 0);
+}
+
+static void fixture_files(struct fixture *f)
+{
+        const struct fx_section ipxe = {".text", "ipxe", 4};
+
+        f->uki = fixture_uki("kernel 6.1", "initrd of r9", "root=muster embedded");
+        f->old_uki = fixture_uki("kernel 6.0", "initrd of r8", "root=muster embedded");
+        f->ipxe_file = fixture_pe(&ipxe, 1);
+        FX(boot_ref_make("r9", FX_FILE, FX_CMDLINE, f->uki.p, f->uki.len, &f->boot) == 0);
+        FX(boot_ref_make("r8", "r8.efi", FX_CMDLINE, f->old_uki.p, f->old_uki.len, &f->previous) == 0);
+        FX(ipxe_set_add(&f->ipxe, "snponly.efi", f->ipxe_file.p, f->ipxe_file.len) == 0);
+        f->boots[0] = &f->boot;
+        f->boots[1] = &f->previous;
+        f->refs = (struct decide_refs){.loaded = true,
+                                       .has_image = true,
+                                       .boots = f->boots,
+                                       .n_boots = 2,
+                                       .ipxe = &f->ipxe,
+                                       .current = &f->profile};
+}
+
+void fixture_init(struct fixture *f)
+{
+        char why[JTAB_ERR];
+
+        *f = (struct fixture){.reset_count = 7};
+        f->ek = fx_key();
+        f->ak = fx_key();
+        f->other = fx_key();
+        fx_hash("exporter", 8, f->exporter);
+        (void)snprintf(f->facts.vendor, sizeof(f->facts.vendor), "Fixture Inc.");
+        (void)snprintf(f->facts.product, sizeof(f->facts.product), "Node 1");
+        (void)snprintf(f->facts.serial, sizeof(f->facts.serial), "S1");
+        (void)snprintf(f->facts.uuid, sizeof(f->facts.uuid), "0b6f3c1e-0000-4000-8000-000000000001");
+        (void)snprintf(f->facts.firmware, sizeof(f->facts.firmware), "1.0");
+        (void)snprintf(f->facts.client, sizeof(f->facts.client), "muster-node 0.1.0");
+        FX(jstrs_add(&f->facts.macs, "52:54:00:12:34:56") == 0);
+        fixture_files(f);
+        fixture_firmware(f, false);
+        fixture_chain(f, &f->ipxe_file, &f->uki, FX_FILE " " FX_CMDLINE, false);
+        fixture_build(f);
+        FX(profile_learn(f->evidence, f->boots, 2, &f->ipxe, &f->profile, why) == 0);
+        f->node = (struct decide_node){.rec = NODE_REC_APPROVED, .has_ak = true, .reset_count = 7};
+        memcpy(f->node.ak_name, evidence_ak_name(f->evidence), POLICY_NAME_LEN);
+}
+
+void fixture_free(struct fixture *f)
+{
+        evidence_free(f->evidence);
+        attest_request_wipe(&f->req);
+        attest_facts_wipe(&f->facts);
+        buf_wipe(&f->body);
+        buf_wipe(&f->uki);
+        buf_wipe(&f->old_uki);
+        buf_wipe(&f->ipxe_file);
+        boot_ref_free(&f->boot);
+        boot_ref_free(&f->previous);
+        EVP_PKEY_free(f->ek);
+        EVP_PKEY_free(f->ak);
+        EVP_PKEY_free(f->other);
+        *f = (struct fixture){0};
+}

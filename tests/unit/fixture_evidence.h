@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fixture_evidence.h - one virtual node in software: EK, AK, a PC's event
+ * log as OVMF, iPXE, systemd-stub and the kernel write it, and the attest
+ * request over it, byte for byte as a TPM and muster-node make it.
+ *
+ * fixture_init() gives a node that a parent with f->refs and f->node says
+ * OK to. Change its events, or a knob, and fixture_build() again. Used by
+ * unit tests and by the fleet simulator: include fixture_evidence.c. */
+#ifndef MUSTER_FIXTURE_EVIDENCE_H
+#define MUSTER_FIXTURE_EVIDENCE_H
+
+#include "decide.h"
+#include "uki.h"
+
+#define FX_EVENTS 96
+#define FX_DATA 512
+
+struct fx_event {
+        uint32_t pcr;
+        uint32_t type;
+        uint8_t digest[DIGEST_LEN];
+        uint8_t data[FX_DATA];
+        size_t size;
+};
+
+/* One thing to do wrong in the TPM structures; zero: nothing. */
+struct fx_knobs {
+        uint32_t magic;
+        uint16_t type;
+        const uint8_t *select; /* three bytes */
+        uint16_t bank;
+        bool other_key;      /* signed by another key than the AK */
+        bool lie_about_pcrs; /* the request's PCR 0 is not the one quoted */
+        bool other_node;     /* `node` is not the EK's id */
+        uint32_t ak_attributes;
+        bool broken_ek;
+        bool trailing_quote;
+        size_t drop_event; /* leave this event (1-based) out of the log only */
+        bool cut_log;      /* its last byte is missing */
+};
+
+struct fixture {
+        EVP_PKEY *ek, *ak, *other;
+        uint8_t exporter[DIGEST_LEN];
+        uint32_t reset_count;
+        struct fx_event ev[FX_EVENTS];
+        size_t n;
+        uint8_t pcr[24][DIGEST_LEN];
+        struct fx_knobs knobs;
+        struct attest_facts facts;
+
+        struct buf uki;       /* the file of boot entry r9 */
+        struct buf old_uki;   /* r8 */
+        struct buf ipxe_file; /* snponly.efi */
+        struct boot_ref boot, previous;
+        const struct boot_ref *boots[2];
+        struct ipxe_set ipxe;
+        struct profile profile;
+
+        struct buf body; /* of POST /v1/attest */
+        struct attest_request req;
+        struct evidence *evidence;
+        struct decide_node node;
+        struct decide_refs refs;
+};
+
+void fixture_init(struct fixture *f);
+void fixture_free(struct fixture *f);
+void fixture_build(struct fixture *f); /* events and knobs into body, req, evidence */
+
+/* The events of firmware, then those of a boot of a UKI by iPXE with these
+ * load options (the image's name included; NULL: none). */
+void fixture_firmware(struct fixture *f, bool secure_boot);
+void fixture_chain(struct fixture *f, const struct buf *ipxe, const struct buf *uki, const char *options,
+                   bool secure_boot);
+
+/* digest NULL: that of the data. */
+void fixture_event(struct fixture *f, uint32_t pcr, uint32_t type, const uint8_t *digest, const void *data,
+                   size_t size);
+struct fx_event *fixture_find(struct fixture *f, uint32_t pcr, size_t nth);
+void fixture_remove(struct fixture *f, struct fx_event *e);
+
+/* A small PE image with the given sections, and a UKI. Text as content. */
+struct fx_section {
+        const char *name;
+        const void *p;
+        size_t n;
+};
+struct buf fixture_pe(const struct fx_section *s, size_t n);
+struct buf fixture_uki(const char *kernel, const char *initrd, const char *cmdline);
+
+#define FX_FILE "r9.efi"
+#define FX_CMDLINE "root=muster rd.shell=0 rd.emergency=reboot console=ttyS0"
+
+#endif

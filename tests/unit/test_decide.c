@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
+
+#include "fixture_decide.h"
+
+static void a_good_boot_is_ok(void **state)
+{
+        (void)state;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+        assert_null(d.code);
+        assert_ptr_equal(d.boot, &fx.boot);
+        assert_ptr_equal(d.profile, &fx.profile);
+        assert_int_equal(d.n_diffs, 0);
+        assert_true(d.genuine);
+}
+
+/* ---- who it is --------------------------------------------------------- */
+
+static void an_ek_of_another_template_is_refused(void **state)
+{
+        (void)state;
+        fx.knobs.broken_ek = true;
+        decide_refused("M-EK");
+        assert_false(d.genuine);
+}
+
+static void a_node_id_that_is_not_the_eks_is_refused(void **state)
+{
+        (void)state;
+        fx.knobs.other_node = true;
+        decide_refused("M-EK");
+}
+
+static void a_removed_node_is_refused(void **state)
+{
+        (void)state;
+        fx.node.rec = NODE_REC_REMOVED;
+        decide_refused("M-UNKNOWN");
+}
+
+static void a_revoked_node_is_refused(void **state)
+{
+        (void)state;
+        fx.node.rec = NODE_REC_REVOKED;
+        decide_refused("M-REVOKED");
+        fixture_build(&fx);
+        decide_identity(fx.evidence, &fx.node, NULL, &d);
+        refused("M-REVOKED");
+}
+
+static void a_quarantined_node_is_refused(void **state)
+{
+        (void)state;
+        fx.node.rec = NODE_REC_QUARANTINED;
+        decide_refused("M-QUARANTINED");
+}
+
+static void a_node_without_an_ek_chain_is_refused_unless_enrolled_so(void **state)
+{
+        (void)state;
+        decide_chain(EK_CHAIN_UNMATCHED, NULL);
+        refused("M-EKCERT");
+        decide_chain(EK_CHAIN_NONE, NULL);
+        refused("M-EKCERT");
+        fx.node.without_ek_cert = true;
+        decide_chain(EK_CHAIN_NONE, NULL);
+        assert_int_equal(d.verdict, DECIDE_OK);
+}
+
+static void an_ak_with_other_attributes_is_refused(void **state)
+{
+        static const uint32_t bad[] = {
+                0x00040472, /* not restricted */
+                0x00010472, /* does not sign */
+                0x00070472, /* decrypts too */
+                0x00050470, /* not fixedTPM */
+                0x00050462, /* not fixedParent */
+                0x00050452, /* made outside */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                fx.knobs.ak_attributes = bad[i];
+                decide_refused("M-AK");
+        }
+}
+
+static void an_ak_without_noda_is_another_ak_but_allowed(void **state)
+{
+        (void)state;
+        fx.knobs.ak_attributes = 0x00050072;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_CHALLENGE);
+}
+
+/* ---- the quote --------------------------------------------------------- */
+
+static void a_quote_that_no_tpm_made_is_refused(void **state)
+{
+        (void)state;
+        fx.knobs.magic = 0xff544348;
+        decide_refused("M-QUOTE");
+}
+
+static void an_attestation_that_is_no_quote_is_refused(void **state)
+{
+        (void)state;
+        fx.knobs.type = 0x8017;
+        decide_refused("M-QUOTE");
+}
+
+static void bytes_after_the_quote_are_refused(void **state)
+{
+        (void)state;
+        fx.knobs.trailing_quote = true;
+        decide_refused("M-QUOTE");
+}
+
+static void another_keys_signature_is_refused(void **state)
+{
+        (void)state;
+        fx.knobs.other_key = true;
+        decide_refused("M-SIGNATURE");
+        assert_false(d.genuine);
+}
+
+static void a_request_of_another_connection_is_refused(void **state)
+{
+        (void)state;
+        fx.exporter[31] ^= 1;
+        decide_chain(EK_CHAIN_OK, NULL);
+        refused("M-BINDING");
+        assert_false(d.genuine);
+}
+
+static void a_changed_request_under_the_same_quote_is_refused(void **state)
+{
+        (void)state;
+        fx.req.digest[0] ^= 1;
+        decide_chain(EK_CHAIN_OK, NULL);
+        refused("M-BINDING");
+}
+
+static void any_other_selection_is_refused(void **state)
+{
+        static const uint8_t bad[][3] = {{0, 0, 0}, {0xff, 0x7b, 0}, {0xff, 0xff, 0}, {0xff, 0xfb, 1}, {0xfe, 0xfb, 0}};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                fx.knobs.select = bad[i];
+                decide_refused("M-SELECTION");
+        }
+}
+
+static void another_bank_is_refused(void **state)
+{
+        (void)state;
+        fx.knobs.bank = TPM_SHA1;
+        decide_refused("M-SELECTION");
+}
+
+static void values_that_were_not_quoted_are_refused(void **state)
+{
+        (void)state;
+        fx.knobs.lie_about_pcrs = true;
+        decide_refused("M-PCRDIGEST");
+        assert_true(d.genuine);
+}
+
+static void a_reset_count_that_went_back_is_refused(void **state)
+{
+        (void)state;
+        fx.reset_count = 6;
+        decide_refused("M-RESETCOUNT");
+        assert_int_equal(d.diffs[0].count, 6);
+        assert_int_equal(d.diffs[0].want_count, 7);
+        fx.reset_count = 7; /* a retry within one boot */
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+        fx.reset_count = 8;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+}
+
+static void a_running_system_is_refused(void **state)
+{
+        (void)state;
+        fixture_event(&fx, 15, EV_IPL, NULL, "manifest", 8);
+        decide_refused("M-CAPPED");
+}
+
+/* ---- identity ---------------------------------------------------------- */
+
+static void an_unknown_ak_is_challenged_then_known(void **state)
+{
+        uint8_t name[POLICY_NAME_LEN];
+
+        (void)state;
+        fx.node.has_ak = false;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_CHALLENGE);
+        assert_false(d.genuine);
+        assert_false(d.ak_changed);
+        memcpy(name, evidence_ak_name(fx.evidence), sizeof(name));
+        decide_chain(EK_CHAIN_OK, name);
+        assert_int_equal(d.verdict, DECIDE_OK);
+        name[5] ^= 1;
+        decide_chain(EK_CHAIN_OK, name);
+        assert_int_equal(d.verdict, DECIDE_CHALLENGE);
+}
+
+static void a_changed_ak_is_challenged_and_starts_over(void **state)
+{
+        (void)state;
+        fx.node.ak_name[10] ^= 1;
+        fx.reset_count = 1;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_CHALLENGE);
+        assert_true(d.ak_changed);
+        assert_false(d.genuine);
+        decide_identity(fx.evidence, &fx.node, evidence_ak_name(fx.evidence), &d);
+        assert_int_equal(d.verdict, DECIDE_GO_ON);
+        assert_true(d.ak_changed);
+        assert_true(d.genuine);
+}
+
+static void an_unapproved_node_is_pending_only_after_activation(void **state)
+{
+        (void)state;
+        fx.node = (struct decide_node){.rec = NODE_REC_NONE};
+        fixture_build(&fx);
+        decide_chain(EK_CHAIN_NONE, NULL);
+        assert_int_equal(d.verdict, DECIDE_CHALLENGE);
+        decide_chain(EK_CHAIN_NONE, evidence_ak_name(fx.evidence));
+        assert_int_equal(d.verdict, DECIDE_PENDING);
+        fx.node.rec = NODE_REC_PENDING;
+        decide_chain(EK_CHAIN_NONE, evidence_ak_name(fx.evidence));
+        assert_int_equal(d.verdict, DECIDE_PENDING);
+}
+
+/* ---- event log --------------------------------------------------------- */
+
+static void each_event_removed_from_the_log_is_noticed(void **state)
+{
+        (void)state;
+        for (size_t i = 1; i <= fx.n; i++) {
+                fx.knobs.drop_event = i;
+                decide_refused("M-EVENTLOG");
+        }
+}
+
+static void a_log_cut_short_is_refused(void **state)
+{
+        (void)state;
+        fx.knobs.cut_log = true;
+        decide_refused("M-EVENTLOG");
+}
+
+static void an_extension_outside_the_log_is_refused(void **state)
+{
+        (void)state;
+        fixture_event(&fx, 11, EV_IPL, NULL, "enter-initrd", 12);
+        fx.knobs.drop_event = fx.n;
+        decide_refused("M-EVENTLOG");
+        assert_int_equal(d.diffs[0].what, DIFF_PCR);
+        assert_int_equal(d.diffs[0].pcr, 11);
+}
+
+static void each_of_pcrs_0_to_7_has_one_separator(void **state)
+{
+        (void)state;
+        for (uint32_t pcr = 0; pcr < 8; pcr++) {
+                boot_with(FX_FILE " " FX_CMDLINE);
+                fixture_event(&fx, pcr, EV_IPL, NULL, "\0\0\0", 4); /* whatever type it claims */
+                decide_refused("M-EVENTLOG");
+                assert_int_equal(d.diffs[0].what, DIFF_SEPARATOR);
+                assert_int_equal(d.diffs[0].pcr, pcr);
+                assert_int_equal(d.diffs[0].count, 2);
+
+                boot_with(FX_FILE " " FX_CMDLINE);
+                for (size_t i = 0; i < fx.n; i++)
+                        if (fx.ev[i].pcr == pcr && fx.ev[i].type == EV_SEPARATOR)
+                                fixture_remove(&fx, &fx.ev[i]);
+                decide_refused("M-EVENTLOG");
+                assert_int_equal(d.diffs[0].count, 0);
+        }
+}
+
+static void an_error_separator_is_no_separator(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < fx.n; i++)
+                if (fx.ev[i].pcr == 2 && fx.ev[i].type == EV_SEPARATOR)
+                        fx_hash("\1\0\0", 4, fx.ev[i].digest);
+        decide_refused("M-EVENTLOG");
+}
+
+static void known_digests_are_those_of_their_texts(void **state)
+{
+        static const char *const actions[] = {"Calling EFI Application from Boot Option",
+                                              "Returning from EFI Application from Boot Option"};
+        uint8_t h[DIGEST_LEN];
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                fx_hash(actions[i], strlen(actions[i]), h);
+                assert_memory_equal(h, action_digests[i], DIGEST_LEN);
+                fx_hash(i ? "\xff\xff\xff\xff" : "\0\0\0", 4, h);
+                assert_memory_equal(h, separator_digests[i], DIGEST_LEN);
+        }
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                T(a_good_boot_is_ok),
+                T(an_ek_of_another_template_is_refused),
+                T(a_node_id_that_is_not_the_eks_is_refused),
+                T(a_removed_node_is_refused),
+                T(a_revoked_node_is_refused),
+                T(a_quarantined_node_is_refused),
+                T(a_node_without_an_ek_chain_is_refused_unless_enrolled_so),
+                T(an_ak_with_other_attributes_is_refused),
+                T(an_ak_without_noda_is_another_ak_but_allowed),
+                T(a_quote_that_no_tpm_made_is_refused),
+                T(an_attestation_that_is_no_quote_is_refused),
+                T(bytes_after_the_quote_are_refused),
+                T(another_keys_signature_is_refused),
+                T(a_request_of_another_connection_is_refused),
+                T(a_changed_request_under_the_same_quote_is_refused),
+                T(any_other_selection_is_refused),
+                T(another_bank_is_refused),
+                T(values_that_were_not_quoted_are_refused),
+                T(a_reset_count_that_went_back_is_refused),
+                T(a_running_system_is_refused),
+                T(an_unknown_ak_is_challenged_then_known),
+                T(a_changed_ak_is_challenged_and_starts_over),
+                T(an_unapproved_node_is_pending_only_after_activation),
+                T(each_event_removed_from_the_log_is_noticed),
+                T(a_log_cut_short_is_refused),
+                T(an_extension_outside_the_log_is_refused),
+                T(each_of_pcrs_0_to_7_has_one_separator),
+                T(an_error_separator_is_no_separator),
+                T(known_digests_are_those_of_their_texts),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
+
+#include "jout.h"
+#include "jscan.h"
+#include "jtab.h"
+
+struct inner {
+        char word[9];
+        int64_t n;
+};
+
+struct doc {
+        char name[9];
+        char *text;
+        uint8_t id[4];
+        uint8_t pcrs[2][2];
+        struct buf blob;
+        struct jbufs blobs;
+        int64_t n;
+        bool yes;
+        struct jstrs list;
+        struct inner in;
+        enum jstate in_state;
+};
+
+static const struct jfield inner_tab[] = {
+        {"word", JT_STR, offsetof(struct inner, word), 8, 0},
+        {"n", JT_INT, offsetof(struct inner, n), 10, 0},
+};
+static const struct jfield tab[] = {
+        {"name", JT_STR, offsetof(struct doc, name), 8, JF_REQUIRED},
+        {"text", JT_STRDUP, offsetof(struct doc, text), 20, 0},
+        {"id", JT_HEX, offsetof(struct doc, id), 4, 0},
+        {"pcrs", JT_HEXS, offsetof(struct doc, pcrs), 2, 0, 2},
+        {"blob", JT_B64, offsetof(struct doc, blob), 4, JF_SECRET},
+        {"blobs", JT_B64S, offsetof(struct doc, blobs), 4, 0, 2},
+        {"n", JT_INT, offsetof(struct doc, n), 100, 0},
+        {"yes", JT_BOOL, offsetof(struct doc, yes), 0, 0},
+        {"list", JT_STRS, offsetof(struct doc, list), 4, 0, 2},
+        {"in", JT_OBJ, offsetof(struct doc, in), 0, JF_NULL | JF_STATE, 0, inner_tab, 2,
+         offsetof(struct doc, in_state)},
+};
+
+static int parse(const char *text, struct doc *d, char err[JTAB_ERR])
+{
+        *d = (struct doc){0};
+        return jtab_parse(text, strlen(text), 1000, tab, ELEMENTSOF(tab), d, err);
+}
+
+/* Refused, with `words` in the error, and nothing left in the struct. */
+static void refuses(const char *text, const char *words)
+{
+        static const struct doc zero = {0};
+        char err[JTAB_ERR];
+        struct doc d;
+        int r = parse(text, &d, err);
+
+        if (r != -EBADMSG || !strstr(err, words))
+                fail_msg("%s: %d, \"%s\"", text, r, err);
+        assert_memory_equal(&d, &zero, sizeof(d));
+}
+
+static void every_type_is_filled_in(void **state)
+{
+        char err[JTAB_ERR];
+        struct doc d;
+
+        (void)state;
+        assert_int_equal(
+                parse("{\"name\":\"a\\u00e9\",\"text\":\"\\\"x\\\\\",\"id\":\"00ff10ab\",\"pcrs\":[\"0102\",\"0304\"],"
+                      "\"blob\":\"AAEC\",\"blobs\":[\"\",\"/w==\"],\"n\":100,\"yes\":true,"
+                      "\"list\":[\"a\",\"bcde\"],\"in\":{\"word\":\"w\",\"n\":3}}",
+                      &d, err),
+                0);
+        assert_string_equal(d.name, "a\xc3\xa9");
+        assert_string_equal(d.text, "\"x\\");
+        assert_memory_equal(d.id, "\x00\xff\x10\xab", 4);
+        assert_memory_equal(d.pcrs, "\1\2\3\4", 4);
+        assert_int_equal(d.blob.len, 3);
+        assert_memory_equal(d.blob.p, "\0\1\2", 3);
+        assert_int_equal(d.blobs.n, 2);
+        assert_int_equal(d.blobs.v[0].len, 0);
+        assert_int_equal(d.blobs.v[1].p[0], 0xff);
+        assert_int_equal(d.n, 100);
+        assert_true(d.yes);
+        assert_int_equal(d.list.n, 2);
+        assert_string_equal(d.list.v[1], "bcde");
+        assert_int_equal(d.in_state, JS_SET);
+        assert_string_equal(d.in.word, "w");
+        assert_string_equal(err, "");
+        jtab_wipe(tab, ELEMENTSOF(tab), &d);
+        assert_null(d.text);
+        assert_null(d.list.v);
+}
+
+static void null_absent_and_value_differ(void **state)
+{
+        char err[JTAB_ERR];
+        struct doc d;
+
+        (void)state;
+        assert_int_equal(parse("{\"name\":\"a\"}", &d, err), 0);
+        assert_int_equal(d.in_state, JS_ABSENT);
+        assert_int_equal(parse("{\"name\":\"a\",\"in\":null}", &d, err), 0);
+        assert_int_equal(d.in_state, JS_NULL);
+        refuses("{\"name\":null}", "member \"name\": must not be null");
+}
+
+static void duplicate_members_are_refused_at_any_depth(void **state)
+{
+        (void)state;
+        refuses("{\"name\":\"a\",\"name\":\"a\"}", "stands twice");
+        refuses("{\"name\":\"a\",\"\\u006eame\":\"b\"}", "stands twice");
+        refuses("{\"name\":\"a\",\"in\":{\"n\":1,\"n\":1}}", "stands twice");
+}
+
+static void unknown_and_missing_members_are_named(void **state)
+{
+        (void)state;
+        refuses("{\"name\":\"a\",\"else\":1}", "member \"else\": is not known");
+        refuses("{\"name\":\"a\",\"in\":{\"else\":1}}", "member \"in.else\": is not known");
+        refuses("{\"n\":1}", "member \"name\": is missing");
+        refuses("{\"name\":\"a\",\"\\n\\u007f\":1}", "member \"??\"");
+}
+
+static void wrong_types_are_refused(void **state)
+{
+        (void)state;
+        refuses("{\"name\":1}", "\"name\": has to be a string");
+        refuses("{\"name\":\"a\",\"n\":\"1\"}", "whole number");
+        refuses("{\"name\":\"a\",\"n\":1.0}", "whole number");
+        refuses("{\"name\":\"a\",\"n\":1e1}", "whole number");
+        refuses("{\"name\":\"a\",\"yes\":1}", "true or false");
+        refuses("{\"name\":\"a\",\"list\":\"x\"}", "array");
+        refuses("{\"name\":\"a\",\"list\":[1]}", "string");
+        refuses("{\"name\":\"a\",\"in\":[]}", "object");
+        refuses("{\"name\":\"a\",\"id\":1}", "string");
+}
+
+static void sizes_and_ranges_are_kept(void **state)
+{
+        char err[JTAB_ERR];
+        struct doc d = {0};
+
+        (void)state;
+        refuses("{\"name\":\"123456789\"}", "too long");
+        refuses("{\"name\":\"a\",\"n\":101}", "range");
+        refuses("{\"name\":\"a\",\"n\":-1}", "range");
+        refuses("{\"name\":\"a\",\"n\":99999999999999999999}", "range");
+        refuses("{\"name\":\"a\",\"blob\":\"AAECAwQ=\"}", "too long");
+        refuses("{\"name\":\"a\",\"blobs\":[\"\",\"\",\"\"]}", "number of entries");
+        refuses("{\"name\":\"a\",\"list\":[\"abcde\"]}", "too long");
+        refuses("{\"name\":\"a\",\"pcrs\":[\"0102\"]}", "number of entries");
+        assert_int_equal(jtab_parse("{\"name\":\"a\"}", 12, 11, tab, ELEMENTSOF(tab), &d, err), -E2BIG);
+}
+
+static void hex_and_base64_are_strict(void **state)
+{
+        (void)state;
+        refuses("{\"name\":\"a\",\"id\":\"00FF10AB\"}", "hexadecimal");
+        refuses("{\"name\":\"a\",\"id\":\"00ff10\"}", "hexadecimal");
+        refuses("{\"name\":\"a\",\"id\":\"00ff10ax\"}", "hexadecimal");
+        refuses("{\"name\":\"a\",\"blob\":\"AAE\"}", "base64");
+        refuses("{\"name\":\"a\",\"blob\":\"AAF=\"}", "base64");
+        refuses("{\"name\":\"a\",\"blob\":\"AA\\nE=\"}", "base64");
+}
+
+static void what_is_no_strict_json_is_refused(void **state)
+{
+        static const char *const bad[] = {
+                "",
+                "{",
+                "[]",
+                "\"a\"",
+                "{\"name\":\"a\"} ",
+                "{\"name\":\"a\"}{}",
+                "{\"name\":\"a\"}}",
+                "{'name':\"a\"}",
+                "{\"name\":'a'}",
+                "{name:\"a\"}",
+                "{\"name\":\"a\",}",
+                "{,\"name\":\"a\"}",
+                "{\"name\" \"a\"}",
+                "{\"name\":\"a\" \"n\":1}",
+                "{\"name\":\"a\",\"n\":01}",
+                "{\"name\":\"a\",\"n\":+1}",
+                "{\"name\":\"a\",\"n\":1.}",
+                "{\"name\":\"a\",\"n\":NaN}",
+                "{\"name\":\"a\",\"n\":Infinity}",
+                "{\"name\":\"a\",\"n\":-}",
+                "{\"name\":\"a\",\"yes\":TRUE}",
+                "{\"name\":\"a\",\"yes\":truefalse}",
+                "{\"name\":\"a\" /* c */}",
+                "{\"name\":\"a\nb\"}",
+                "{\"name\":\"a\\u0000b\"}",
+                "{\"na\\u0000me\":\"a\"}",
+                "{\"name\":\"a\\x\"}",
+                "{\"name\":\"a\\u12g4\"}",
+                "{\"name\":\"\xff\"}",
+                "{\"name\":\"\xc0\x80\"}",
+                "{\"name\":\"\xed\xa0\x80\"}",
+                "{\"name\":\"\xf4\x90\x80\x80\"}",
+                "{\"name\":\"\xe2\x82\"}",
+                "{\"name\":\"a\",\"in\":{]}",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                refuses(bad[i], "not one JSON object");
+}
+
+static void nesting_stops_at_eight(void **state)
+{
+        size_t members;
+        const char *why;
+
+        (void)state;
+        assert_int_equal(jscan("{\"a\":[[[[[[[1]]]]]]]}", 21, JTAB_DEPTH, &members, &why), 0);
+        assert_int_equal(members, 1);
+        assert_int_equal(jscan("{\"a\":[[[[[[[[1]]]]]]]]}", 23, JTAB_DEPTH, &members, &why), -EBADMSG);
+        assert_non_null(strstr(why, "deep"));
+        refuses("{\"name\":[[[[[[[[1]]]]]]]]}", "nested too deep");
+}
+
+static void one_member_can_be_peeked_at(void **state)
+{
+        char err[JTAB_ERR];
+        char out[4];
+
+        (void)state;
+        assert_int_equal(jtab_peek("{\"k\":\"abc\",\"z\":1}", 17, 100, "k", out, sizeof(out), err), 0);
+        assert_string_equal(out, "abc");
+        assert_int_equal(jtab_peek("{\"k\":\"abcd\"}", 12, 100, "k", out, sizeof(out), err), -EBADMSG);
+        assert_int_equal(jtab_peek("{\"k\":1}", 7, 100, "k", out, sizeof(out), err), -EBADMSG);
+        assert_int_equal(jtab_peek("{\"l\":1}", 7, 100, "k", out, sizeof(out), err), -EBADMSG);
+        assert_int_equal(jtab_peek("{\"l\":1}", 7, 6, "k", out, sizeof(out), err), -E2BIG);
+}
+
+static void what_is_written_reads_back(void **state)
+{
+        struct jout o = {0};
+        struct buf b = {0};
+        char err[JTAB_ERR];
+        struct doc d = {0};
+
+        (void)state;
+        jout_obj(&o, NULL);
+        jout_str(&o, "name", "\"\\\n\x7f");
+        jout_strn(&o, "text", "a\xff\xc3\xa9", 4);
+        jout_hex(&o, "id", "\1\2\3\4", 4);
+        jout_b64(&o, "blob", "\1", 1);
+        jout_arr(&o, "blobs");
+        jout_b64(&o, NULL, NULL, 0);
+        jout_b64(&o, NULL, "\2", 1);
+        jout_end(&o, ']');
+        jout_int(&o, "n", 42);
+        jout_bool(&o, "yes", true);
+        jout_null(&o, "in");
+        jout_raw(&o, "list", "[\"r\"]", 5);
+        jout_end(&o, '}');
+        assert_int_equal(jout_take(&o, &b), 0);
+        assert_int_equal(strlen((char *)b.p), b.len);
+        assert_int_equal(jtab_parse(b.p, b.len, 1000, tab, ELEMENTSOF(tab), &d, err), 0);
+        assert_string_equal(d.name, "\"\\\n\x7f");
+        assert_string_equal(d.text, "a\xef\xbf\xbd\xc3\xa9");
+        assert_int_equal(d.n, 42);
+        assert_int_equal(d.blobs.n, 2);
+        assert_int_equal(d.in_state, JS_NULL);
+        assert_string_equal(d.list.v[0], "r");
+        jtab_wipe(tab, ELEMENTSOF(tab), &d);
+        buf_wipe(&b);
+}
+
+static void an_unfinished_document_is_not_given_out(void **state)
+{
+        struct jout o = {0};
+        struct buf b = {0};
+
+        (void)state;
+        jout_obj(&o, NULL);
+        assert_int_equal(jout_take(&o, &b), -EINVAL);
+        jout_end(&o, '}');
+        assert_int_equal(jout_take(&o, &b), -EINVAL);
+        assert_null(b.p);
+        for (int i = 0; i < 40; i++)
+                jout_arr(&o, NULL);
+        assert_int_equal(jout_take(&o, &b), -E2BIG);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(every_type_is_filled_in),
+                cmocka_unit_test(null_absent_and_value_differ),
+                cmocka_unit_test(duplicate_members_are_refused_at_any_depth),
+                cmocka_unit_test(unknown_and_missing_members_are_named),
+                cmocka_unit_test(wrong_types_are_refused),
+                cmocka_unit_test(sizes_and_ranges_are_kept),
+                cmocka_unit_test(hex_and_base64_are_strict),
+                cmocka_unit_test(what_is_no_strict_json_is_refused),
+                cmocka_unit_test(nesting_stops_at_eight),
+                cmocka_unit_test(one_member_can_be_peeked_at),
+                cmocka_unit_test(what_is_written_reads_back),
+                cmocka_unit_test(an_unfinished_document_is_not_given_out),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
