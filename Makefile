@@ -25,8 +25,9 @@ HOSTL   = $(if $(SAN),$(SANF) -pie,$(LDHARD)) $(LDFLAGS)
 
 # the node's client: small, static, its own objects
 NODEF   = $(if $(SAN),$(SANF) -fPIE -O1 -g,$(HARD) -Os -g -ffunction-sections -fdata-sections) -I$(TSS)/include
-NODEL   = $(if $(SAN),$(SANF) -pie,$(if $(filter 1,$(STATIC)),-static-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now,$(LDHARD))) -Wl,--gc-sections
-comma  := ,
+STATICL := -static-pie -Wl,-z,relro,-z,now $(shell printf 'int main(void){return 0;}' | \
+           $(CC) -static-pie -Wl,-z,pack-relative-relocs -o /dev/null -xc - 2>/dev/null && echo -Wl,-z,pack-relative-relocs)
+NODEL   = $(if $(SAN),$(SANF) -pie,$(if $(filter 1,$(STATIC)),$(STATICL),$(LDHARD))) -Wl,--gc-sections
 TSSLIB  = $(TSS)/lib/libtss2-esys.a $(TSS)/lib/libtss2-sys.a $(TSS)/lib/libtss2-mu.a $(TSS)/lib/libtss2-rc.a
 NODELIB = $(TSSLIB) -lssl -lcrypto -ljson-c
 
