@@ -49,7 +49,7 @@ static int check_body(struct call *c, enum MHD_Result *ret_r)
                 *ret_r = refuse(c, 411, "send a Content-Length", "chunked requests are refused");
         } else if (content_length(c, &given, &c->body_size) < 0) {
                 *ret_r = refuse(c, 400, "send a valid Content-Length", "Content-Length is no number");
-        } else if (!given && c->route->body_max > 0) {
+        } else if (!given && c->route->body_max > 0 && c->route->who != ADMIN) {
                 *ret_r = refuse(c, 411, "send a Content-Length", "the request has no Content-Length");
         } else if (c->body_size > c->route->body_max) {
                 *ret_r = refuse(c, 413, "send less", "the body is over this route's limit");
@@ -72,8 +72,10 @@ static enum MHD_Result first_call(struct call *c, enum listener listener, const 
 
         metric_add(&c->srv->metrics, (enum metric)(M_REQUESTS_BOOT + listener), 1);
         c->head = strcmp(method, "HEAD") == 0;
-        if (r == -EOPNOTSUPP)
+        if (r == -EOPNOTSUPP) {
+                c->allow = allow;
                 return refuse(c, 405, "see bootserver/API.md", "this path does not take this method");
+        }
         if (r < 0)
                 return refuse(c, 404, "see bootserver/API.md", "there is no such path on this listener");
         if (check_body(c, &result) < 0)

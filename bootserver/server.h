@@ -60,6 +60,7 @@ struct call {
         size_t body_size; /* as announced */
         size_t counted;   /* of it, in body_bytes */
         struct waiter waiter;
+        const char *allow; /* of a 405, while it is answered */
         bool held;   /* the handler runs again after a hold */
         bool head;   /* HEAD: no body is sent */
 };

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+# musterd from outside: what each listener answers, what it refuses before
+# reading, what survives a restart.
+. "$(dirname "$0")/../lib.sh"
+requires curl --version
+requires openssl version
+requires jq --version
+requires objcopy --version
+requires sqlite3 --version
+. "$(dirname "$0")/musterd-lib.sh"
+make_parent
+json='Content-Type: application/json'
+
+# ---- errors at start, each with its exit code and one line -------------------
+start_fails() { # CODE NAME TEXT ARGS…
+        local want=$1 name=$2 text=$3 out rc
+        shift 3
+        out=$("$bin/musterd" "$@" 2>&1)
+        rc=$?
+        if [ "$rc" -eq "$want" ] && grep -qF -e "$text" <<<"$out"; then ok "$name"; else not_ok "$name" "exit $rc: $out"; fi
+}
+start_fails 0 "--version" "musterd 0" --version
+start_fails 2 "an unknown option" "--nonsense" --nonsense
+start_fails 2 "a missing configuration names muster init" "muster init" --config "$tmp/nosuch"
+sed 's/^threads.*//; $a colour = red' "$conf" >"$tmp/bad.conf"
+start_fails 2 "an unknown key is named with its line" "line 13" --config "$tmp/bad.conf"
+sed 's/127.0.0.1:'"$boot_port"'$/localhost:http/; /public-url/d' "$conf" >"$tmp/bad.conf"
+start_fails 2 "an address that is none" "IP:PORT" --config "$tmp/bad.conf"
+sed "s#$tmp/pki#$tmp/nopki#" "$conf" >"$tmp/bad.conf"
+start_fails 3 "missing keys" "$tmp/nopki/ca.pem" --config "$tmp/bad.conf"
+chmod 644 "$tmp/pki/policy.key"
+start_fails 3 "a private key that others may read" "chmod 0600" --config "$conf"
+chmod 600 "$tmp/pki/policy.key"
+start_fails 0 "--check-config" "in order" --check-config --config "$conf"
+cp -r "$tmp/pki" "$tmp/pki2" && p256 "$tmp/pki2/server.key" && chmod 600 "$tmp/pki2/server.key"
+sed "s#$tmp/pki#$tmp/pki2#" "$conf" >"$tmp/bad.conf"
+start_fails 3 "a key that is not the certificate's" "does not belong to server.pem" --config "$tmp/bad.conf"
+head -c 8192 /dev/urandom >"$state/muster.db"
+start_fails 4 "a damaged store" "muster.db" --config "$conf"
+rm -f "$state"/muster.db*
+
+musterd_start || exit 1
+start_fails 5 "a port in use" "127.0.0.1:$boot_port" --config "$conf"
+
+# ---- isolation --------------------------------------------------------------
+if [ "$(id -u)" = 0 ]; then
+        is "it does not run as root" "$(id -u nobody)" "$(awk '/^Uid:/ { print $2 }' "/proc/$musterd_pid/status")"
+        is "it has no supplementary groups" "" "$(awk '/^Groups:/ { print $2 }' "/proc/$musterd_pid/status")"
+fi
+is "no new privileges" 1 "$(awk '/^NoNewPrivs:/ { print $2 }' "/proc/$musterd_pid/status")"
+is "no core dumps" 0 "$(awk '/^Max core/ { print $6 }' "/proc/$musterd_pid/limits")"
+is "the admin socket is not for others" 660 "$(stat -c %a "$sock")"
+
+# ---- TLS --------------------------------------------------------------------
+tls() { openssl s_client -connect "127.0.0.1:$attest_port" -CAfile "$tmp/pki/ca.pem" "$@" </dev/null 2>&1; }
+check "TLS 1.3 with the cluster CA's certificate" grep -q 'Verify return code: 0' <(tls -tls1_3)
+for v in tls1_2 tls1_1; do
+        is "$v is refused" 1 "$(tls "-$v" >/dev/null; echo $?)"
+done
+is "no session tickets, so no resumption" 0 "$(openssl s_client -connect "127.0.0.1:$attest_port" -tls1_3 -ign_eof \
+        <<<$'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' 2>&1 | grep -c 'New Session Ticket')"
+is "plain HTTP on the attest port gets nothing" 000 "$(curl -s -o /dev/null -w '%{http_code}' --http0.9 "http://127.0.0.1:$attest_port/v1/attest")"
+
+# ---- the route table --------------------------------------------------------
+is "an unknown path" 404 "$(boot_status /)"
+is "no admin route on the boot listener" 404 "$(boot_status /v1/nodes)"
+is "no admin route on the attest listener" 404 "$(attest_status /v1/nodes)"
+is "no attest on the boot listener" 404 "$(boot_status /v1/attest -d '{}')"
+is "no attest on the admin socket" 404 "$(admin_status POST /v1/attest '{}')"
+is "a wrong method" 405 "$(boot_status /ipxe -X DELETE)"
+is "a wrong method on attest" 405 "$(attest_status /v1/attest)"
+check "405 says which are allowed" grep -qi '^allow: POST' <(curl -si --cacert "$tmp/pki/ca.pem" "https://127.0.0.1:$attest_port/v1/attest")
+is "a path that climbs" 404 "$(boot_status /boot/..%2F..%2Fpki%2Fca.key --path-as-is)"
+is "a path that climbs, plainly" 404 "$(boot_status /boot/../muster.db --path-as-is)"
+is "a body where none belongs" 413 "$(boot_status /ipxe -X GET -H "$json" -d '{}')"
+
+# ---- bodies -----------------------------------------------------------------
+is "a chunked body" 411 "$(attest_status /v1/attest -H 'Transfer-Encoding: chunked' -H "$json" -d '{}')"
+is "another type" 415 "$(attest_status /v1/attest -H 'Content-Type: text/plain' -d '{}')"
+is "no JSON" 400 "$(attest_status /v1/attest -H "$json" -d 'nonsense')"
+is "an activation out of the blue is refused" 403 "$(attest_status /v1/activate -H "$json" -d '{"secret":"AAAA"}')"
+is "and it is journalled with its code" M-ACTIVATE "$(admin GET '/v1/events?newest=1&limit=1' | jq -r '.events[0].code')"
+# announces 200 MB and sends nothing: the refusal must come all the same
+is "a body over the limit is refused before it is read" 413 "$(printf 'POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000000\r\n\r\n' |
+        timeout 10 openssl s_client -quiet -verify_quiet -ign_eof -connect "127.0.0.1:$attest_port" 2>/dev/null | head -n 1 | cut -d' ' -f2)"
+is "a Content-Length that is none" 400 "$(printf 'POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0x10\r\n\r\n' |
+        timeout 10 openssl s_client -quiet -verify_quiet -ign_eof -connect "127.0.0.1:$attest_port" 2>/dev/null | head -n 1 | cut -d' ' -f2)"
+is "an unknown member" 400 "$(admin_status POST /v1/nodes '{"name":"n1","colour":"red"}')"
+
+# ---- nodes ------------------------------------------------------------------
+id=$(printf a%.0s {1..64})
+is "pre-enrols by id" enrolled "$(admin POST /v1/nodes "{\"name\":\"n1\",\"id\":\"$id\"}" | jq -r .state)"
+is "the same EK again" 409 "$(admin_status POST /v1/nodes "{\"name\":\"n2\",\"id\":\"$id\"}")"
+is "the same name again" 409 "$(admin_status POST /v1/nodes "{\"name\":\"n1\",\"id\":\"$(printf b%.0s {1..64})\"}")"
+is "a name that is none" 400 "$(admin_status POST /v1/nodes "{\"name\":\"N_1\",\"id\":\"$id\"}")"
+is "found by name" "$id" "$(admin GET /v1/nodes/n1 | jq -r .id)"
+is "found by prefix" n1 "$(admin GET "/v1/nodes/${id:0:8}" | jq -r .name)"
+is "not by a short one" 404 "$(admin_status GET "/v1/nodes/${id:0:7}")"
+is "listed" 1 "$(admin GET '/v1/nodes?state=enrolled' | jq '.nodes | length')"
+is "quarantined" quarantined "$(admin POST /v1/nodes/n1/quarantine '{"reason":"smoke"}' | jq -r .state)"
+is "approved back without a certificate, knowingly" without "$(admin POST /v1/nodes/n1/approve '{"without_ek_certificate":true}' | jq -r .ek_mode)"
+is "approving one without a chain needs that" 409 "$(admin POST /v1/nodes "{\"name\":\"n3\",\"id\":\"$(printf c%.0s {1..64})\"}" >/dev/null; admin_status POST /v1/nodes/n3/approve '{}')"
+is "removed" "$(printf c%.0s {1..64})" "$(admin DELETE /v1/nodes/n3 | jq -r .removed)"
+is "revoked" revoked "$(admin POST /v1/nodes/n1/revoke | jq -r .state)"
+is "a revoked node is not approved again" 409 "$(admin_status POST /v1/nodes/n1/approve '{"without_ek_certificate":true}')"
+
+# ---- boots ------------------------------------------------------------------
+line='root=muster console=ttyS0 rd.shell=0 rd.emergency=reboot'
+make_uki "$state/boot/one.efi" "initrd one"
+make_uki "$state/boot/two.efi" "initrd two"
+is "nothing to boot yet" 404 "$(boot_status /ipxe)"
+for bad in "root=muster" "$line rd.break" "$line init=/bin/sh" "$line rd.shell=1" "$line systemd.debug-shell" "$line \${x}" "$line single"; do
+        is "boot add refuses: ${bad#"$line "}" 400 "$(admin_status POST /v1/boots "{\"name\":\"x\",\"file\":\"one.efi\",\"cmdline\":\"$bad\",\"default\":true,\"allow_shell\":false}")"
+done
+is "a file that is not there" 404 "$(admin_status POST /v1/boots "{\"name\":\"x\",\"file\":\"no.efi\",\"cmdline\":\"$line\",\"default\":true}")"
+is "a file name with a path" 400 "$(admin_status POST /v1/boots "{\"name\":\"x\",\"file\":\"../muster.db\",\"cmdline\":\"$line\",\"default\":true}")"
+echo text >"$state/boot/text.efi"
+is "a file that is no UKI" 400 "$(admin_status POST /v1/boots "{\"name\":\"x\",\"file\":\"text.efi\",\"cmdline\":\"$line\",\"default\":true}")"
+is "a boot is added" "$(sha256sum <"$state/boot/one.efi" | cut -d' ' -f1)" \
+        "$(admin POST /v1/boots "{\"name\":\"one\",\"file\":\"one.efi\",\"cmdline\":\"$line\",\"default\":true,\"allow_shell\":false}" | jq -r .sha256)"
+is "its name is taken" 409 "$(admin_status POST /v1/boots "{\"name\":\"one\",\"file\":\"one.efi\",\"cmdline\":\"$line\"}")"
+curl -sS "http://127.0.0.1:$boot_port/ipxe?mac=52-54-00-00-00-01&uuid=6d757374-6572-4000-8000-000000000001&serial=A%201" >"$tmp/script"
+check "the script chains it with its command line" grep -qF "kernel --name one.efi http://127.0.0.1:$boot_port/boot/one.efi $line" "$tmp/script"
+is "no placeholder is left" 0 "$(grep -c '@[A-Z]' "$tmp/script")"
+for bad in 'mac=52' 'mac=52:54:00:00:00:01%0Ashell' 'uuid=x' 'serial=%24%7Bx%7D' "serial=$(printf a%.0s {1..80})"; do
+        is "an argument is refused: ${bad:0:40}" 400 "$(boot_status "/ipxe?$bad")"
+done
+is "a served file is whole" "$(sha256sum <"$state/boot/one.efi")" "$(curl -s "http://127.0.0.1:$boot_port/boot/one.efi" | sha256sum)"
+is "a file of the folder that is no entry" 404 "$(boot_status /boot/two.efi)"
+admin POST /v1/boots "{\"name\":\"two\",\"file\":\"two.efi\",\"cmdline\":\"$line\",\"default\":true}" >/dev/null
+is "the former default is the previous one" one "$(admin GET /v1/boots | jq -r '.boots[] | select(.previous).name')"
+is "the default cannot be removed" 409 "$(admin_status DELETE /v1/boots/two)"
+is "a node gets what it is assigned" one "$(admin POST /v1/nodes/n1/assign '{"boot":"one"}' | jq -r .boot)"
+is "an assigned one cannot be removed" 409 "$(admin_status DELETE /v1/boots/one)"
+is "null follows the default" two "$(admin POST /v1/nodes/n1/assign '{"boot":null}' | jq -r .boot)"
+is "an unknown entry" 404 "$(admin_status POST /v1/nodes/n1/assign '{"boot":"three"}')"
+
+# ---- images -----------------------------------------------------------------
+# header: magic, version, 2^20, plain size 100, id, prefix, format 1, zero
+hex=4d5553544552494d0000000100000014$(printf '%016x' 100)$(printf '11%.0s' {1..16})$(printf '22%.0s' {1..7})01$(printf '00%.0s' {1..16})
+{ printf '%s' "$hex" | xxd -r -p; head -c 116 /dev/urandom; } >"$state/images/i.img"
+chmod 644 "$state/images/i.img"
+image() { printf '{"name":"%s","file":"i.img","format":"squashfs","size":%s,"plain_size":100,"header":"%s","key":"%s","default":true}' "$1" "$2" "$hex" "$3"; }
+key=$(head -c 32 /dev/urandom | base64)
+is "an image whose size is another" 400 "$(admin_status POST /v1/images "$(image i 181 "$key")")"
+is "a short key" 400 "$(admin_status POST /v1/images "$(image i 180 AAAA)")"
+is "an image is added" i "$(admin POST /v1/images "$(image i 180 "$key")" | jq -r .name)"
+is "its key is never shown" 0 "$(admin GET /v1/images | grep -cF -e "$key" -e '"key"')"
+raw=$(base64 -d <<<"$key" | xxd -p -c 64)
+is "nor is it in the store" 0 "$(cat "$state"/muster.db* | xxd -p | tr -d '\n' | grep -c "$raw")"
+url=http://127.0.0.1:$boot_port/image/i.img
+is "HEAD" "180" "$(curl -sI "$url" | tr -d '\r' | awk 'tolower($1) == "content-length:" { print $2 }')"
+is "a range" "$(dd if="$state/images/i.img" bs=1 skip=64 count=16 2>/dev/null | sha256sum)" "$(curl -s -r 64-79 "$url" | sha256sum)"
+is "a range to the end" 206 "$(boot_status /image/i.img -r 64-)"
+check "Content-Range says where" grep -qi '^content-range: bytes 64-179/180' <(curl -s -r 64- -D - -o /dev/null "$url" | tr -d '\r')
+is "a range beyond the end" 416 "$(boot_status /image/i.img -r 180-)"
+is "several ranges: all of it" 200 "$(boot_status /image/i.img -r 0-1,4-5)"
+
+# ---- altered on disk, restart, journal ---------------------------------------
+printf x >>"$state/boot/one.efi"
+is "a boot altered while serving is not served" 503 "$(boot_status /boot/one.efi)"
+before=$(admin GET /v1/status | jq -c '[.journal, .boots, .images, .default_boot]')
+musterd_stop
+is "SIGTERM ends it cleanly" 0 $?
+musterd_start || exit 1
+is "state survives a restart" "$before" "$(admin GET /v1/status | jq -c '[.journal, .boots, .images, .default_boot]')"
+is "a boot altered on disk is not served after a restart" 404 "$(boot_status /boot/one.efi)"
+check "and the log says so" grep -q 'boot one is not served.*altered' "$tmp/musterd.log"
+is "the journal holds" true "$(admin GET /v1/events/verify | jq .ok)"
+is "events of one node" "enrolled quarantined approved revoked assigned assigned" "$(admin GET /v1/events?node=n1 | jq -r '[.events[].event] | join(" ")')"
+is "metrics count them" 1 "$(admin GET /metrics | grep -c '^muster_nodes{state="revoked"} 1$')"
+musterd_stop
+check_exit 19 "the journal cannot be changed by SQL" sqlite3 "$state/muster.db" "UPDATE journal SET event = 'x' WHERE seq = 2"
+check_exit 19 "nor shortened" sqlite3 "$state/muster.db" "DELETE FROM journal"
+sqlite3 "$state/muster.db" "DROP TRIGGER journal_no_update; UPDATE journal SET event = 'approved' WHERE seq = 2"
+musterd_start || exit 1
+is "a row changed behind its back is found" 2 "$(admin GET /v1/events/verify | jq .bad)"
+is "SIGHUP keeps it running" 200 "$(kill -HUP "$musterd_pid"; sleep 0.3; admin_status GET /v1/status)"
+musterd_stop
+is "no secret of the parent is in the log" 0 "$(grep -cF -e "$key" -e "$(sed -n 2p "$tmp/pki/ca.key")" "$tmp/musterd.log")"
