@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
+#include "testing.h"
 #include "tls.h"
 
 #include <time.h>
@@ -94,6 +95,7 @@ static int exchange(struct node *n, const char *path, const struct buf *body)
         if (r < 0)
                 return fail_set(&n->f, r, "E-NET", "see `journalctl -u musterd` on the parent", "ask parent %s for %s: %s",
                                 n->parent, path, strerror(-r));
+        testing_save(n, "verdict.json", &answer);
         r = wire_verdict_parse(answer.p, answer.len, &n->verdict, err);
         if (r < 0)
                 return fail_set(&n->f, r, "E-PARENT", next_version, "read the answer of parent %s (HTTP %u): %s",
@@ -115,6 +117,7 @@ static int ask(struct node *n)
         if (r < 0)
                 return r;
         node_stage(n, "quote");
+        testing_save(n, "attest-request.json", &body);
         return exchange(n, "/v1/attest", &body);
 }
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "testing.h"
+
+#ifdef MUSTER_TEST_TCTI
+
+#include "eventlog.h"
+#include "facts.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static bool asked_for(const char *word)
+{
+        _cleanup_(buf_wipe) struct buf line = { 0 };
+
+        return file_read("/proc/cmdline", 65536, &line) == 0 && strstr((const char *)line.p, word);
+}
+
+void testing_forge(struct node *n)
+{
+        struct evlog log;
+        const char *why;
+        size_t offset;
+
+        if (!asked_for("muster.test=drop-event"))
+                return;
+        if (evlog_parse(n->eventlog.p, n->eventlog.len, &log, &why, &offset) < 0)
+                return;
+        if (log.n_events > 0)
+                n->eventlog.len = log.events[log.n_events - 1].offset;
+        evlog_free(&log);
+}
+
+void testing_save(const struct node *n, const char *name, const struct buf *body)
+{
+        int dir;
+
+        if (!asked_for("muster.test=save"))
+                return;
+        (void)mkdir(n->opt->run_dir, 0700);
+        dir = open(n->opt->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0)
+                return;
+        (void)file_write_at(dir, name, 0600, body->p, body->len);
+        (void)close(dir);
+}
+
+#endif
