@@ -22,7 +22,7 @@ m image add base "$fixture_dir/image.squashfs"
 "$vnode" wait "$vn" 'waiting for approval' 300
 id=$(m node list -o json | jq -r '.nodes[0].id')
 m node approve "$id" --name n1
-"$vnode" wait "$vn" 'muster-node: .*capped' 300
+"$vnode" wait "$vn" 'muster-node: .*: passed at' 300
 # only once the node has let go of its TPM may the copies be made
 "$vnode" stop "$vn"
 m node show n1

@@ -13,7 +13,7 @@ export MUSTER_SOCKET=
 parent_pid=
 # the console line that says the client is done and what a refusal looks like
 # shellcheck disable=SC2034
-re_done='muster-node: .*capped'
+re_done='muster-node: .*: passed at'
 boot_seconds=${MUSTER_BOOT_SECONDS:-300}
 
 # parent_new: this test's own copy of the fixture's parent
@@ -82,7 +82,7 @@ refused() {
         else
                 not_ok "the console shows $code" "$(tail -n 30 "$tmp/wait.out")"
         fi
-        if grep -aqE 'capped|Welcome to|sshd|emergency mode|Entering emergency|# $|dracut:/#' "$d/console.log"; then
+        if grep -aqE ': passed at|Welcome to|sshd|emergency mode|Entering emergency|# $|dracut:/#' "$d/console.log"; then
                 not_ok "no image is started and no shell is offered" "$(tail -n 20 "$d/console.log")"
         else
                 ok "no image is started and no shell is offered"

@@ -15,5 +15,5 @@ check "the kernel starts" console "$d" 'Linux version'
 parent_stop
 check "the client says that no parent answers, and that it tries again" console "$d" 'E-NET'
 parent_start || exit 1
-check "the node boots when the parent is back" console "$d" 'muster-node: .*capped'
+check "the node boots when the parent is back" console "$d" 'muster-node: .*: passed at'
 check "ssh answers" ssh_up "$d"

@@ -13,7 +13,7 @@ line=$(m boot list -o json | jq -r '.boots[] | select(.name == "r1") | .cmdline'
 check "the recording client is a boot entry" m boot add recorder "$fixture/recorder.efi" --cmdline "$line muster.test=save"
 node_new "$d" "$fixture/node"
 node_start "$d"
-check "the node boots" console "$d" 'muster-node: .*capped'
+check "the node boots" console "$d" 'muster-node: .*: passed at'
 check "ssh answers" ssh_up "$d"
 
 # --- a recorded request, on a new connection ----------------------------------------
