@@ -22,6 +22,8 @@ static const struct cli_command image_default = {
 
 static const char *marks(struct json_object *o)
 {
+        if (admin_get(o, "usable") && !admin_bool(o, "usable"))
+                return "UNUSABLE";
         return admin_bool(o, "default") ? "default" : admin_bool(o, "previous") ? "previous" : "";
 }
 

@@ -44,7 +44,8 @@ static int add_certificate(struct json_object *body, const char *path, struct fa
         int len;
 
         if (r < 0)
-                return fail_set(f, MUSTER_IO, "", "", "read the EK certificate %s: %s", path, strerror(-r));
+                return fail_set(f, r == -EFBIG ? MUSTER_USAGE : MUSTER_IO, "", "", "read the EK certificate %s: %s", path,
+                                strerror(-r));
         r = ekcert_parse(file.p, file.len, &c, &why);
         if (r < 0)
                 return fail_set(f, MUSTER_USAGE, "", "muster ek FILE shows what it is", "read the EK certificate %s: %s", path,
@@ -77,7 +78,8 @@ static int add_record(struct json_object *body, const char *path, struct fail *f
         int r = file_read(path, RECORD_MAX, &file);
 
         if (r < 0)
-                return fail_set(f, MUSTER_IO, "", "", "read the record %s: %s", path, strerror(-r));
+                return fail_set(f, r == -EFBIG ? MUSTER_USAGE : MUSTER_IO, "", "", "read the record %s: %s", path,
+                                strerror(-r));
         t = json_tokener_new_ex(8);
         if (!t)
                 return fail_set(f, MUSTER_IO, "", "", "read the record %s: out of memory", path);
@@ -131,6 +133,18 @@ static bool is_id(const char *s)
         return strlen(s) == 2 * DIGEST_LEN && hex_decode_exact(s, id, sizeof(id)) == 0;
 }
 
+static void said_added(const char *name, struct json_object *o)
+{
+        if (!cli_json())
+                cli_say("%s: %s, id %s", name, admin_text(o, "state"), admin_text(o, "id"));
+        if (strcmp(admin_text(o, "ek_chain"), "unmatched") == 0 && strcmp(admin_text(o, "ek_mode"), "certificate") == 0)
+                fprintf(stderr,
+                        "muster: warning: node %s: its EK certificate chains to no CA of this parent, so it will be refused "
+                        "(M-EKCERT). Next: put its maker's CA into ek-ca and reload musterd, or muster node approve %s "
+                        "--without-ek-certificate\n",
+                        name, name);
+}
+
 static int add_all(struct batch *b, const struct source *sources, bool without, const char *profile)
 {
         for (size_t i = 0; i < b->nodes.n; i++) {
@@ -141,8 +155,8 @@ static int add_all(struct batch *b, const struct source *sources, bool without, 
 
                 if (rc == 0)
                         rc = admin_call(b->admin, "POST", "/v1/nodes", json_object_to_json_string(body), &o, &f);
-                if (rc == 0 && !cli_json())
-                        cli_say("%s: %s, id %s", b->nodes.name[i], admin_text(o, "state"), admin_text(o, "id"));
+                if (rc == 0)
+                        said_added(b->nodes.name[i], o);
                 if (!batch_note(b, b->nodes.name[i], rc, o, &f))
                         break;
         }

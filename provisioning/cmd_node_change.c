@@ -5,12 +5,13 @@
 
 #include <getopt.h>
 
-enum { OPT_NAME = CLI_LONG, OPT_WITHOUT, OPT_NO_LEARN, OPT_REASON, OPT_BOOT, OPT_IMAGE, OPT_DEF_BOOT, OPT_DEF_IMAGE };
+enum { OPT_NAME = CLI_LONG, OPT_WITHOUT, OPT_LEARN, OPT_NO_LEARN, OPT_REASON, OPT_BOOT, OPT_IMAGE, OPT_DEF_BOOT, OPT_DEF_IMAGE };
 
 static const struct cli_option approve_options[] = {
         { "name", OPT_NAME, "NAMES", "what the nodes are called from now on, as many as NODES" },
         { "without-ek-certificate", OPT_WITHOUT, NULL, "accept it without a certificate of a known TPM maker" },
-        { "no-learn", OPT_NO_LEARN, NULL, "do not take the firmware of a model's first node as its profile" },
+        { "learn", OPT_LEARN, NULL, "take the firmware of a model's first node as its profile (the default)" },
+        { "no-learn", OPT_NO_LEARN, NULL, "refuse a model's first node instead" },
         { 0 },
 };
 static const struct cli_option reason_options[] = {
@@ -125,7 +126,7 @@ int cmd_node_approve(int argc, char **argv)
                 } else if (v == OPT_WITHOUT) {
                         json_object_object_add(body, "without_ek_certificate", json_object_new_boolean(1));
                 } else {
-                        learn = false;
+                        learn = v == OPT_LEARN;
                 }
         }
         if (v < 0)

@@ -15,13 +15,6 @@ NOT_YET(cmd_eventlog)
 NOT_YET(cmd_quote)
 NOT_YET(cmd_uki)
 NOT_YET(cmd_ek)
-#include "ekcert.h"
-__attribute__((weak)) int ekcert_parse(const void *p, size_t len, struct ekcert *ret, const char **why)
-{
-        (void)p; (void)len; (void)ret; (void)why; return -ENOSYS;
-}
-__attribute__((weak)) void ekcert_free(struct ekcert *c) { (void)c; }
-
 struct subcommand {
         const char *group; /* NULL: a command of one word */
         const char *name;

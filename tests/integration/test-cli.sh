@@ -1,0 +1,261 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The admin's command against the real musterd: init, boot entries, images,
+# nodes and ranges, errors, exit codes.
+. "$(dirname "$0")/../lib.sh"
+requires jq --version
+requires mksquashfs -version
+requires objcopy --version
+stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub
+requires test -f "$stub"
+
+m() { "$bin/muster" "$@"; }
+etc=$tmp/etc
+state=$tmp/state
+user=$(id -un)
+[ "$(id -u)" -eq 0 ] && user=nobody # musterd does not stay root
+chmod 755 "$tmp"
+init() {
+        m init --etc "$etc" --state "$state" --address 127.0.0.1 --address 'fd00::1' --address parent1 \
+                --boot-port "$boot_port" --attest-port "$attest_port" --socket "$tmp/run/admin.sock" --user "$user" "$@"
+}
+boot_port=$(free_port)
+attest_port=$(free_port)
+mkdir -p "$tmp/run" "$tmp/ipxe"
+cp "$stub" "$tmp/ipxe/snponly.efi"
+unset MUSTER_SOCKET MUSTER_CONFIG
+
+# ---- init -------------------------------------------------------------------
+check_exit 2 "init without an address is a usage error" \
+        m init --etc "$tmp/none/etc" --state "$tmp/none/state" --user "$user" --socket "$tmp/run/none.sock"
+check_exit 2 "init refuses an address that is none" m init --address 10.1.2 --etc "$tmp/none/etc"
+check_exit 2 "init refuses a port that is none" m init --address 10.1.2.3 --boot-port 70000
+check_exit 2 "init refuses an iPXE folder without iPXE" init --etc "$tmp/none2/etc" --state "$tmp/none2/state" --ipxe "$tmp/run"
+check "init makes a cluster" init --ipxe "$tmp/ipxe"
+modes=$(cd "$etc/pki" && stat -c '%a %n' ca.key server.key policy.key ssh_ca store.key | cut -d' ' -f1 | sort -u)
+check "all private keys have mode 0600" test "$modes" = 600
+check "the state is for its owner only" test "$(stat -c %a "$state")" = 700
+check "the store key has 32 bytes" test "$(stat -c %s "$etc/pki/store.key")" -eq 32
+check "the parent's certificate chains to the CA and names all addresses" bash -c \
+        "openssl verify -CAfile '$etc/pki/ca.pem' '$etc/pki/server.pem' &&
+         openssl x509 -in '$etc/pki/server.pem' -noout -ext subjectAltName | grep -q 'IP Address:127.0.0.1.*IP Address:FD00:0:0:0:0:0:0:1.*DNS:parent1' &&
+         openssl x509 -in '$etc/pki/server.pem' -noout -ext extendedKeyUsage | grep -q 2.25.212541937340190927170434927386158209537"
+check "the policy key's public part is its own" bash -c \
+        "[ \"\$(openssl pkey -in '$etc/pki/policy.key' -pubout)\" = \"\$(cat '$etc/pki/policy.pem')\" ]"
+check "ssh-keygen reads the SSH CA's public key" ssh-keygen -l -f "$etc/pki/ssh_ca.pub"
+check "iPXE is taken into the state" cmp "$stub" "$state/ipxe/snponly.efi"
+check "node.conf lists all parents" grep -qx \
+        "parents = https://127.0.0.1:$attest_port https://\[fd00::1\]:$attest_port https://parent1:$attest_port" "$etc/node.conf"
+
+before=$(find "$etc" "$state" -type f -exec sha256sum {} + | sort)
+out=$(init --ipxe "$tmp/ipxe" -o json)
+rc=$?
+check "a second init succeeds" test "$rc" -eq 0
+check "a second init makes nothing" test "$(jq '.made | length' <<<"$out")" -eq 0
+check "a second init changes nothing" test "$before" = "$(find "$etc" "$state" -type f -exec sha256sum {} + | sort)"
+check "its JSON has the known_hosts line" jq -e '.known_hosts | startswith("@cert-authority * ssh-ed25519 ")' <<<"$out"
+
+cp -a "$etc" "$tmp/etc2"
+chmod 644 "$tmp/etc2/pki/ca.key"
+check_exit 1 "a key that others can read is refused" init --etc "$tmp/etc2"
+rm "$tmp/etc2/pki/ca.key"
+check_exit 1 "a CA certificate without its key is refused" init --etc "$tmp/etc2"
+cp "$etc/pki/policy.key" "$tmp/etc2/pki/ca.key"
+check_exit 1 "a CA certificate of another key is refused" init --etc "$tmp/etc2"
+cp "$etc/pki/ca.key" "$tmp/etc2/pki/ca.key"
+check "--renew makes a new certificate" m init --etc "$tmp/etc2" --state "$state" --socket "$tmp/run/admin.sock" --user "$user" \
+        --renew --address 10.9.9.9
+check "for the same key" bash -c "[ \"\$(openssl x509 -in '$tmp/etc2/pki/server.pem' -noout -pubkey)\" = \"\$(openssl x509 -in '$etc/pki/server.pem' -noout -pubkey)\" ]"
+check "and the new address" bash -c "openssl x509 -in '$tmp/etc2/pki/server.pem' -noout -ext subjectAltName | grep -q 10.9.9.9"
+
+# ---- without a server ---------------------------------------------------------
+for c in status 'node list' 'boot list' 'image list' 'policy show' log 'log verify'; do
+        # shellcheck disable=SC2086
+        check_exit 3 "$c without a server exits with 3" m --socket "$tmp/run/admin.sock" $c
+done
+check "and its error is JSON on standard output too" jq -e '.error and .next' <<<"$(m --socket "$tmp/run/admin.sock" status -o json 2>/dev/null)"
+check_exit 2 "no command is a usage error" m
+check_exit 2 "an unknown command is a usage error" m frobnicate
+check_exit 2 "an unknown verb is a usage error" m node frobnicate
+check_exit 2 "an unknown option is a usage error" m status --frobnicate
+check_exit 2 "an unknown output format is a usage error" m status -o xml
+check_exit 2 "a bad range is a usage error" m node show 'r1n[5-3]'
+check_exit 2 "a bad count is a usage error" m log -n 0
+check "--version" bash -c "'$bin/muster' --version | grep -qE '^muster [0-9]+\.[0-9]+\.[0-9]+$'"
+check_exit 4 "output that cannot be written exits with 4" bash -c "'$bin/muster' --help >/dev/full"
+
+# ---- with musterd -------------------------------------------------------------
+[ "$(id -u)" -eq 0 ] && chown "$user" "$tmp/run"
+grep -q '^ipxe-template' "$etc/musterd.conf" || echo "ipxe-template = $top/ipxe/muster.ipxe.in" >>"$etc/musterd.conf"
+"$bin/musterd" --config "$etc/musterd.conf" >"$tmp/musterd.log" 2>&1 &
+cleanup_pid $!
+export MUSTER_SOCKET=$tmp/run/admin.sock
+if ! wait_for 20 m status; then
+        not_ok "musterd starts with what init made" "$(cat "$tmp/musterd.log")"
+        exit 1
+fi
+ok "musterd starts with what init made"
+check "status is JSON" jq -e '.version and .nodes and .journal.head' <<<"$(m status -o json)"
+check "status for people names the journal" grep -q '^journal:' <<<"$(m status)"
+unset MUSTER_SOCKET
+check "the socket is found through --config" m --config "$etc/musterd.conf" status
+export MUSTER_SOCKET=$tmp/run/admin.sock
+
+# a small UKI: the stub, a kernel (any PE image) and a command line
+line='root=muster rd.shell=0 rd.emergency=reboot quiet'
+uki() { # OUT CMDLINE
+        printf '%s' "$2" >"$tmp/cmdline"
+        echo 'ID=test' >"$tmp/osrel"
+        head -c 5000 /dev/urandom >"$tmp/initrd"
+        objcopy --add-section .osrel="$tmp/osrel" --change-section-vma .osrel=0x20000 \
+                --add-section .cmdline="$tmp/cmdline" --change-section-vma .cmdline=0x30000 \
+                --add-section .initrd="$tmp/initrd" --change-section-vma .initrd=0x3000000 \
+                --add-section .linux=/usr/lib/systemd/boot/efi/systemd-bootx64.efi --change-section-vma .linux=0x2000000 \
+                "$stub" "$1"
+}
+uki "$tmp/r1.efi" "$line"
+uki "$tmp/r2.efi" "$line"
+uki "$tmp/shell.efi" 'root=muster quiet'
+out=$(m boot add r1 "$tmp/r1.efi" -o json)
+check "boot add serves a UKI" jq -e '.name == "r1" and .default' <<<"$out"
+check "with the command line embedded in it" test "$(jq -r .cmdline <<<"$out")" = "$line"
+file=$(jq -r .file <<<"$out")
+check "named by its digest" test "$file" = "r1-$(sha256sum "$tmp/r1.efi" | cut -c1-12).efi"
+check "with mode 0644" test "$(stat -c %a "$state/boot/$file")" = 644
+check "and its owner like the state's" test "$(stat -c %U "$state/boot/$file")" = "$(stat -c %U "$state")"
+check "musterd serves it" bash -c "curl -fsS http://127.0.0.1:$boot_port/boot/$file | cmp - '$tmp/r1.efi'"
+check_exit 1 "the same name again is refused" m boot add r1 "$tmp/r2.efi"
+check_exit 1 "a command line that allows a shell is refused" m boot add shell "$tmp/shell.efi"
+check_exit 1 "rd.break is refused" m boot add shell "$tmp/r2.efi" --cmdline "$line rd.break"
+check_exit 2 "what is no UKI is refused" m boot add bad /bin/true
+check_exit 4 "a UKI that is not there is refused" m boot add bad "$tmp/absent.efi"
+check_exit 2 "a name that is none is refused" m boot add ../x "$tmp/r2.efi"
+check "refused files are not left behind" test "$(find "$state/boot" -type f | wc -l)" -eq 1
+check "--allow-shell is accepted" m boot add shell "$tmp/shell.efi" --allow-shell --no-default
+check "--no-default leaves the default" jq -e '.boots[] | select(.name == "r1") | .default' <<<"$(m boot list -o json)"
+check "boot list is a table" grep -q '^r1  *default' <<<"$(m boot list)"
+check "boot default changes it" m boot default shell
+check "the former default stays acceptable" jq -e '.boots[] | select(.name == "r1") | .previous' <<<"$(m boot list -o json)"
+check "boot default back" m boot default r1
+check_exit 1 "an unknown boot entry is refused" m boot default nothing
+
+# ---- images -------------------------------------------------------------------
+mkdir -p "$tmp/root/etc" "$tmp/root/sbin"
+echo muster >"$tmp/root/etc/hostname"
+head -c 3000000 /dev/urandom >"$tmp/root/sbin/init"
+tar -C "$tmp/root" -cf "$tmp/root.tar" .
+gzip -k "$tmp/root.tar"
+mksquashfs "$tmp/root" "$tmp/ready.squashfs" -no-progress -quiet >/dev/null
+out=$(m image add base "$tmp/root" -o json)
+check "image add makes an image of a directory" jq -e '.name == "base" and .format == "squashfs" and .default' <<<"$out"
+check "it never shows the key" jq -e 'has("key") | not' <<<"$out"
+sealed=$state/images/$(jq -r .file <<<"$out")
+check "the sealed file has the size that was said" test "$(stat -c %s "$sealed")" -eq "$(jq .size <<<"$out")"
+check "it begins with the header that was said" test "$(head -c 64 "$sealed" | xxd -p | tr -d '\n')" = "$(jq -r .header <<<"$out")"
+check "nothing of the image is in the clear" bash -c "! grep -qa hsqs '$sealed'"
+check "musterd serves it, with Range" bash -c \
+        "curl -fsS -r 64- http://127.0.0.1:$boot_port/image/$(basename "$sealed") | cmp - <(tail -c +65 '$sealed')"
+check "image add takes a tar" m image add from-tar "$tmp/root.tar" --no-default
+check "image add takes a compressed tar" m image add from-tgz "$tmp/root.tar.gz" --no-default
+check "image add takes a squashfs as it is" jq -e ".plain_size == $(stat -c %s "$tmp/ready.squashfs")" \
+        <<<"$(m image add ready "$tmp/ready.squashfs" --no-default -o json)"
+if [ -n "${CI:-}" ] || command -v mkfs.erofs >/dev/null; then
+        check "image add makes an erofs" jq -e '.format == "erofs"' \
+                <<<"$(m image add ero "$tmp/root" --format erofs --no-default -o json)"
+fi
+n=$(find "$state/images" -mindepth 1 | wc -l)
+head -c 100000 /dev/urandom >"$tmp/noise"
+head -c 100000 "$tmp/ready.squashfs" >"$tmp/short.squashfs"
+head -c 100000 "$tmp/root.tar.gz" >"$tmp/short.tgz"
+check_exit 1 "a name that is taken is refused" m image add base "$tmp/root"
+check_exit 2 "what can be no image is refused" m image add noise "$tmp/noise"
+check_exit 2 "a squashfs that was cut off is refused" m image add short "$tmp/short.squashfs"
+check_exit 4 "a tar that was cut off is refused" m image add short "$tmp/short.tgz"
+check_exit 4 "a source that is not there is refused" m image add absent "$tmp/absent"
+check_exit 2 "--format that a ready image does not have is refused" m image add ready2 "$tmp/ready.squashfs" --format erofs
+if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/small" && mount -t tmpfs -o size=2m none "$tmp/small" 2>/dev/null; then
+        cleanup_fn "umount '$tmp/small'"
+        mkdir "$tmp/small/images"
+        check_exit 4 "a full disk is an error" m image add full "$tmp/root" --state "$tmp/small"
+        check_exit 4 "and so is one too full for the sealed image" m image add full "$tmp/ready.squashfs" --state "$tmp/small"
+        check "and nothing half-made is left there" test "$(find "$tmp/small/images" -mindepth 1 | wc -l)" -eq 0
+fi
+check "nothing half-made is left" test "$(find "$state/images" -mindepth 1 | wc -l)" -eq "$n"
+"$bin/muster" image add slow /usr/bin >/dev/null 2>&1 &
+p=$!
+wait_for 10 bash -c "[ -n \"\$(find '$state/images' -name image)\" ]"
+kill -TERM "$p"
+wait "$p"
+check "an interrupted image add exits with 4" test $? -eq 4
+check "and leaves nothing half-made" bash -c "[ -z \"\$(find '$state/images' -name '.work-*')\" ]"
+check "image list names them" jq -e '[.images[].name] | contains(["base", "from-tar", "ready"])' <<<"$(m image list -o json)"
+check "image default" m image default ready
+check "image default back" m image default base
+check "image remove" m image remove from-tgz
+
+# ---- nodes --------------------------------------------------------------------
+ek=$corpus/ek-certs/swtpm_rsa_a.der
+check_exit 1 "node list of an unknown node exits with 1" m node list n1
+check "node add says when a certificate chains to no known maker" grep -q 'M-EKCERT' <<<"$(m node add n1 --ek-cert "$ek" 2>&1)"
+m node remove n1 >/dev/null
+out=$(m node add n1 --ek-cert "$ek" --without-ek-certificate -o json 2>"$tmp/err")
+id=$(jq -r .id <<<"$out")
+check "but not when told to do without" test ! -s "$tmp/err"
+check "node add enrols by EK certificate" jq -e '.name == "n1" and .state == "enrolled"' <<<"$out"
+check "its id is the digest of the certificate's key" test "$id" = \
+        "$(openssl x509 -inform DER -in "$ek" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)"
+check_exit 1 "the same node again is refused" m node add n2 --ek-cert "$ek" --without-ek-certificate
+check_exit 2 "a certificate that is none is refused" m node add n2 --ek-cert "$tmp/noise" --without-ek-certificate
+check_exit 4 "a certificate that is not there is refused" m node add n2 --ek-cert "$tmp/absent"
+check_exit 2 "an id that is none is refused" m node add n2 --id 1234
+check_exit 2 "names and sources must be as many" m node add 'n[2-3]' --ek-cert "$ek"
+echo '{"what": "no record"}' >"$tmp/record"
+check_exit 2 "a record that is none is refused" m node add n2 --record "$tmp/record"
+ids=()
+for i in 1 2 3; do ids+=(--id "$(printf '%064d' "$i")"); done
+out=$(m node add 'r1n[01-03]' "${ids[@]}" --without-ek-certificate -o json)
+check "a range of nodes is added" jq -e '[.nodes[].name] == ["r1n01", "r1n02", "r1n03"] and .failed == []' <<<"$out"
+check "node list of a range" jq -e '[.nodes[].name] | sort == ["r1n02", "r1n03"]' <<<"$(m node list 'r1n[02-03]' -o json)"
+check "node list of all" test "$(m node list -o json | jq '.nodes | length')" -eq 4
+check "node list by state" test "$(m node list --state revoked -o json | jq '.nodes | length')" -eq 0
+check_exit 2 "node list by an unknown state is a usage error" m node list --state great
+check "node show by name" jq -e ".id == \"$id\"" <<<"$(m node show n1 -o json)"
+check "node show by the beginning of its id" jq -e '.name == "n1"' <<<"$(m node show "${id:0:12}" -o json)"
+check "node show says how it was enrolled" grep -q 'ENROLLED WITHOUT' <<<"$(m node show n1)"
+out=$(m node assign 'r1n[01-04]' --boot shell --image ready -o json 2>"$tmp/err")
+rc=$?
+check "a range with an unknown node fails in part" test "$rc" -eq 1
+check "and does the rest" jq -e '([.nodes[].assigned_boot] == ["shell", "shell", "shell"]) and (.failed[0].node == "r1n04")' <<<"$out"
+check "the error names the node" grep -q r1n04 "$tmp/err"
+check_exit 1 "a boot entry in use is not removed" m boot remove shell
+check "nodes follow the default again" jq -e '[.nodes[].assigned_boot] == [null, null, null]' \
+        <<<"$(m node assign 'r1n[01-03]' --default-boot --default-image -o json)"
+check_exit 2 "nothing to assign is a usage error" m node assign n1
+check_exit 1 "an unknown boot entry is not assigned" m node assign n1 --boot nothing
+check "node quarantine" jq -e '.state == "quarantined"' <<<"$(m node quarantine n1 --reason 'odd noises' -o json)"
+check "node approve after it" jq -e '.state == "enrolled"' <<<"$(m node approve n1 --without-ek-certificate -o json)"
+check "node approve can rename" jq -e '.name == "n9"' <<<"$(m node approve n1 --name n9 -o json)"
+check "node revoke of a range" jq -e '[.nodes[].state] == ["revoked", "revoked"]' <<<"$(m node revoke 'r1n[02,03]' -o json)"
+check "node list shows it" grep -qE '^r1n02 .*revoked' <<<"$(m node list)"
+check "node remove" m node remove 'r1n[01-03]'
+check_exit 1 "node show of a removed node exits with 1" m node show r1n01
+
+# ---- policy and log -------------------------------------------------------------
+check "policy show" jq -e '.profiles | type == "array"' <<<"$(m policy show -o json)"
+check_exit 1 "policy show of an unknown profile exits with 1" m policy show 'No Such Model'
+check_exit 1 "policy promote of an unknown profile exits with 1" m policy promote 'No Such/Model'
+check_exit 1 "policy learn of a node without evidence exits with 1" m policy learn n9
+out=$(m log -o json)
+check "log is JSON, oldest first" jq -e '[.events[].seq] | . == sort and length > 5' <<<"$out"
+check "log -n 2" jq -e '.events | length == 2' <<<"$(m log -n 2 -o json)"
+check "log -n 2 shows the newest" test "$(m log -n 1 -o json | jq '.events[0].seq')" -eq "$(m status -o json | jq .journal.seq)"
+check "log of one node" jq -e "[.events[].node] | unique == [\"$id\"]" <<<"$(m log n9 -o json)"
+check "log for people" grep -q 'quarantined' <<<"$(m log)"
+check "log --explain says that a node was never refused" grep -q 'n9: no refusal' <<<"$(m log --explain n9)"
+check "log verify" m log verify
+timeout 3 "$bin/muster" log --follow -n 1 -o json >"$tmp/follow" &
+sleep 0.7
+m node quarantine n9 >/dev/null
+wait $!
+check "log --follow shows what comes" jq -es 'length == 2 and .[1].event == "quarantined"' "$tmp/follow"
+check "boot remove" m boot remove shell
