@@ -152,12 +152,14 @@ static int judge_policy(struct call *c, struct attest *a, const struct node *n, 
         _cleanup_(verdict_wipe) struct verdict v = { 0 };
         const struct boot_ref *boots[2];
         const struct catalog_image *image = NULL;
+        bool ak_changed = d->ak_changed; /* found in the stage before */
         struct decide_refs refs;
         int r = 0;
 
         catalog_read(c->srv->catalog);
         refs_for(c->srv, a, n, boots, &refs, &image);
         decide_policy(a->ev, &refs, d);
+        d->ak_changed = ak_changed;
         if (d->verdict != DECIDE_OK)
                 *ret = refuse_decided(c, a, n, d, &refs);
         else

@@ -107,7 +107,8 @@ int boot_load(const struct catalog *c, struct boot_row *row, bool fill_digest, s
                 return r;
         ret->row = *row;
         ret->row.cmdline = NULL;
-        drop_unsafe_embedded(ret);
+        if (!fill_digest)
+                drop_unsafe_embedded(ret);
         return ret->ref.complete ? 0 : -EBADMSG;
 }
 

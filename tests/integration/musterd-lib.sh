@@ -16,7 +16,7 @@ make_parent() {
         (
                 cd "$tmp/pki" || exit 1
                 p256 ca.key
-                openssl req -new -x509 -key ca.key -subj "/CN=test cluster" -days 30 -out ca.pem
+                openssl req -new -x509 -key ca.key -subj "/CN=test cluster" -days 30 -addext keyUsage=critical,keyCertSign -out ca.pem
                 p256 server.key
                 openssl req -new -key server.key -subj "/CN=parent" -out server.csr
                 printf 'extendedKeyUsage=serverAuth,2.25.212541937340190927170434927386158209537\nsubjectAltName=IP:127.0.0.1\n' >ext
