@@ -23,7 +23,7 @@ static int teardown(void **state)
 
 /* All three stages as musterd runs them; stops at the first that is no
  * DECIDE_GO_ON. */
-static void decide_chain(enum ek_chain chain, const uint8_t *activated)
+static inline void decide_chain(enum ek_chain chain, const uint8_t *activated)
 {
         decide_evidence(fx.evidence, fx.exporter, &fx.node, chain, &d);
         if (d.verdict != DECIDE_GO_ON)
@@ -34,26 +34,26 @@ static void decide_chain(enum ek_chain chain, const uint8_t *activated)
         decide_policy(fx.evidence, &fx.refs, &d);
 }
 
-static void decide(void)
+static inline void decide(void)
 {
         fixture_build(&fx);
         decide_chain(EK_CHAIN_OK, NULL);
 }
 
-static void refused(const char *code)
+static inline void refused(const char *code)
 {
         if (d.verdict != DECIDE_REFUSED || !d.code || strcmp(d.code, code) != 0)
                 fail_msg("verdict %d, code %s instead of %s", d.verdict, d.code ? d.code : "none", code);
 }
 
-static void decide_refused(const char *code)
+static inline void decide_refused(const char *code)
 {
         decide();
         refused(code);
 }
 
 /* The same boot with other load options. */
-static void boot_with(const char *options)
+static inline void boot_with(const char *options)
 {
         fixture_firmware(&fx, false);
         fixture_chain(&fx, &fx.ipxe_file, &fx.uki, options, false);

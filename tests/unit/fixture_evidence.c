@@ -124,6 +124,16 @@ static void options_event(struct fixture *f, const uint8_t digest[DIGEST_LEN], c
         fixture_event(f, 12, EV_IPL, digest, data, 2 * n + 2);
 }
 
+static void tag_event(struct fixture *f, const uint8_t digest[DIGEST_LEN], size_t tag, const char *text)
+{
+        uint8_t data[64] = {0};
+
+        put32(data, tag);
+        put32(data + 4, strlen(text) + 1);
+        memcpy(data + 8, text, strlen(text));
+        fixture_event(f, 9, EV_EVENT_TAG, digest, data, 8 + strlen(text) + 1);
+}
+
 void fixture_chain(struct fixture *f, const struct buf *ipxe, const struct buf *uki, const char *options,
                    bool secure_boot)
 {
@@ -142,8 +152,8 @@ void fixture_chain(struct fixture *f, const struct buf *ipxe, const struct buf *
                 options_event(f, p->pcr12.digest[i], options);
         image_event(f, u->kernel_authenticode);
         for (size_t i = 0; i < p->pcr9.n; i++)
-                fixture_event(f, 9, EV_EVENT_TAG, p->pcr9.digest[i],
-                              i == 0 ? "LOADED_IMAGE::LoadOptions" : "Linux initrd", i == 0 ? 25 : 12);
+                tag_event(f, p->pcr9.digest[i], i == 0 ? 0x8f3b22ed : 0x8f3b22ec,
+                          i == 0 ? "LOADED_IMAGE::LoadOptions" : "Linux initrd");
         text_event(f, 5, EV_EFI_ACTION, "Exit Boot Services Invocation");
         text_event(f, 5, EV_EFI_ACTION, "Exit Boot Services Returned with Success");
         free(u);

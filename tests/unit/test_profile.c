@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
+
+#include "fixture_decide.h"
+#include "hex.h"
+
+static int learn(struct profile *ret, char why[JTAB_ERR])
+{
+        fixture_build(&fx);
+        return profile_learn(fx.evidence, fx.boots, 2, &fx.ipxe, ret, why);
+}
+
+static void a_boot_is_learnt_with_tokens(void **state)
+{
+        static const enum chain_token want[] = {CHAIN_DIGEST, CHAIN_SEPARATOR, CHAIN_IPXE, CHAIN_UKI, CHAIN_KERNEL};
+        struct profile p;
+        char why[JTAB_ERR];
+
+        (void)state;
+        assert_int_equal(learn(&p, why), 0);
+        assert_string_equal(p.firmware, "1.0");
+        assert_false(p.secure_boot);
+        assert_int_equal(p.n_steps, ELEMENTSOF(want));
+        for (size_t i = 0; i < ELEMENTSOF(want); i++)
+                assert_int_equal(p.steps[i].token, want[i]);
+        assert_memory_equal(p.pcr[0], fx.pcr[0], DIGEST_LEN);
+        assert_memory_equal(p.pcr[5], fx.pcr[14], DIGEST_LEN);
+        assert_memory_equal(p.recorded[1], fx.pcr[5], DIGEST_LEN);
+}
+
+static void a_boot_of_what_is_not_served_is_not_learnt(void **state)
+{
+        struct profile p;
+        char why[JTAB_ERR];
+
+        (void)state;
+        fixture_event(&fx, 4, EV_EFI_BOOT_SERVICES_APPLICATION, NULL, "shell", 5);
+        assert_int_equal(learn(&p, why), -EBADMSG);
+        assert_non_null(strstr(why, "does not serve"));
+        fixture_firmware(&fx, false);
+        assert_int_equal(learn(&p, why), -EBADMSG);
+        assert_non_null(strstr(why, "UKI and a kernel"));
+        fx.knobs.cut_log = true;
+        assert_int_equal(learn(&p, why), -EBADMSG);
+        assert_non_null(strstr(why, "event log"));
+}
+
+static void secure_boot_is_believed_only_when_its_digest_says_so(void **state)
+{
+        struct profile p;
+        char why[JTAB_ERR];
+
+        (void)state;
+        fixture_firmware(&fx, true);
+        fixture_chain(&fx, &fx.ipxe_file, &fx.uki, "x", true);
+        assert_int_equal(learn(&p, why), 0);
+        assert_true(p.secure_boot);
+        fixture_firmware(&fx, false);
+        fixture_chain(&fx, &fx.ipxe_file, &fx.uki, "x", false);
+        fx.ev[2].data[fx.ev[2].size - 1] = 1; /* the data alone claims it */
+        assert_int_equal(learn(&p, why), 0);
+        assert_false(p.secure_boot);
+}
+
+static void a_profile_reads_back_from_its_json(void **state)
+{
+        struct profile p = {0};
+        struct buf text = {0};
+        char err[JTAB_ERR];
+
+        (void)state;
+        assert_int_equal(profile_json_build(&fx.profile, &text), 0);
+        assert_int_equal(profile_json_parse(text.p, text.len, &p, err), 0);
+        assert_memory_equal(&p, &fx.profile, sizeof(p));
+        buf_wipe(&text);
+}
+
+static void json_with(const char *from, const char *to)
+{
+        struct profile p = {0};
+        struct buf text = {0};
+        char err[JTAB_ERR];
+        char out[16384];
+        char *at;
+
+        assert_int_equal(profile_json_build(&fx.profile, &text), 0);
+        at = strstr((char *)text.p, from);
+        assert_non_null(at);
+        (void)snprintf(out, sizeof(out), "%.*s%s%s", (int)(at - (char *)text.p), (char *)text.p, to, at + strlen(from));
+        if (profile_json_parse(out, strlen(out), &p, err) != -EBADMSG)
+                fail_msg("%s -> %s was not refused", from, to);
+        buf_wipe(&text);
+}
+
+static void a_profile_that_could_match_too_much_is_refused(void **state)
+{
+        (void)state;
+        json_with("\"separator\",", "");
+        json_with("\"separator\"", "\"separator\",\"separator\"");
+        json_with("\"@kernel\"", "\"@any\"");
+        json_with(",\"@kernel\"", "");
+        json_with("\"@uki\",", "");
+        json_with("\"pcr4\":[", "\"pcr4\":[\"@uki\",");
+        json_with("\"14\":", "\"13\":");
+        json_with("\"secure_boot\":false,", "");
+        json_with("\"events\":[\"0:", "\"events\":[\"1:");
+        json_with("\"firmware\":", "\"accept_all\":true,\"firmware\":");
+}
+
+static void models_get_plain_names(void **state)
+{
+        struct attest_facts f = {0};
+        char name[PROFILE_NAME_MAX + 1];
+
+        (void)state;
+        profile_name(&f, name);
+        assert_string_equal(name, "unknown-unknown");
+        (void)snprintf(f.vendor, sizeof(f.vendor), "  Dell Inc. ");
+        (void)snprintf(f.product, sizeof(f.product), "../Power\nEdge_R650\xff");
+        profile_name(&f, name);
+        assert_string_equal(name, "dell-inc.-..-power-edge-r650");
+        memset(f.vendor, 'v', WIRE_FACT_MAX);
+        memset(f.product, 'p', WIRE_FACT_MAX);
+        profile_name(&f, name);
+        assert_int_equal(strlen(name), PROFILE_NAME_MAX);
+        assert_non_null(strchr(name, '-'));
+}
+
+/* ---- a recorded boot of OVMF ------------------------------------------- */
+
+static size_t read_file(const char *path, void *p, size_t max)
+{
+        _cleanup_(fclosep) FILE *f = fopen(path, "re");
+        size_t n;
+
+        if (!f)
+                fail_msg("%s cannot be read; run from the top of the tree", path);
+        n = fread(p, 1, max, f);
+        assert_in_range(n, 1, max - 1);
+        return n;
+}
+
+static void recorded_pcr(const char *json, unsigned pcr, uint8_t ret[DIGEST_LEN])
+{
+        char key[8];
+        const char *p;
+        char hex[2 * DIGEST_LEN + 1];
+
+        (void)snprintf(key, sizeof(key), "\"%u\":", pcr);
+        p = strstr(json, key);
+        assert_non_null(p);
+        p += strcspn(p + strlen(key), "0123456789abcdef") + strlen(key);
+        (void)snprintf(hex, sizeof(hex), "%s", p);
+        assert_int_equal(hex_decode_exact(hex, ret, DIGEST_LEN), 0);
+}
+
+/* The entry as the parent of that boot had it, digests from the log. */
+static void recorded_entry(struct boot_ref *r, const char *options, const struct evidence *ev)
+{
+        const struct evlog_event *e = ev->log.events;
+
+        r->complete = true;
+        (void)snprintf(r->name, sizeof(r->name), "r1");
+        (void)snprintf(r->file, sizeof(r->file), "r1.efi");
+        r->cmdline = strdup(strchr(options, ' ') + 1);
+        memcpy(r->uki, e[evidence_nth(ev, 4, 3)].digest[ev->bank], DIGEST_LEN);
+        memcpy(r->kernel, e[evidence_nth(ev, 4, 5)].digest[ev->bank], DIGEST_LEN);
+        memcpy(r->pcr11, evidence_pcr(ev, 11), DIGEST_LEN);
+        memcpy(r->plain.pcr9, evidence_pcr(ev, 9), DIGEST_LEN);
+        assert_int_equal(uki_options_digest(options, strlen(options), r->plain.options), 0);
+        memset(r->plain.pcr12, 0, DIGEST_LEN);
+        {
+                uint8_t in[2 * DIGEST_LEN] = {0};
+
+                memcpy(in + DIGEST_LEN, r->plain.options, DIGEST_LEN);
+                fx_hash(in, sizeof(in), r->plain.pcr12);
+        }
+}
+
+static void a_recorded_boot_of_ovmf_is_learnt_and_then_ok(void **state)
+{
+        static char json[8192];
+        char options[512] = {0};
+        struct attest_request req = {0};
+        struct evidence *ev = NULL;
+        struct boot_ref entry = {0};
+        const struct boot_ref *entries[] = {&entry};
+        struct ipxe_set ipxe = {.n = 1};
+        struct profile p;
+        struct decide_refs refs = {true, true, entries, 1, &ipxe, &p, NULL};
+        char why[JTAB_ERR];
+
+        (void)state;
+        req.eventlog.p = malloc(65536);
+        assert_non_null(req.eventlog.p);
+        req.eventlog.len = read_file("tests/data/qemu-ovmf/eventlog.bin", req.eventlog.p, 65536);
+        json[read_file("tests/data/qemu-ovmf/pcrs.json", json, sizeof(json))] = '\0';
+        (void)read_file("tests/data/qemu-ovmf/loadoptions.txt", options, sizeof(options));
+        options[strcspn(options, "\n")] = '\0';
+        for (size_t i = 0; i < POLICY_PCRS; i++)
+                recorded_pcr(json, policy_pcrs[i], req.pcrs[i]);
+        assert_int_equal(evidence_parse(&req, &ev), 0);
+        assert_true(ev->has_log);
+        for (size_t i = 0; i < POLICY_PCRS; i++)
+                assert_memory_equal(ev->replay.value[policy_pcrs[i]], req.pcrs[i], DIGEST_LEN);
+        recorded_entry(&entry, options, ev);
+        memcpy(ipxe.v[0].digest, ev->log.events[evidence_nth(ev, 4, 2)].digest[ev->bank], DIGEST_LEN);
+        assert_int_equal(profile_learn(ev, entries, 1, &ipxe, &p, why), 0);
+        assert_int_equal(p.n_steps, 5);
+        decide_policy(ev, &refs, &d);
+        if (d.verdict != DECIDE_OK)
+                fail_msg("code %s", d.code);
+        entry.plain.pcr12[0] ^= 1;
+        decide_policy(ev, &refs, &d);
+        refused("M-CMDLINE");
+        boot_ref_free(&entry);
+        evidence_free(ev);
+        attest_request_wipe(&req);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                T(a_boot_is_learnt_with_tokens),
+                T(a_boot_of_what_is_not_served_is_not_learnt),
+                T(secure_boot_is_believed_only_when_its_digest_says_so),
+                T(a_profile_reads_back_from_its_json),
+                T(a_profile_that_could_match_too_much_is_refused),
+                T(models_get_plain_names),
+                T(a_recorded_boot_of_ovmf_is_learnt_and_then_ok),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
