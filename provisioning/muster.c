@@ -9,12 +9,6 @@
 #include <getopt.h>
 #include <signal.h>
 
-/* until the offline commands are in the tree */
-#define NOT_YET(f) __attribute__((weak)) int f(int argc, char **argv) { (void)argc; (void)argv; return MUSTER_USAGE; }
-NOT_YET(cmd_eventlog)
-NOT_YET(cmd_quote)
-NOT_YET(cmd_uki)
-NOT_YET(cmd_ek)
 struct subcommand {
         const char *group; /* NULL: a command of one word */
         const char *name;
