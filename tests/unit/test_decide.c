@@ -195,6 +195,22 @@ static void a_running_system_is_refused(void **state)
         decide_refused("M-CAPPED");
 }
 
+/* A refusal before the AK is known to be this EK's says nothing about the
+ * node: anyone could have sent it. */
+static void evidence_of_an_unknown_ak_is_not_genuine(void **state)
+{
+        (void)state;
+        fixture_event(&fx, 15, EV_IPL, NULL, "manifest", 8);
+        decide_refused("M-CAPPED");
+        assert_true(d.genuine);
+        fx.node.ak_name[10] ^= 1;
+        decide_refused("M-CAPPED");
+        assert_false(d.genuine);
+        fx.node.has_ak = false;
+        decide_refused("M-CAPPED");
+        assert_false(d.genuine);
+}
+
 /* ---- identity ---------------------------------------------------------- */
 
 static void an_unknown_ak_is_challenged_then_known(void **state)
@@ -340,6 +356,7 @@ int main(void)
                 T(values_that_were_not_quoted_are_refused),
                 T(a_reset_count_that_went_back_is_refused),
                 T(a_running_system_is_refused),
+                T(evidence_of_an_unknown_ak_is_not_genuine),
                 T(an_unknown_ak_is_challenged_then_known),
                 T(a_changed_ak_is_challenged_and_starts_over),
                 T(an_unapproved_node_is_pending_only_after_activation),

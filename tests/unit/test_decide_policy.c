@@ -148,6 +148,7 @@ static void a_uki_with_another_initrd_refuses(void **state)
         fixture_firmware(&fx, false);
         fixture_chain(&fx, &fx.ipxe_file, &file, FX_FILE " " FX_CMDLINE, false);
         decide_refused("M-CHAIN");
+        assert_int_equal(d.diffs[0].what, DIFF_EVENT);
         buf_wipe(&file);
 }
 
@@ -217,6 +218,15 @@ static void the_previous_entry_is_accepted(void **state)
         decide_refused("M-CHAIN");
 }
 
+static void a_half_made_entry_matches_nothing(void **state)
+{
+        (void)state;
+        fx.previous.complete = false;
+        fixture_firmware(&fx, false);
+        fixture_chain(&fx, &fx.ipxe_file, &fx.old_uki, "r8.efi " FX_CMDLINE, false);
+        decide_refused("M-CHAIN");
+}
+
 static void entries_that_share_a_uki_differ_by_command_line(void **state)
 {
         struct boot_ref quiet = {0};
@@ -244,11 +254,11 @@ static void other_uki_sections_refuse(void **state)
 static void a_changed_command_line_refuses(void **state)
 {
         static const char *const bad[] = {
-                FX_FILE " " FX_CMDLINE " rd.break",
-                FX_FILE " " FX_CMDLINE " ",
-                FX_FILE " root=muster",
+                (FX_FILE " " FX_CMDLINE " rd.break"),
+                (FX_FILE " " FX_CMDLINE " "),
+                (FX_FILE " root=muster"),
                 FX_FILE,
-                "r8.efi " FX_CMDLINE,
+                ("r8.efi " FX_CMDLINE),
                 FX_CMDLINE,
         };
 
@@ -346,6 +356,7 @@ int main(void)
                 T(probing_a_uki_once_or_thrice_is_the_same_boot),
                 T(a_failed_first_boot_option_is_the_same_boot),
                 T(the_previous_entry_is_accepted),
+                T(a_half_made_entry_matches_nothing),
                 T(entries_that_share_a_uki_differ_by_command_line),
                 T(other_uki_sections_refuse),
                 T(a_changed_command_line_refuses),
