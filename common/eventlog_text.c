@@ -203,7 +203,9 @@ static int describe_variable(struct text *t, struct cursor c)
         add_utf16(t, name, 2 * (size_t)chars);
         add_char(t, '-');
         add_guid(t, guid);
-        if (size <= 8) {
+        if (size == 0) {
+                add(t, ", empty");
+        } else if (size <= 8) {
                 add(t, " = ");
                 add_hex(t, data, (size_t)size);
         } else {
@@ -258,7 +260,7 @@ static int describe_image(struct text *t, struct cursor c)
             cur_u64le(&c, &n) < 0 || n > c.left || cur_take(&c, (size_t)n, &path) < 0)
                 return -EBADMSG;
         add(t, "image of %" PRIu64 " bytes", size);
-        if (n > 0)
+        if (n > 4) /* more than its end */
                 add(t, " from ");
         return describe_path(t, cur_of(path, (size_t)n));
 }
