@@ -145,10 +145,23 @@ int conf_parse(const char *text, size_t len, struct conf *ret, struct fail *fail
         r = ini_parse(text, len, on_pair, &c, &line, &why);
         if (r < 0)
                 return fail_set(fail, r, "", "correct the line; musterd(8) lists the keys", "line %u: %s", line, why);
-        if (c.public_url[0] == '\0')
-                return fail_set(fail, -EBADMSG, "", "set public-url = http://HOST:PORT, the address nodes use",
-                                "public-url is not set");
         *ret = c;
+        return 0;
+}
+
+/* The name of this machine and the port of boot-listen. */
+static int default_url(struct conf *c, struct fail *fail)
+{
+        struct endpoint e;
+        char host[128] = "";
+
+        if (c->public_url[0])
+                return 0;
+        if (gethostname(host, sizeof(host) - 1) == 0 && endpoint_parse(c->boot_listen, &e) == 0)
+                (void)snprintf(c->public_url, sizeof(c->public_url), "http://%s:%u", host, e.port);
+        if (!url_ok(c->public_url))
+                return fail_set(fail, -EBADMSG, "", "set public-url = http://HOST:PORT, the address nodes use",
+                                "public-url is not set, and this machine's name makes none");
         return 0;
 }
 
@@ -169,6 +182,8 @@ int conf_load(const char *path, struct conf *ret, struct fail *fail)
         if (ferror(f))
                 return fail_set(fail, -EIO, "", "check the file", "cannot read %s", path);
         r = conf_parse(text, n, ret, fail);
+        if (r == 0)
+                r = default_url(ret, fail);
         if (r < 0) {
                 char what[400];
 
