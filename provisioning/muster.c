@@ -99,28 +99,6 @@ static bool wants_help(const char *arg)
         return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0 || strcmp(arg, "help") == 0;
 }
 
-/* A global -o json in front of a command reaches those that read their own options. */
-static int run(const struct subcommand *c, int argc, char **argv)
-{
-        _cleanup_(freep) char **more = NULL;
-
-        if (!cli_json() || c->run == cmd_boot_build) /* its -o is a file */
-                return c->run(argc, argv);
-        more = calloc((size_t)argc + 3, sizeof(*more));
-        if (!more)
-                return MUSTER_IO;
-        more[0] = argv[0];
-        more[1] = (char *)(uintptr_t)"-o";
-        more[2] = (char *)(uintptr_t)"json";
-        memcpy(more + 3, argv + 1, (size_t)(argc - 1) * sizeof(*more));
-        if (c->run == cmd_quote && argc > 1) { /* its verb comes first */
-                more[1] = argv[1];
-                more[2] = (char *)(uintptr_t)"-o";
-                more[3] = (char *)(uintptr_t)"json";
-        }
-        return c->run(argc + 2, more);
-}
-
 int main(int argc, char **argv)
 {
         const struct subcommand *c;
@@ -149,5 +127,5 @@ int main(int argc, char **argv)
                 argc--;
                 argv++;
         }
-        return cli_flush(run(c, argc, argv));
+        return cli_flush(c->run(argc, argv));
 }
