@@ -7,16 +7,19 @@ muster_say() {
     echo "muster: $*" > /dev/console
 }
 
-# muster_stop reboot|halt: never returns. Nothing is mounted, so the kernel is
-# asked directly: systemd's own commands want a running systemd.
+# muster_stop reboot|halt: never returns; halt powers off, as muster-node does.
+# Nothing is mounted, so the kernel is asked directly: systemd's own commands
+# want a running systemd.
 muster_stop() {
     if [ "$1" = reboot ]; then
         muster_say "rebooting in 10 seconds"
-        sleep 10
-        echo b > /proc/sysrq-trigger
+        _key=b
     else
-        muster_say "halted; switch the node off and on to try again"
+        muster_say "powering off in 10 seconds"
+        _key=o
     fi
+    sleep 10
+    echo $_key > /proc/sysrq-trigger
     while :; do sleep 3600; done
 }
 
