@@ -18,17 +18,27 @@ int64_t stream_now_ms(void)
 
 int stream_wait(struct stream *s, short events)
 {
-        int64_t end = stream_now_ms() + s->idle_ms;
+        int64_t start = stream_now_ms();
+        int64_t end = start + s->idle_ms;
 
         if (s->deadline && s->deadline < end)
                 end = s->deadline;
         for (;;) {
                 struct pollfd p = { .fd = s->fd, .events = events };
-                int64_t left = end - stream_now_ms();
+                int64_t now = stream_now_ms();
+                int64_t left = end - now;
                 int r;
 
                 if (left <= 0)
                         return -ETIMEDOUT;
+                if (s->notice && now - start >= s->notice_ms) {
+                        void (*notice)(void *ctx) = s->notice;
+
+                        s->notice = NULL;
+                        notice(s->notice_ctx);
+                } else if (s->notice && left > start + s->notice_ms - now) {
+                        left = start + s->notice_ms - now;
+                }
                 r = poll(&p, 1, left > INT32_MAX ? INT32_MAX : (int)left);
                 if (r > 0)
                         return 0;
@@ -95,7 +105,7 @@ static int sock_connect(const struct sockaddr *sa, socklen_t len, int connect_ms
                 free(take_ptr(s));
                 return -err;
         }
-        *s = (struct stream){ sock_read, sock_write, sock_close, fd, connect_ms, 0 };
+        *s = (struct stream){ .read = sock_read, .write = sock_write, .close = sock_close, .fd = fd, .idle_ms = connect_ms };
         if (sa->sa_family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
                 return -errno;
         if (connect(fd, sa, len) < 0) {

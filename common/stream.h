@@ -21,6 +21,9 @@ struct stream {
         int fd;
         int idle_ms;
         int64_t deadline; /* stream_now_ms() when all must be done; 0: never */
+        void (*notice)(void *ctx); /* called once, when nothing moved for notice_ms; may be NULL */
+        void *notice_ctx;
+        int notice_ms;
 };
 
 #define STREAM_IDLE_MS 30000

@@ -177,7 +177,12 @@ int tls_connect(struct stream *tcp, const char *host, const struct tls_trust *tr
                 return -ENOMEM;
         }
         t->tcp = tcp;
-        t->s = (struct stream){ tls_read, tls_write, tls_close, tcp->fd, tcp->idle_ms, tcp->deadline };
+        t->s = (struct stream){ .read = tls_read,
+                                .write = tls_write,
+                                .close = tls_close,
+                                .fd = tcp->fd,
+                                .idle_ms = tcp->idle_ms,
+                                .deadline = tcp->deadline };
         r = context_new(trust, &ctx);
         if (r == 0) {
                 t->ssl = SSL_new(ctx);

@@ -8,6 +8,7 @@
 
 #define CONNECT_MS 5000
 #define ANSWER_MS 60000 /* a parent holds a pending answer for 25 s */
+#define PENDING_MS 3000 /* no decision takes that long: a person has to decide */
 #define QUOTE_TRIES 5
 
 static const char next_version[] = "look at the parent's log; its version may differ from this initramfs";
@@ -83,6 +84,18 @@ static int build_body(struct node *n, struct buf *ret)
         return r < 0 ? fail_set(&n->f, r, "E-TPM", "", "write the attest request: %s", strerror(-r)) : 0;
 }
 
+/* Once per process is enough for the admin. */
+static void tell_pending(void *ctx)
+{
+        static bool told;
+        const struct node *n = ctx;
+
+        if (!told)
+                console_line("node=%.16s waiting for approval at %s: muster node approve %s", n->id_hex, n->parent,
+                             n->id_hex);
+        told = true;
+}
+
 static int exchange(struct node *n, const char *path, const struct buf *body)
 {
         _cleanup_(buf_wipe) struct buf answer = { 0 };
@@ -91,6 +104,9 @@ static int exchange(struct node *n, const char *path, const struct buf *body)
         int r;
 
         verdict_wipe(&n->verdict);
+        http_stream(n->http)->notice = tell_pending;
+        http_stream(n->http)->notice_ctx = n;
+        http_stream(n->http)->notice_ms = PENDING_MS;
         r = http_call(n->http, "POST", path, NULL, body->p, body->len, WIRE_VERDICT_MAX, &reply, &answer);
         if (r < 0)
                 return fail_set(&n->f, r, "E-NET", "see `journalctl -u musterd` on the parent", "ask parent %s for %s: %s",
@@ -169,17 +185,8 @@ static int judge_refusal(struct node *n)
                         busy ? "it is busy" : v->kind == VERDICT_MALFORMED ? "it cannot read the request" : "it refused");
 }
 
-static void wait_pending(struct node *n, bool *told)
-{
-        if (!*told)
-                console_line("node=%.16s waiting for approval at %s: muster node approve %s", n->id_hex, n->parent,
-                             n->id_hex);
-        *told = true;
-        sleep_jittered((n->verdict.retry_after > 0 ? n->verdict.retry_after : 1) * 1000);
-}
-
 /* On one connection, until something else than pending. */
-static int session(struct node *n, bool *told)
+static int session(struct node *n)
 {
         for (;;) {
                 int r = ask(n);
@@ -196,7 +203,8 @@ static int session(struct node *n, bool *told)
                         if (n->opt->once)
                                 return fail_set(&n->f, -EINPROGRESS, "", "on the parent: muster node approve NODE",
                                                 "attest to parent %s: waiting for approval", n->parent);
-                        wait_pending(n, told);
+                        tell_pending(n);
+                        sleep_jittered((n->verdict.retry_after > 0 ? n->verdict.retry_after : 1) * 1000);
                         n->n_stages = 0;
                         n->stage_start = stream_now_ms();
                         break;
@@ -219,11 +227,10 @@ static bool may_fail_over(const struct node *n, int r)
 
 int node_attest(struct node *n, bool again)
 {
-        static bool told; /* once per process is enough for the admin */
         int r = -EIO;
 
         if (again && n->http) {
-                r = session(n, &told);
+                r = session(n);
                 if (r == 0 || !may_fail_over(n, r))
                         return r;
         }
@@ -233,7 +240,7 @@ int node_attest(struct node *n, bool again)
                 r = parent_connect(n, &n->conf->parents[i]);
                 if (r == 0) {
                         node_stage(n, "tls");
-                        r = session(n, &told);
+                        r = session(n);
                 }
                 if (r == 0 || !may_fail_over(n, r))
                         return r;

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# muster-node against a software TPM and a real musterd: first boot, steady
+# state, what locks and cap leave, and repair of NV.
+# shellcheck disable=SC1091,SC2154
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/node-lib.sh"
+node_requires
+requires command -v ssh-keygen
+node_files
+p=$tmp/parent
+parent_init "$p"
+parent_start "$p"
+parent_content "$p"
+node_facts 1
+run=$tmp/run
+id=
+
+# --- first boot ---------------------------------------------------------------
+tpm_on "$tmp/tpm"
+timeout 90 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$run" --image-file "$tmp/image" --cap >"$tmp/first.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+check "an unknown node waits for approval and says how" wait_for 20 grep -q "waiting for approval" "$tmp/first.log"
+id=$(sed -n 's/.*muster node approve \([0-9a-f]\{64\}\).*/\1/p' "$tmp/first.log" | head -n1)
+check "the id it shows is the one musterd lists" "$bin/muster" node show "$id"
+check "no key is written before approval" test ! -e "$run/ssh_host_ed25519_key"
+check "the admin approves it" "$bin/muster" node approve "$id" --name r1n001 --without-ek-certificate
+if wait "$pid"; then ok "the waiting node boots on without a restart"; else not_ok "the waiting node boots on without a restart" "$(cat "$tmp/first.log" "$p.log")"; fi
+check "the first boot uses the bundle" test "$(fact "$run" .bundle)" = true
+check "it writes both NV indices once" test "$(fact "$run" .nv.bytes_written)" = 2560
+check "it caps PCR 15" test "$(fact "$run" .capped)" = true
+check "the image arrives as it was made" unsquashfs -d "$tmp/out" -q -n "$tmp/image"
+check "and holds what was put in" cmp "$tmp/out/ballast" "$tmp/root/ballast"
+
+check "ssh-keygen reads the host key" ssh-keygen -y -P '' -f "$run/ssh_host_ed25519_key"
+check "the public key is that of the private one" test \
+        "$(ssh-keygen -y -P '' -f "$run/ssh_host_ed25519_key" | cut -d' ' -f2)" = "$(cut -d' ' -f2 "$run/ssh_host_ed25519_key.pub")"
+ssh-keygen -L -f "$run/ssh_host_ed25519_key-cert.pub" >"$tmp/cert"
+check "the host certificate is for the name" grep -q 'r1n001' "$tmp/cert"
+check "the host certificate is for that key" test "$(awk '/Public key:/ {print $4}' "$tmp/cert")" = \
+        "$(ssh-keygen -l -f "$run/ssh_host_ed25519_key.pub" | awk '{print $2}')"
+check "the TLS certificate verifies against the CA" openssl verify -CAfile "$run/ca.crt" "$run/tls.crt"
+check "the TLS key is that of the certificate" test "$(openssl pkey -in "$run/tls.key" -pubout)" = \
+        "$(openssl x509 -in "$run/tls.crt" -noout -pubkey)"
+check "private keys are readable by nobody else" test "$(stat -c %a "$run" "$run/ssh_host_ed25519_key" "$run/tls.key" | tr '\n' ' ')" = "700 600 600 "
+check "boot.json holds no key" test -z "$(grep -F "$(sed -n 2p "$run/tls.key")" "$run/boot.json")"
+
+# --- what the running system can do ---------------------------------------------
+check "both indices are read- and write-locked" test "$("$bin/muster-node-test" status --run-dir "$run" |
+        jq -c '[.nv.ssh,.nv.tls|.attributes_ok,.read_locked,.write_locked]')" = "[true,true,true,true,true,true]"
+check_exit 1 "the owner cannot read the SSH index" tpm2_nvread 0x01804D01 -C o
+mkdir -p "$tmp/again"
+out=$(node_boot "$tmp/again" "$p/node.conf" 2>&1)
+rc=$?
+check "a second attest in the same boot is refused as capped" test "$rc:${out#*M-CAPPED}" != "7:$out"
+check "a refusal shows the incident and the next step" grep -q 'M-CAPPED incident=[0-9a-f]\{16\}.*Next: .*muster log --explain' <<<"$out"
+check "a refused node leaves no key" test ! -e "$tmp/again/tls.key"
+check "the TPM holds no session or object after a refusal" test -z "$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)"
+tpm_off
+
+# --- steady state ---------------------------------------------------------------
+key=$(cat "$run/ssh_host_ed25519_key.pub")
+tpm_on "$tmp/tpm"
+check "the second boot needs no admin" node_boot "$run" "$p/node.conf"
+check "the second boot needs no bundle" test "$(fact "$run" .bundle)" = false
+check "the second boot writes no byte of NV" test "$(fact "$run" .nv.bytes_written)" = 0
+check "the second boot makes no key" test "$(fact "$run" '.tpm.commands.TPM2_CreatePrimary // 0')" = 0
+check "the host key is the same" test "$(cat "$run/ssh_host_ed25519_key.pub")" = "$key"
+echo "# TPM commands of a boot in the steady state: $(fact "$run" .tpm.commands_total)"
+tpm_off
+
+# --- NV repair --------------------------------------------------------------------
+tpm_on "$tmp/tpm"
+tpm2_nvundefine 0x01804D01 -C o >/dev/null
+tpm2_nvdefine 0x01804D01 -C o -s 1024 -a 'ownerread|ownerwrite|authread|authwrite' >/dev/null
+head -c 1024 /dev/zero | tpm2_nvwrite 0x01804D01 -C o -i-
+check "a weaker index in the place of ours is noticed and replaced" node_boot "$run" "$p/node.conf"
+check "the repair uses the bundle" test "$(fact "$run" .bundle)" = true
+check "only the altered index is written" test "$(fact "$run" .nv.bytes_written)" = 1024
+check "the host key is still the same" test "$(cat "$run/ssh_host_ed25519_key.pub")" = "$key"
+check_exit 1 "and the new index is not the owner's to read" tpm2_nvread 0x01804D01 -C o
+tpm_off
+
+tpm_on "$tmp/tpm"
+tpm2_nvundefine 0x01804D02 -C o >/dev/null
+check "a removed index is made again" node_boot "$run" "$p/node.conf"
+check "only the removed index is written" test "$(fact "$run" .nv.bytes_written)" = 1536
+tpm_off
+
+# --- a TPM without room --------------------------------------------------------------
+tpm_on "$tmp/tpm"
+tpm2_nvundefine 0x01804D02 -C o >/dev/null
+n=0x01400001
+while tpm2_nvdefine "$n" -C o -s 2048 -a 'ownerread|ownerwrite' >/dev/null 2>&1; do n=$(printf '0x%x' $((n + 1))); done
+check "without room in NV the node boots from the bundle" node_boot "$run" "$p/node.conf"
+check "and says so" test "$(fact "$run" .nv.tls)" = none
+check "the TLS key is there all the same" test "$(openssl pkey -in "$run/tls.key" -pubout)" = \
+        "$(openssl x509 -in "$run/tls.crt" -noout -pubkey)"
+tpm_off
+
+# --- a cleared TPM -------------------------------------------------------------------
+tpm_on "$tmp/tpm"
+tpm2_clear >/dev/null
+check "after TPM2_Clear the node proves itself again and boots" node_boot "$run" "$p/node.conf"
+check "with the keys it had" test "$(cat "$run/ssh_host_ed25519_key.pub")" = "$key"
+tpm_off
