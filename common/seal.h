@@ -4,7 +4,9 @@
  * No I/O; PROTOCOL.md section 7. A struct seal keeps one cipher context
  * with key and header set once; it works in place on the caller's buffer
  * and is not for two threads at a time (make one each: chunks are
- * independent and may be done in any order). Errors: -EBADMSG (header or
+ * independent and may be done in any order). A chunk is sealed once under
+ * a key: a second time with other bytes would repeat its nonce. Errors:
+ * -EBADMSG (header or
  * length of another shape), -EKEYREJECTED (a chunk that does not verify:
  * the buffer then holds zeroes, never unverified plaintext), -ERANGE
  * (no such chunk), -EINVAL, -ENOMEM, -EIO. */
