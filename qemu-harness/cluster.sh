@@ -11,12 +11,23 @@ cluster_pid=
 
 # cluster_init DIR: keys and configuration, as `muster init` makes them
 cluster_init() {
+        local user
+        # musterd never runs as root
+        if [ "$(id -u)" -eq 0 ]; then user=nobody; else user=$(id -un); fi
         mkdir -p "$1/run"
         "$cluster_bin/muster" init --etc "$1/etc" --state "$1/state" --address 10.0.2.2 --boot-port "$cluster_boot_port" \
-                --attest-port "$cluster_attest_port" --socket "$1/run/admin.sock" --user "$(id -un)" --ipxe "$top/build/ipxe"
+                --attest-port "$cluster_attest_port" --socket "$1/run/admin.sock" --user "$user" --ipxe "$top/build/ipxe"
         # nothing is installed here: the template comes from the checkout
         grep -q '^ipxe-template' "$1/etc/musterd.conf" ||
                 echo "ipxe-template = $top/ipxe/muster.ipxe.in" >>"$1/etc/musterd.conf"
+}
+
+# cluster_netns SCRIPT ARG…: runs SCRIPT in a network of its own, with loopback only
+cluster_netns() {
+        local ns=(unshare --net)
+        [ "$(id -u)" -eq 0 ] || ns=(unshare --net --map-current-user --keep-caps)
+        # shellcheck disable=SC2016
+        "${ns[@]}" bash -c 'ip link set lo up && exec bash "$@"' - "$@"
 }
 
 # cluster_uki DIR OUT CLIENT [dracut arguments…]
@@ -26,7 +37,7 @@ cluster_uki() {
         kver=$(ls "$top/build/kernel/lib/modules")
         "$cluster_bin/muster" boot build --output "$out" --kernel "$top/build/kernel/vmlinuz" --kver "$kver" \
                 --kmoddir "$top/build/kernel/lib/modules/$kver" --etc "$dir/etc" --node-binary "$client" \
-                --module-dir "$top/dracut-module/90muster" -- "$@"
+                --module-dir "$top/dracut-module/90muster" --drivers virtio_net -- "$@"
 }
 
 # cluster_start DIR: musterd until it answers; its pid in cluster_pid

@@ -11,6 +11,7 @@ bin=${MUSTER_BIN:-$top/build}
 # shellcheck disable=SC2034
 corpus=${MUSTER_CORPUS:-$top/../shared/data}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/muster-test.XXXXXX")
+chmod 0711 "$tmp" # musterd runs as nobody when a test runs as root
 failed=0
 cleanup_pids=()
 cleanup_cmds=()

@@ -42,7 +42,5 @@ cp "$fixture/image.squashfs" "$fixture/image2.squashfs"
 mksquashfs "$fixture/extra/root" "$fixture/image2.squashfs" -no-progress -quiet >/dev/null
 
 echo "== parent and the node's first boot"
-if [ "$(id -u)" -eq 0 ]; then ns=(unshare -n); else ns=(unshare -rn); fi
-# shellcheck disable=SC2016
-"${ns[@]}" bash -c 'ip link set lo up && exec bash "$1" "$2"' - "$here/fixture-node.sh" "$fixture"
+cluster_netns "$here/fixture-node.sh" "$fixture"
 echo "$stamp" >"$fixture/stamp"

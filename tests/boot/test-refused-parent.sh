@@ -6,9 +6,9 @@
 
 d=$tmp/node
 parent_new
-"$bin/muster" init --etc "$tmp/other-etc" --state "$tmp/other-state" --address 10.0.2.2 --boot-port 18080 --attest-port 18443 \
-        --socket "$tmp/other.sock" --user "$(id -un)" >/dev/null
-cp "$tmp/other-etc/pki/server.pem" "$tmp/other-etc/pki/server.key" "$tmp/etc/pki/"
+. "$top/qemu-harness/cluster.sh"
+cluster_init "$tmp/other" >/dev/null
+cp "$tmp/other/etc/pki/server.pem" "$tmp/other/etc/pki/server.key" "$tmp/etc/pki/"
 parent_start || exit 1
 node_new "$d" "$fixture/node"
 node_start "$d"
