@@ -73,7 +73,6 @@ static int add_record(struct json_object *body, const char *path, struct fail *f
 {
         _cleanup_(buf_wipe) struct buf file = { 0 };
         _cleanup_(json_putp) struct json_object *o = NULL;
-        struct json_object *certs;
         struct json_tokener *t;
         int r = file_read(path, RECORD_MAX, &file);
 
@@ -86,19 +85,12 @@ static int add_record(struct json_object *body, const char *path, struct fail *f
         json_tokener_set_flags(t, JSON_TOKENER_VALIDATE_UTF8);
         o = json_tokener_parse_ex(t, (const char *)file.p, (int)file.len);
         json_tokener_free(t);
-        if (!admin_str(o, "node") && !admin_str(o, "id"))
+        if (!admin_str(o, "id"))
                 return fail_set(f, MUSTER_USAGE, "", "run muster-node enroll on the node and give its output",
                                 "read the record %s: it is not what muster-node enroll prints", path);
-        move_text(body, "id", admin_str(o, "node") ? admin_str(o, "node") : admin_str(o, "id"));
+        move_text(body, "id", admin_str(o, "id"));
         move_text(body, "ek_public", admin_str(o, "ek_public"));
-        certs = admin_get(o, "ek_certificates");
-        if (json_object_is_type(certs, json_type_array) && json_object_array_length(certs) > 0) {
-                struct json_object *leaf = json_object_array_get_idx(certs, 0);
-
-                move_text(body, "ek_certificate", json_object_is_type(leaf, json_type_string)
-                                                          ? json_object_get_string(leaf)
-                                                          : NULL);
-        }
+        move_text(body, "ek_certificate", admin_str(o, "ek_certificate"));
         return 0;
 }
 

@@ -99,10 +99,11 @@ static int run_on_tar(const struct image_source *s, const char *const *argv, str
 static int make_squashfs(const struct image_source *s, const char *out, struct watch *w, struct fail *f)
 {
         bool tar = s->kind == IMAGE_TAR;
-        const char *argv[] = { "mksquashfs", tar ? "-" : s->path, out,        "-noappend",   "-no-progress",
-                               "-quiet",     "-no-recovery",      "-comp",    "zstd",        "-Xcompression-level",
-                               "9",          "-mkfs-time",        "0",        "-exit-on-error",
-                               tar ? "-tar" : NULL, NULL };
+        /* of a tar's own root directory mksquashfs takes nothing, and makes it 0777 */
+        const char *argv[] = { "mksquashfs",  tar ? "-" : s->path, out, "-noappend", "-no-progress", "-quiet", "-no-recovery",
+                               "-comp", "zstd", "-Xcompression-level", "9", "-mkfs-time", "0", "-exit-on-error",
+                               tar ? "-tar" : NULL, "-root-mode", "0755", "-root-uid", "0", "-root-gid", "0",
+                               "-root-time", "0", NULL };
 
         return tar ? run_on_tar(s, argv, w, f) : tool_run(argv, -1, tick, w, f);
 }

@@ -211,6 +211,12 @@ check_exit 2 "an id that is none is refused" m node add n2 --id 1234
 check_exit 2 "names and sources must be as many" m node add 'n[2-3]' --ek-cert "$ek"
 echo '{"what": "no record"}' >"$tmp/record"
 check_exit 2 "a record that is none is refused" m node add n2 --record "$tmp/record"
+ek2=$corpus/ek-certs/stm_oaep_ica02_a.der
+jq -n --arg id "$(m ek "$ek2" -o json | jq -r .id)" --arg c "$(base64 -w0 "$ek2")" \
+        '{id: $id, ek_certificate: $c, facts: {vendor: "QEMU"}}' >"$tmp/record"
+check "a record of muster-node enroll is taken" jq -e '.name == "rec1" and .ek_chain == "unmatched"' \
+        <<<"$(m node add rec1 --record "$tmp/record" -o json 2>/dev/null)"
+m node remove rec1 >/dev/null
 ids=()
 for i in 1 2 3; do ids+=(--id "$(printf '%064d' "$i")"); done
 out=$(m node add 'r1n[01-03]' "${ids[@]}" --without-ek-certificate -o json)
