@@ -191,7 +191,8 @@ static int judge_pending(struct call *c, struct attest *a, uint64_t generation, 
                 r = waiters_hold(c->srv->waiters, &c->waiter, c->conn, a->id, generation, HOLD_SECONDS);
         if (r == -EAGAIN)
                 return r;
-        if (r == 0)
+        c->waiting = r == 0;
+        if (c->waiting)
                 c->held = true;
         *ret = r == 0 ? MHD_YES : send_pending(c, a);
         return 0;

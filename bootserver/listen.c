@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 
 #define BACKLOG 1024
 #define CONN_MEMORY ((size_t)8192)
@@ -171,9 +172,13 @@ int listen_start(struct server *srv, struct fail *fail)
 
 void listen_stop(struct server *srv)
 {
-        atomic_store(&srv->stopping, true);
+        struct timespec grace = { 0, 100000000 }; /* for held requests to get their answer */
+        bool held = srv->waiters && waiters_count(srv->waiters) > 0;
+
         if (srv->waiters)
                 waiters_stop(srv->waiters);
+        if (held)
+                (void)nanosleep(&grace, NULL);
         for (int i = 0; i < LISTENERS; i++) {
                 if (srv->daemon[i])
                         MHD_stop_daemon(srv->daemon[i]);

@@ -100,6 +100,7 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
 {
         const struct listener_ctx *l = cls;
         struct call *c = *con_cls;
+        enum MHD_Result result;
 
         (void)version;
         if (!c) {
@@ -120,11 +121,14 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
                 *size = 0;
                 return MHD_YES;
         }
-        if (c->body.len != c->body_size)
+        if (c->answered || c->body.len != c->body_size)
                 return MHD_NO;
         if (c->body.p)
                 c->body.p[c->body.len] = '\0';
-        return c->route->handler(c);
+        c->waiting = false;
+        result = c->route->handler(c);
+        c->answered = !c->waiting;
+        return result;
 }
 
 void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code)

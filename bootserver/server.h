@@ -42,7 +42,6 @@ struct server {
         int fd[LISTENERS];
         struct MHD_Daemon *daemon[LISTENERS];
         atomic_size_t body_bytes; /* bodies held just now */
-        atomic_bool stopping;
 };
 
 struct session {
@@ -61,7 +60,9 @@ struct call {
         size_t counted;   /* of it, in body_bytes */
         struct waiter waiter;
         const char *allow; /* of a 405, while it is answered */
-        bool held;   /* the handler runs again after a hold */
+        bool held;     /* the handler runs again after a hold */
+        bool waiting;  /* suspended just now */
+        bool answered; /* libmicrohttpd asks again when it shuts down */
         bool head;   /* HEAD: no body is sent */
 };
 
