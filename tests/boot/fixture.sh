@@ -35,7 +35,7 @@ cluster_uki "$fixture" "$fixture/rogue.efi" build/muster-node --include "$fixtur
 cluster_uki "$fixture" "$fixture/recorder.efi" build/muster-node-test
 
 echo "== images"
-mksquashfs - "$fixture/image.squashfs" -tar -comp zstd -Xcompression-level 3 -no-progress -quiet <build/image/rootfs.tar
+mksquashfs - "$fixture/image.squashfs" -tar -root-mode 0755 -comp zstd -Xcompression-level 3 -no-progress -quiet <build/image/rootfs.tar
 mkdir -p "$fixture/extra/root/etc"
 echo 'image two' >"$fixture/extra/root/etc/muster-image"
 cp "$fixture/image.squashfs" "$fixture/image2.squashfs"
