@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "corpus.h"
+#include "ekcert.h"
+#include "hex.h"
+#include "tpmpub.h"
+
+static struct ekca *cas;
+
+static int load_cas(void **state)
+{
+        char *dir = corpus_path("ek-certs/ca", "", "");
+        char *file = NULL;
+        int n;
+
+        (void)state;
+        assert_int_equal(ekca_new(&cas), 0);
+        n = ekca_load_dir(cas, dir, &file);
+        free(dir);
+        free(file);
+        return n >= 19 ? 0 : -1;
+}
+
+static int free_cas(void **state)
+{
+        (void)state;
+        ekca_free(cas);
+        return 0;
+}
+
+/* What each certificate of the manifest must come to. */
+static const struct row {
+        const char *file;
+        int parse;
+        const char *kind;
+        enum ek_chain chain;
+        bool is_ek;
+        const char *id; /* `openssl x509 -pubkey`, where that can read it */
+} rows[] = {
+        { "ntc_npct_rsa2048_ecc384leafca012111.der", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "gcp_ecc_enc.der", 0, "ecc-p256", EK_CHAIN_OK, true, NULL },
+        { "gcp_rsa_sign.der", 0, "rsa-2048", EK_CHAIN_OK, false, NULL },
+        { "ntc_root2111_rsa_nonder_a.der", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "ifx_optiga_rsa_mfr029.der", 0, "rsa-2048", EK_CHAIN_OK, true,
+          "b9fdc589" },
+        { "stm_rsa_ica06_a.der", 0, "rsa-2048", EK_CHAIN_OK, true, "3ba1ab07" },
+        { "swtpm_fedora33_chain_unknown.der", 0, "rsa-2048", EK_CHAIN_UNMATCHED, true, "3a5aa830" },
+        { "ifx_optiga_ecc_mfr035.der", 0, "ecc-p256", EK_CHAIN_OK, true, "202f9ad1" },
+        { "hirs_dummy_rsa2041.der", 0, "rsa-2041", EK_CHAIN_OK, true, "72df858d" },
+        { "stm_oaep_ica02_a.der", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "ifx_oaep_ica08_security_assertions.der", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "stm_oaep_ica02_nuc1.der", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "swtpm_rsa_a.der", 0, "rsa-2048", EK_CHAIN_OK, true, "55aba6c8" },
+        { "raw_ek_cert_untouched.cer", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "attrcert_Intel_nuc_pc.cer", -EBADMSG, NULL, EK_CHAIN_NONE, false, NULL },
+        { "neg_ifx_optiga_rsa_mfr029_truncated.der", -EBADMSG, NULL, EK_CHAIN_NONE, false, NULL },
+        { "neg_ifx_optiga_rsa_mfr029_sigflip.der", 0, "rsa-2048", EK_CHAIN_UNMATCHED, true, "b9fdc589" },
+        { "neg_ifx_optiga_rsa_mfr029_trailing.der", 0, "rsa-2048", EK_CHAIN_OK, true, "b9fdc589" },
+};
+
+static void check_row(const struct row *row)
+{
+        struct buf b = corpus_get("ek-certs", row->file, "");
+        struct ekcert c = { 0 };
+        const char *why = NULL;
+        char kind[16], id[HEX_LEN(DIGEST_LEN)];
+        int r = ekcert_parse(b.p, b.len, &c, &why);
+
+        if (r != row->parse)
+                fail_msg("%s: %d, %s", row->file, r, why ? why : "");
+        if (r == 0) {
+                hex_encode(c.id, DIGEST_LEN, id);
+                assert_string_equal(pkey_kind(c.key, kind), row->kind);
+                if (ekcert_chain(&c, cas, NULL, &why) != row->chain)
+                        fail_msg("%s: the chain is not %s", row->file, ek_chain_name(row->chain));
+                assert_int_equal(c.not_ek == NULL, row->is_ek);
+                if (row->id)
+                        assert_memory_equal(id, row->id, 8);
+                assert_int_equal(c.oaep, strstr(row->file, "oaep") || strstr(row->file, "raw_"));
+        } else {
+                assert_non_null(why);
+        }
+        ekcert_free(&c);
+        buf_wipe(&b);
+}
+
+static void every_certificate_of_the_corpus_gets_its_verdict(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                check_row(&rows[i]);
+}
+
+static struct ekcert parse(const char *file)
+{
+        struct buf b = corpus_get("ek-certs", file, "");
+        struct ekcert c;
+
+        assert_int_equal(ekcert_parse(b.p, b.len, &c, NULL), 0);
+        buf_wipe(&b);
+        return c;
+}
+
+static void the_tcg_header_does_not_change_the_id(void **state)
+{
+        struct ekcert raw = parse("raw_ek_cert_untouched.cer"), der = parse("stm_oaep_ica02_nuc1.der");
+
+        (void)state;
+        assert_memory_equal(raw.id, der.id, DIGEST_LEN);
+        ekcert_free(&raw);
+        ekcert_free(&der);
+}
+
+static void an_oaep_key_has_the_id_of_the_tpms_public_area(void **state)
+{
+        struct ekcert c = parse("stm_oaep_ica02_a.der");
+        uint8_t area[TPMPUB_MAX], id[DIGEST_LEN];
+        struct tpmpub pub;
+        size_t n;
+
+        (void)state;
+        assert_true(c.oaep);
+        assert_int_equal(tpmpub_ek_from_pkey(c.key, area, &n), 0);
+        assert_int_equal(tpmpub_parse(area, n, &pub), 0);
+        assert_int_equal(tpmpub_id(&pub, id), 0);
+        assert_memory_equal(id, c.id, DIGEST_LEN);
+        ekcert_free(&c);
+}
+
+static void add(struct ekca *set, const char *file, bool trusted)
+{
+        struct buf b = corpus_get("ek-certs/ca", file, "");
+
+        assert_int_equal(ekca_add(set, b.p, b.len, trusted, NULL), 0);
+        buf_wipe(&b);
+}
+
+static void an_intermediate_given_along_completes_a_chain_but_anchors_none(void **state)
+{
+        struct ekcert c = parse("ifx_optiga_rsa_mfr029.der");
+        struct ekca *root = NULL, *other = NULL, *extra = NULL;
+
+        (void)state;
+        assert_int_equal(ekca_new(&root), 0);
+        assert_int_equal(ekca_new(&other), 0);
+        assert_int_equal(ekca_new(&extra), 0);
+        add(root, "Infineon_OPTIGA_TM_RSA_Root_CA_899e35.pem", true);
+        add(other, "Infineon_OPTIGA_TM_ECC_Root_CA_cfeb02.pem", true);
+        add(extra, "Infineon_OPTIGA_TM_RSA_Manufacturing_CA_029_26203a.pem", false);
+        assert_int_equal(ekcert_chain(&c, root, NULL, NULL), EK_CHAIN_UNMATCHED);
+        assert_int_equal(ekcert_chain(&c, root, extra, NULL), EK_CHAIN_OK);
+        assert_int_equal(ekcert_chain(&c, other, extra, NULL), EK_CHAIN_UNMATCHED);
+        assert_int_equal(ekcert_chain(&c, extra, extra, NULL), EK_CHAIN_UNMATCHED);
+        assert_int_equal(ekcert_chain(&c, NULL, extra, NULL), EK_CHAIN_NONE);
+        assert_int_equal(ekcert_chain(NULL, root, NULL, NULL), EK_CHAIN_NONE);
+        ekca_free(root);
+        ekca_free(other);
+        ekca_free(extra);
+        ekcert_free(&c);
+}
+
+static void an_ek_certificate_is_no_ca(void **state)
+{
+        struct buf b = corpus_get("ek-certs", "ifx_optiga_rsa_mfr029.der", "");
+        struct ekcert c = parse("ifx_optiga_rsa_mfr029.der");
+        struct ekca *set = NULL;
+
+        (void)state;
+        assert_int_equal(ekca_new(&set), 0);
+        assert_int_equal(ekca_add(set, b.p, b.len, true, NULL), 0);
+        assert_int_equal(ekcert_chain(&c, set, NULL, NULL), EK_CHAIN_UNMATCHED);
+        ekca_free(set);
+        ekcert_free(&c);
+        buf_wipe(&b);
+}
+
+static void damaged_and_foreign_bytes_are_refused(void **state)
+{
+        struct buf b = corpus_get("ek-certs", "ifx_optiga_ecc_mfr035.der", "");
+        struct ekca *set = NULL;
+        struct ekcert c;
+
+        (void)state;
+        for (size_t n = 0; n < b.len; n++)
+                assert_int_equal(ekcert_parse(b.p, n, &c, NULL), -EBADMSG);
+        b.p[b.len] = 0x42; /* neither 00 nor ff */
+        assert_int_equal(ekcert_parse(b.p, b.len + 1, &c, NULL), -EBADMSG);
+        assert_int_equal(ekcert_parse("-----BEGIN CERTIFICATE-----\n", 28, &c, NULL), -EBADMSG);
+        assert_int_equal(ekca_new(&set), 0);
+        assert_int_equal(ekca_add(set, "-----BEGIN CERTIFICATE-----\nAAAA\n", 33, true, NULL), -EBADMSG);
+        assert_int_equal(ekca_load_dir(set, "/nonexistent", NULL), -ENOENT);
+        ekca_free(set);
+        buf_wipe(&b);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(every_certificate_of_the_corpus_gets_its_verdict),
+                cmocka_unit_test(the_tcg_header_does_not_change_the_id),
+                cmocka_unit_test(an_oaep_key_has_the_id_of_the_tpms_public_area),
+                cmocka_unit_test(an_intermediate_given_along_completes_a_chain_but_anchors_none),
+                cmocka_unit_test(an_ek_certificate_is_no_ca),
+                cmocka_unit_test(damaged_and_foreign_bytes_are_refused),
+        };
+
+        return cmocka_run_group_tests(tests, load_cas, free_cas);
+}

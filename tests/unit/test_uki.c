@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "corpus.h"
+#include "hex.h"
+#include "uki.h"
+
+/* A small PE32+ image: headers of 1024 bytes, then the sections. */
+struct part {
+        const char *name;
+        const void *data;
+        size_t size;
+};
+
+static void le(uint8_t *p, size_t v, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++)
+                p[i] = (uint8_t)(v >> (8 * i));
+}
+
+static struct buf make_pe(const struct part *parts, size_t n, size_t tail)
+{
+        size_t at = 1024;
+        struct buf b = { .p = calloc(1, 65536) };
+        uint8_t *opt = b.p + 0x80 + 24;
+
+        assert_non_null(b.p);
+        memcpy(b.p, "MZ", 2);
+        le(b.p + 0x3c, 0x80, 4);
+        memcpy(b.p + 0x80, "PE\0\0", 4);
+        le(b.p + 0x86, n, 2);
+        le(b.p + 0x94, 240, 2);
+        le(opt, 0x20b, 2);
+        le(opt + 60, 1024, 4);
+        le(opt + 64, 0xdeadbeef, 4);
+        le(opt + 108, 16, 4);
+        for (size_t i = 0; i < n; i++) {
+                uint8_t *s = opt + 240 + 40 * i;
+                size_t raw = (parts[i].size + 511) / 512 * 512;
+
+                memcpy(s, parts[i].name, strlen(parts[i].name));
+                le(s + 8, parts[i].size, 4);
+                le(s + 12, 0x10000 * (i + 1), 4);
+                le(s + 16, raw, 4);
+                le(s + 20, at, 4);
+                memcpy(b.p + at, parts[i].data, parts[i].size);
+                at += raw;
+        }
+        memset(b.p + at, 0x55, tail);
+        b.len = at + tail;
+        return b;
+}
+
+static struct buf kernel(void)
+{
+        static const struct part text = { ".text", "kernel", 6 };
+
+        return make_pe(&text, 1, 0);
+}
+
+static struct buf make_uki(const char *cmdline, const char *extra, const char *version)
+{
+        struct buf k = kernel(), b;
+        const struct part parts[] = {
+                { ".sdmagic", version, strlen(version) },
+                { ".initrd", "initrd", 6 },
+                { ".linux", k.p, k.len },
+                { ".osrel", "ID=x\n", 5 },
+                { ".pcrsig", "{}", 2 },
+                { extra, "extra", 5 },
+                { ".cmdline", cmdline, cmdline ? strlen(cmdline) : 0 },
+        };
+
+        b = make_pe(parts, cmdline ? 7 : 6, 0);
+        buf_wipe(&k);
+        return b;
+}
+
+static struct buf digest(const void *p, size_t n)
+{
+        struct buf b = { .p = malloc(DIGEST_LEN), .len = DIGEST_LEN };
+
+        assert_non_null(b.p);
+        assert_int_equal(EVP_Digest(p, n, b.p, NULL, EVP_sha256(), NULL), 1);
+        return b;
+}
+
+static void assert_digest(const uint8_t *got, const void *p, size_t n)
+{
+        struct buf want = digest(p, n);
+
+        assert_memory_equal(got, want.p, DIGEST_LEN);
+        buf_wipe(&want);
+}
+
+static void authenticode_leaves_out_checksum_and_certificates_alone(void **state)
+{
+        static const struct part text = { ".text", "code", 4 };
+        struct buf b = make_pe(&text, 1, 24);
+        uint8_t *dir = b.p + 0x80 + 24 + 112 + 8 * 4;
+        uint8_t plain[DIGEST_LEN], h[DIGEST_LEN];
+        struct pe pe;
+
+        (void)state;
+        assert_int_equal(pe_parse(b.p, b.len, &pe, NULL), 0);
+        assert_int_equal(pe_authenticode(&pe, plain), 0);
+        b.p[0x80 + 24 + 64] ^= 1; /* checksum */
+        assert_int_equal(pe_authenticode(&pe, h), 0);
+        assert_memory_equal(plain, h, DIGEST_LEN);
+        le(dir, b.len - 16, 4); /* the last 16 bytes become a certificate table */
+        le(dir + 4, 16, 4);
+        assert_int_equal(pe_parse(b.p, b.len, &pe, NULL), 0);
+        assert_int_equal(pe.cert_size, 16);
+        assert_int_equal(pe_authenticode(&pe, plain), 0);
+        b.p[b.len - 1] ^= 1;
+        assert_int_equal(pe_authenticode(&pe, h), 0);
+        assert_memory_equal(plain, h, DIGEST_LEN);
+        b.p[b.len - 17] ^= 1; /* past the sections, before the table */
+        assert_int_equal(pe_authenticode(&pe, h), 0);
+        assert_memory_not_equal(plain, h, DIGEST_LEN);
+        buf_wipe(&b);
+}
+
+static void images_pointing_outside_themselves_are_refused(void **state)
+{
+        static const struct part text = { ".text", "code", 4 };
+        struct buf b = make_pe(&text, 1, 0);
+        uint8_t h[DIGEST_LEN];
+        const char *why;
+        struct pe pe;
+
+        (void)state;
+        for (size_t n = 0; n < b.len; n++) {
+                why = NULL;
+                assert_int_equal(pe_parse(b.p, n, &pe, &why), -EBADMSG);
+                assert_non_null(why);
+        }
+        for (size_t i = 0; i < 1024; i++) {
+                b.p[i] ^= 0xff;
+                if (pe_parse(b.p, b.len, &pe, &why) == 0)
+                        (void)pe_authenticode(&pe, h); /* for the sanitizers */
+                b.p[i] ^= 0xff;
+        }
+        buf_wipe(&b);
+}
+
+static void sections_are_measured_in_the_stubs_order_names_with_their_nul(void **state)
+{
+        struct buf b = make_uki("quiet", ".sbat", "#### LoaderInfo: systemd-stub 252.39-1 ####");
+        static const char *const names[] = { ".linux", ".osrel", ".cmdline", ".initrd" };
+        struct uki_pred p;
+        struct uki u;
+
+        (void)state;
+        assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+        assert_int_equal(u.n_sections, 4); /* 252 measures neither .sbat nor .pcrsig */
+        assert_int_equal(uki_predict(&u, NULL, false, &p), 0);
+        assert_int_equal(p.pcr11.n, 8);
+        for (size_t i = 0; i < 4; i++) {
+                assert_string_equal(u.sections[i].name, names[i]);
+                assert_digest(p.pcr11.digest[2 * i], names[i], strlen(names[i]) + 1);
+        }
+        assert_digest(p.pcr11.digest[3], "ID=x\n", 5);
+        assert_digest(p.pcr11.digest[7], "initrd", 6);
+        buf_wipe(&b);
+        b = make_uki("quiet", ".sbat", "#### LoaderInfo: systemd-stub 257.9 ####");
+        assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+        assert_int_equal(u.n_sections, 5);
+        assert_string_equal(u.sections[4].name, ".sbat");
+        buf_wipe(&b);
+}
+
+static void passed_options_replace_the_embedded_line_unless_secure_boot(void **state)
+{
+        struct buf b = make_uki("in", ".dtb", "x");
+        struct uki_pred p;
+        struct uki u;
+
+        (void)state;
+        assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+        assert_int_equal(uki_predict(&u, "a b", false, &p), 0);
+        assert_false(p.embedded_cmdline);
+        assert_int_equal(p.pcr12.n, 1);
+        assert_int_equal(p.pcr9.n, 2);
+        assert_digest(p.pcr12.digest[0], "a\0 \0b\0\0\0", 8);
+        assert_digest(p.pcr9.digest[0], "a\0 \0b\0\0\0", 8);
+        assert_digest(p.pcr9.digest[1], "initrd", 6);
+        assert_memory_equal(p.pcr4.digest[0], u.authenticode, DIGEST_LEN);
+        assert_memory_equal(p.pcr4.digest[1], u.kernel_authenticode, DIGEST_LEN);
+
+        assert_int_equal(uki_predict(&u, "a b", true, &p), 0);
+        assert_true(p.embedded_cmdline);
+        assert_int_equal(p.pcr12.n, 0);
+        assert_digest(p.pcr9.digest[0], "i\0n\0\0\0", 6);
+        assert_int_equal(uki_predict(&u, NULL, false, &p), 0);
+        assert_true(p.embedded_cmdline);
+        assert_int_equal(uki_predict(&u, "\1x", false, &p), 0);
+        assert_true(p.embedded_cmdline);
+        buf_wipe(&b);
+}
+
+static void without_an_embedded_line_options_count_even_under_secure_boot(void **state)
+{
+        struct buf b = make_uki(NULL, ".dtb", "x");
+        struct uki_pred p;
+        struct uki u;
+
+        (void)state;
+        assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+        assert_false(u.has_cmdline);
+        assert_int_equal(uki_predict(&u, "a", true, &p), 0);
+        assert_int_equal(p.pcr12.n, 1);
+        assert_int_equal(uki_predict(&u, NULL, true, &p), 0);
+        assert_int_equal(p.pcr12.n, 0);
+        assert_int_equal(p.pcr9.n, 1); /* the initrd alone */
+        buf_wipe(&b);
+}
+
+static void a_line_that_is_not_ascii_or_too_long_is_refused(void **state)
+{
+        struct buf b = make_uki("in", ".dtb", "x");
+        struct uki_pred p;
+        struct uki u;
+        char *line = calloc(1, UKI_MAX_CMDLINE + 2);
+
+        (void)state;
+        assert_non_null(line);
+        memset(line, 'a', UKI_MAX_CMDLINE + 1);
+        assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+        assert_int_equal(uki_predict(&u, "caf\xc3\xa9", false, &p), -EILSEQ);
+        assert_int_equal(uki_predict(&u, line, false, &p), -E2BIG);
+        free(line);
+        buf_wipe(&b);
+}
+
+static void an_image_without_a_kernel_is_no_uki(void **state)
+{
+        static const struct part none = { ".text", "code", 4 };
+        static const struct part junk = { ".linux", "no kernel", 9 };
+        const char *why = NULL;
+        struct uki u;
+        struct buf b = make_pe(&none, 1, 0);
+
+        (void)state;
+        assert_int_equal(uki_parse(b.p, b.len, &u, &why), -ENOEXEC);
+        assert_non_null(strstr(why, ".linux"));
+        buf_wipe(&b);
+        b = make_pe(&junk, 1, 0);
+        assert_int_equal(uki_parse(b.p, b.len, &u, &why), -ENOEXEC);
+        assert_non_null(strstr(why, "kernel"));
+        buf_wipe(&b);
+        assert_int_equal(uki_parse("#!/bin/sh", 9, &u, &why), -EBADMSG);
+}
+
+/* loadoptions.txt is what iPXE passed in the recorded boot. */
+static void a_recorded_boots_options_are_predicted(void **state)
+{
+        struct buf line = corpus_read("tests/data/qemu-ovmf/loadoptions.txt");
+        struct json_object *pcrs = json_object_from_file("tests/data/qemu-ovmf/pcrs.json");
+        struct buf b = make_uki("in", ".dtb", "x");
+        char hex[HEX_LEN(DIGEST_LEN)];
+        struct uki_pred p;
+        struct uki u;
+
+        (void)state;
+        line.p[strcspn((char *)line.p, "\n")] = '\0';
+        assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+        assert_int_equal(uki_predict(&u, (const char *)line.p, false, &p), 0);
+        hex_encode(p.pcr12.value, DIGEST_LEN, hex);
+        assert_string_equal(hex, member_text(member(pcrs, "sha256"), "12"));
+        json_object_put(pcrs);
+        buf_wipe(&line);
+        buf_wipe(&b);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(authenticode_leaves_out_checksum_and_certificates_alone),
+                cmocka_unit_test(images_pointing_outside_themselves_are_refused),
+                cmocka_unit_test(sections_are_measured_in_the_stubs_order_names_with_their_nul),
+                cmocka_unit_test(passed_options_replace_the_embedded_line_unless_secure_boot),
+                cmocka_unit_test(without_an_embedded_line_options_count_even_under_secure_boot),
+                cmocka_unit_test(a_line_that_is_not_ascii_or_too_long_is_refused),
+                cmocka_unit_test(an_image_without_a_kernel_is_no_uki),
+                cmocka_unit_test(a_recorded_boots_options_are_predicted),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
