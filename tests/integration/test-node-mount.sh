@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# muster-node boot --sysroot, in a mount namespace of its own: RAM, loop
+# device, overlay, files in the new root, and what a failure leaves. Needs
+# root; the boot tests do the same in virtual machines.
+# shellcheck disable=SC1091,SC2154
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/node-lib.sh"
+node_requires
+requires unshare -m true
+requires test -w /dev/loop-control
+requires grep -q squashfs /proc/filesystems
+requires grep -q overlay /proc/filesystems
+node_files
+p=$tmp/parent
+parent_init "$p"
+parent_start "$p"
+parent_content "$p"
+node_facts 1
+loops() { for l in /sys/block/loop*/loop/backing_file; do cat "$l" 2>/dev/null; done | grep -c "$tmp"; }
+
+tpm_on "$tmp/tpm"
+timeout 60 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$tmp/first" --image-file "$tmp/image" >"$tmp/first.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+wait_for 20 grep -q "waiting for approval" "$tmp/first.log"
+id=$(sed -n 's/.*muster node approve \([0-9a-f]\{64\}\).*/\1/p' "$tmp/first.log" | head -n1)
+"$bin/muster" node approve "$id" --name r1n001 --without-ek-certificate >/dev/null
+wait "$pid" || exit 1
+tpm_off
+
+# inside the namespace: mounts, then what the new root looks like
+cat >"$tmp/inside" <<'SH'
+set -u
+mkdir -p "$tmp/run" "$tmp/sysroot"
+mount -t tmpfs none "$tmp/run" && mount --make-rprivate /
+timeout 60 "$bin/muster-node-test" boot --config "$1" --sysroot "$tmp/sysroot" --run-dir "$tmp/run/muster" --once
+echo "status $?"
+findmnt -n -o FSTYPE,TARGET -R "$tmp" || cat /proc/self/mounts | grep "$tmp"
+cat "$tmp/sysroot/etc/hostname" "$tmp/sysroot/etc/ssh/sshd_config.d/10-muster.conf" "$tmp/sysroot/etc/motd"
+stat -c 'mode %a' "$tmp/sysroot" "$tmp/sysroot/etc/ssh/sshd_config.d"
+cmp "$tmp/sysroot/ballast" "$tmp/root/ballast" && echo same ballast
+echo change >"$tmp/sysroot/etc/motd" && echo writable
+ls "$tmp/run/muster"
+jq -c '[.capped, .ms.mount >= 0]' "$tmp/run/muster/boot.json"
+SH
+tpm_on "$tmp/tpm"
+export tmp bin
+unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
+has() { grep -q -- "$1" "$tmp/out" || { cat "$tmp/out"; return 1; }; }
+check "boot --sysroot succeeds" has '^status 0$'
+check "the image is there under an overlay" has '^same ballast$'
+check "the new root can be changed" has '^writable$'
+check "its root directory is open to all" has '^mode 755$'
+check "/etc/hostname is the node's name" has '^r1n001$'
+check "sshd gets the host key" has "^HostKey $tmp/run/muster/ssh_host_ed25519_key$"
+check "and its certificate" has "^HostCertificate $tmp/run/muster/ssh_host_ed25519_key-cert.pub$"
+check "PCR 15 is capped" has '^\[true,true\]$'
+check "what it prints holds no key" test -z "$(grep -i 'private key' "$tmp/out")"
+tpm_off
+
+# a file system that the kernel refuses: sealed and served all the same
+mksquashfs "$tmp/root" "$tmp/broken.squashfs" -quiet -no-progress >/dev/null
+size=$(stat -c %s "$tmp/broken.squashfs")
+head -c $((size - 96)) /dev/urandom | dd of="$tmp/broken.squashfs" bs=4096 seek=96 oflag=seek_bytes conv=notrunc status=none
+check "a broken file system can be added" "$bin/muster" image add broken "$tmp/broken.squashfs"
+tpm_on "$tmp/tpm"
+unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
+check "an image that cannot be mounted is refused" has 'error E-MOUNT: .*Next: '
+check "with its exit status" has '^status 9$'
+check "no key is left behind" test -z "$(sed -n '/^status/,$p' "$tmp/out" | grep tls.key)"
+check "no loop device is left behind" test "$(loops)" = 0
+check "PCR 15 stays zero, so that it can be tried again" grep -q '15: 0x0\{64\}' <<<"$(tpm2_pcrread sha256:15)"
+"$bin/muster" image default base >/dev/null
+unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
+check "with a good image the same boot passes" has '^status 0$'
+tpm_off
