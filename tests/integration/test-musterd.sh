@@ -39,6 +39,12 @@ head -c 8192 /dev/urandom >"$state/muster.db"
 start_fails 4 "a damaged store" "muster.db" --config "$conf"
 rm -f "$state"/muster.db*
 
+mkdir -p "$tmp/hooks.d" "$tmp/heard"
+chmod 777 "$tmp/heard"
+printf '#!/bin/sh\ncat >>"%s"\n' "$tmp/heard/10" >"$tmp/hooks.d/10-first"
+printf '#!/bin/sh\nexit 3\n' >"$tmp/hooks.d/20-fails"
+printf 'not a program\n' >"$tmp/hooks.d/30-readme"
+chmod 755 "$tmp"/hooks.d "$tmp"/hooks.d/[12]*
 musterd_start || exit 1
 start_fails 5 "a port in use" "127.0.0.1:$boot_port" --config "$conf"
 
@@ -87,6 +93,29 @@ is "a Content-Length that is none" 400 "$(printf 'POST /v1/attest HTTP/1.1\r\nHo
         timeout 10 openssl s_client -quiet -verify_quiet -ign_eof -connect "127.0.0.1:$attest_port" 2>/dev/null | head -n 1 | cut -d' ' -f2)"
 is "an unknown member" 400 "$(admin_status POST /v1/nodes '{"name":"n1","colour":"red"}')"
 
+# ---- limits -----------------------------------------------------------------
+is "one address gets so many connections and no more" "64 closed" "$(python3 - "$boot_port" <<'END'
+import socket, sys
+held = []
+for i in range(64):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.settimeout(5)
+    s.sendall(b"GET /boot/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+    if not s.recv(4096).startswith(b"HTTP/1.1 404"):
+        break
+    held.append(s)
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.settimeout(5)
+try:
+    s.sendall(b"GET /boot/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+    got = s.recv(4096)
+except OSError:
+    got = b""
+print(len(held), "open" if got else "closed")
+END
+)"
+wait_for 5 sh -c "curl -s 'http://127.0.0.1:$boot_port/x'"
+
 # ---- nodes ------------------------------------------------------------------
 id=$(printf a%.0s {1..64})
 is "pre-enrols by id" enrolled "$(admin POST /v1/nodes "{\"name\":\"n1\",\"id\":\"$id\"}" | jq -r .state)"
@@ -103,6 +132,10 @@ is "approving one without a chain needs that" 409 "$(admin POST /v1/nodes "{\"na
 is "removed" "$(printf c%.0s {1..64})" "$(admin DELETE /v1/nodes/n3 | jq -r .removed)"
 is "revoked" revoked "$(admin POST /v1/nodes/n1/revoke | jq -r .state)"
 is "a revoked node is not approved again" 409 "$(admin_status POST /v1/nodes/n1/approve '{"without_ek_certificate":true}')"
+# enrolled, quarantined, enrolled, enrolled (n3), removed (n3), revoked
+check "each change of state reaches the hooks" wait_for 5 sh -c "[ \$(grep -o '\"to\"' '$tmp/heard/10' | wc -l) = 6 ]"
+is "with what changed" "quarantined enrolled" "$(jq -r 'select(.from == "quarantined") | .from + " " + .to' "$tmp/heard/10")"
+check "a hook that fails is logged" grep -q 'hook .*20-fails failed with status 3' "$tmp/musterd.log"
 
 # ---- boots ------------------------------------------------------------------
 line='root=muster console=ttyS0 rd.shell=0 rd.emergency=reboot'
@@ -126,6 +159,7 @@ for bad in 'mac=52' 'mac=52:54:00:00:00:01%0Ashell' 'uuid=x' 'serial=%24%7Bx%7D'
         is "an argument is refused: ${bad:0:40}" 400 "$(boot_status "/ipxe?$bad")"
 done
 is "a served file is whole" "$(sha256sum <"$state/boot/one.efi")" "$(curl -s "http://127.0.0.1:$boot_port/boot/one.efi" | sha256sum)"
+is "HEAD of a script" 200 "$(boot_status /ipxe -I)"
 is "a file of the folder that is no entry" 404 "$(boot_status /boot/two.efi)"
 admin POST /v1/boots "{\"name\":\"two\",\"file\":\"two.efi\",\"cmdline\":\"$line\",\"default\":true}" >/dev/null
 is "the former default is the previous one" one "$(admin GET /v1/boots | jq -r '.boots[] | select(.previous).name')"

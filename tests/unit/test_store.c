@@ -175,6 +175,24 @@ static void the_journal_is_a_chain(void **state)
         assert_true(count == 5 && bad == 0);
 }
 
+static void unreachable_is_fetched_long_ago_and_not_seen_since(void **state)
+{
+        struct node n = { .state = NODE_OK, .last_seen = 1000, .last_ipxe = 2000 };
+
+        (void)state;
+        assert_string_equal(node_shown_state(&n, 2600), "ok");
+        assert_string_equal(node_shown_state(&n, 2601), "unreachable");
+        n.last_seen = 2100;
+        assert_string_equal(node_shown_state(&n, 9999), "ok");
+        n.last_seen = 0;
+        n.state = NODE_ENROLLED;
+        assert_string_equal(node_shown_state(&n, 9999), "unreachable");
+        n.state = NODE_REFUSED;
+        assert_string_equal(node_shown_state(&n, 9999), "refused");
+        n.state = NODE_PENDING;
+        assert_string_equal(node_shown_state(&n, 9999), "pending");
+}
+
 static int sql(const char *text)
 {
         sqlite3 *db = NULL;
@@ -262,6 +280,7 @@ int main(void)
                 T(names_are_of_one_node_and_ids_of_one_record),
                 T(of_claims_to_a_mac_the_approved_node_wins),
                 T(what_is_not_committed_did_not_happen),
+                T(unreachable_is_fetched_long_ago_and_not_seen_since),
                 T(the_journal_is_a_chain),
                 T(the_journal_cannot_be_changed_and_a_change_is_found),
                 T(a_file_of_another_version_is_refused_in_words),
