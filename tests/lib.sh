@@ -22,6 +22,7 @@ cleanup_fn() { cleanup_cmds+=("$*"); }
 cleanup_all() {
         local rc=$? p c
         trap - EXIT
+        set +e
         for c in "${cleanup_cmds[@]}"; do eval "$c"; done
         for p in "${cleanup_pids[@]}"; do kill "$p" 2>/dev/null; done
         for p in "${cleanup_pids[@]}"; do wait "$p" 2>/dev/null; done
