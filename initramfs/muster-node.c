@@ -25,9 +25,15 @@ static void harden(void)
 {
         const struct rlimit none = { 0, 0 };
 
+#ifdef __SANITIZE_ADDRESS__
+        const unsigned long dumpable = 1; /* the leak checker traces its own process */
+#else
+        const unsigned long dumpable = 0;
+#endif
+
         (void)umask(077);
         (void)signal(SIGPIPE, SIG_IGN);
-        if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        if (prctl(PR_SET_DUMPABLE, dumpable) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
             setrlimit(RLIMIT_CORE, &none) < 0)
                 log_warn("harden the process: %s", strerror(errno));
         if (geteuid() == 0 && mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
