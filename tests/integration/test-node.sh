@@ -70,6 +70,34 @@ check "the host key is the same" test "$(cat "$run/ssh_host_ed25519_key.pub")" =
 echo "# TPM commands of a boot in the steady state: $(fact "$run" .tpm.commands_total)"
 tpm_off
 
+# --- other certificates, other keys ----------------------------------------------
+check "the admin gives it another name" "$bin/muster" node approve "$id" --name r1n002 --without-ek-certificate
+tpm_on "$tmp/tpm"
+check "a renamed node boots" node_boot "$run" "$p/node.conf"
+check "under its new name" test "$(cat "$run/name")" = r1n002
+check "with the key it had" test "$(cut -d' ' -f2 "$run/ssh_host_ed25519_key.pub")" = "$(cut -d' ' -f2 <<<"$key")"
+check "from NV, where the new certificates are now" test "$(fact "$run" '[.bundle, .nv.bytes_written] | tostring')" = "[false,2560]"
+key=$(cat "$run/ssh_host_ed25519_key.pub")
+tpm_off
+tpm_on "$tmp/tpm"
+check "the next boot writes nothing again" node_boot "$run" "$p/node.conf"
+check "not a byte" test "$(fact "$run" .nv.bytes_written)" = 0
+tpm_off
+
+"$bin/muster" node remove "$id" >/dev/null
+tpm_on "$tmp/tpm"
+timeout 90 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$run" --image-file "$tmp/image" --cap >"$tmp/second.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+wait_for 20 grep -q "waiting for approval" "$tmp/second.log"
+"$bin/muster" node approve "$id" --name r1n001 --without-ek-certificate >/dev/null
+if wait "$pid"; then ok "a node that was removed and approved again boots"; else not_ok "a node that was removed and approved again boots" "$(cat "$tmp/second.log")"; fi
+check "NV's old keys are noticed, and the bundle asked for" grep -q "asking for the bundle" "$tmp/second.log"
+check "it has new keys now" test "$(cut -d' ' -f2 "$run/ssh_host_ed25519_key.pub")" != "$(cut -d' ' -f2 <<<"$key")"
+check "that NV keeps" test "$(fact "$run" '[.bundle, .nv.bytes_written] | tostring')" = "[true,2560]"
+key=$(cat "$run/ssh_host_ed25519_key.pub")
+tpm_off
+
 # --- NV repair --------------------------------------------------------------------
 tpm_on "$tmp/tpm"
 tpm2_nvundefine 0x01804D01 -C o >/dev/null
@@ -104,4 +132,15 @@ tpm_on "$tmp/tpm"
 tpm2_clear >/dev/null
 check "after TPM2_Clear the node proves itself again and boots" node_boot "$run" "$p/node.conf"
 check "with the keys it had" test "$(cat "$run/ssh_host_ed25519_key.pub")" = "$key"
+tpm_off
+
+# --- a parent that is away -------------------------------------------------------------
+parent_stop
+tpm_on "$tmp/tpm"
+timeout 60 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$run" --image-file "$tmp/image" --cap >"$tmp/away.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+check "a node whose parent is away says so and when it tries again" wait_for 20 grep -q 'E-NET.*Trying again in' "$tmp/away.log"
+parent_start "$p"
+if wait "$pid"; then ok "and boots when the parent is back"; else not_ok "and boots when the parent is back" "$(cat "$tmp/away.log")"; fi
 tpm_off
