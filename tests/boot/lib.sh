@@ -21,7 +21,7 @@ parent_new() {
         cp -a "$fixture/etc" "$tmp/etc"
         cp -al "$fixture/state" "$tmp/state" 2>/dev/null || cp -a "$fixture/state" "$tmp/state"
         rm -f "$tmp"/state/muster.db*
-        cp "$fixture"/state/muster.db* "$tmp/state/"
+        cp -a "$fixture"/state/muster.db* "$tmp/state/"
         sed -i "s#$fixture/#$tmp/#g" "$tmp/etc/musterd.conf"
         mkdir -p "$tmp/run"
         MUSTER_SOCKET=$tmp/run/admin.sock

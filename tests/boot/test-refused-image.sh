@@ -7,7 +7,7 @@
 d=$tmp/node
 parent_new
 f=$(ls "$tmp"/state/images/*.sealed)
-cp "$f" "$f.new" # never the fixture's own, which is a hard link
+cp -a "$f" "$f.new" # never the fixture's own, which is a hard link
 mv "$f.new" "$f"
 size=$(stat -c %s "$f")
 python3 - "$f" "$((size / 2))" <<'EOP'
