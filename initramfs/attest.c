@@ -8,7 +8,7 @@
 
 #define CONNECT_MS 5000
 #define ANSWER_MS 60000 /* a parent holds a pending answer for 25 s */
-#define PENDING_MS 3000 /* no decision takes that long: a person has to decide */
+#define PENDING_MS 3000 /* hardly a decision takes that long: a person has to decide */
 #define QUOTE_TRIES 5
 
 static const char next_version[] = "look at the parent's log; its version may differ from this initramfs";
@@ -85,15 +85,19 @@ static int build_body(struct node *n, struct buf *ret)
 }
 
 /* Once per process is enough for the admin. */
-static void tell_pending(void *ctx)
+static void tell(const struct node *n, const char *maybe)
 {
         static bool told;
-        const struct node *n = ctx;
 
         if (!told)
-                console_line("node=%.16s waiting for approval at %s: muster node approve %s", n->id_hex, n->parent,
-                             n->id_hex);
+                console_line("node=%.16s waiting for approval at %s%s: muster node approve %s", n->id_hex, n->parent,
+                             maybe, n->id_hex);
         told = true;
+}
+
+static void no_answer_yet(void *ctx)
+{
+        tell(ctx, ", or for its answer");
 }
 
 static int exchange(struct node *n, const char *path, const struct buf *body)
@@ -104,7 +108,7 @@ static int exchange(struct node *n, const char *path, const struct buf *body)
         int r;
 
         verdict_wipe(&n->verdict);
-        http_stream(n->http)->notice = tell_pending;
+        http_stream(n->http)->notice = no_answer_yet;
         http_stream(n->http)->notice_ctx = n;
         http_stream(n->http)->notice_ms = PENDING_MS;
         r = http_call(n->http, "POST", path, NULL, body->p, body->len, WIRE_VERDICT_MAX, &reply, &answer);
@@ -203,7 +207,7 @@ static int session(struct node *n)
                         if (n->opt->once)
                                 return fail_set(&n->f, -EINPROGRESS, "", "on the parent: muster node approve NODE",
                                                 "attest to parent %s: waiting for approval", n->parent);
-                        tell_pending(n);
+                        tell(n, "");
                         sleep_jittered((n->verdict.retry_after > 0 ? n->verdict.retry_after : 1) * 1000);
                         n->n_stages = 0;
                         n->stage_start = stream_now_ms();
