@@ -2,6 +2,7 @@
 # Muster. `make help` lists the targets.
 
 CC      ?= gcc
+Q       := $(if $(V),,@)
 O       ?= build
 PREFIX  ?= /usr
 SYSCONF ?= /etc
@@ -11,6 +12,7 @@ BIN     := $(if $(SAN),$(O)/san,$(O))
 TSS     := build/tss
 CFLAGS  ?= -O2 -g
 
+comma  := ,
 try     = $(foreach f,$(1),$(shell $(CC) -Werror $(f) -c -xc /dev/null -o /dev/null 2>/dev/null && echo $(f)))
 WARN   := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wundef -Wstrict-prototypes -Wno-missing-field-initializers \
           -Werror=missing-prototypes -Werror=return-type -Werror=incompatible-pointer-types \
@@ -25,10 +27,13 @@ HOSTL   = $(if $(SAN),$(SANF) -pie,$(LDHARD)) $(LDFLAGS)
 
 # the node's client: small, static, its own objects
 NODEF   = $(if $(SAN),$(SANF) -fPIE -O1 -g,$(HARD) -Os -g -ffunction-sections -fdata-sections) -I$(TSS)/include
-STATICL := -static-pie -Wl,-z,relro,-z,now $(shell printf 'int main(void){return 0;}' | \
-           $(CC) -static-pie -Wl,-z,pack-relative-relocs -o /dev/null -xc - 2>/dev/null && echo -Wl,-z,pack-relative-relocs)
+tryld    = $(foreach f,$(1),$(shell printf 'int main(void){return 0;}' | $(CC) -static-pie $(f) -o /dev/null -xc - 2>/dev/null && echo $(f)))
+# glibc warns of dlopen and getaddrinfo in libcrypto and the TSS: never reached here
+STATICL := -static-pie -Wl,-z,relro,-z,now $(call tryld,-Wl$(comma)-z$(comma)pack-relative-relocs -Wl$(comma)--no-warnings)
 NODEL   = $(if $(SAN),$(SANF) -pie,$(if $(filter 1,$(STATIC)),$(STATICL),$(LDHARD))) -Wl,--gc-sections
 TSSLIB  = $(TSS)/lib/libtss2-esys.a $(TSS)/lib/libtss2-sys.a $(TSS)/lib/libtss2-mu.a $(TSS)/lib/libtss2-rc.a
+# nothing unwinds in a single-threaded C program that never throws
+NODESTRIP := -R .eh_frame -R .eh_frame_hdr -R .comment
 NODELIB = $(TSSLIB) -lssl -lcrypto -ljson-c
 
 COMMON  := $(filter-out common/tpm_%.c,$(wildcard common/*.c))
@@ -63,15 +68,18 @@ help:
 # ---- objects ----------------------------------------------------------------
 $(B)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(HOSTF) -c $< -o $@
+	$(if $(V),,@echo '  CC      $<')
+	$(Q)$(CC) $(BASE) $(HOSTF) -c $< -o $@
 
 $(B)/node/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(NODEF) -c $< -o $@
+	$(if $(V),,@echo '  CC node $<')
+	$(Q)$(CC) $(BASE) $(NODEF) -c $< -o $@
 
 $(B)/nodetest/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(NODEF) -DMUSTER_TEST_TCTI -c $< -o $@
+	$(if $(V),,@echo '  CC test $<')
+	$(Q)$(CC) $(BASE) $(NODEF) -DMUSTER_TEST_TCTI -c $< -o $@
 
 $(B)/libcommon.a: $(call obj,host,$(COMMON))
 	@rm -f $@; $(AR) rcs $@ $^
@@ -82,26 +90,42 @@ $(B)/libcli.a: $(call obj,host,$(filter-out provisioning/muster.c,$(CLI)))
 
 # ---- programs ---------------------------------------------------------------
 $(BIN)/musterd: $(B)/host/bootserver/musterd.o $(B)/libserver.a $(B)/libcommon.a
-	$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
 
 $(BIN)/muster: $(B)/host/provisioning/muster.o $(B)/libcli.a $(B)/libcommon.a
-	$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(CLILIB)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(CLILIB)
 
 $(BIN)/muster-node: $(call obj,node,$(NODE) $(COMMON) $(TPM))
-	$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
-	$(if $(SAN),,@cp $@ $@.debug && strip --strip-all $@)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
+	$(if $(SAN),,@cp $@ $@.debug && strip --strip-all $(NODESTRIP) $@)
 
 # the same client with the swtpm TCTI too, for tests; never installed
 $(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM))
-	$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
 
 # ---- tests ------------------------------------------------------------------
 UNITBIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/libcli.a $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
 
 tools: all $(BIN)/muster-node-test
+
+# what tests/bench/run measures with: the client's and the server's own objects
+BENCHBIN := $(B)/bench/decide_bench $(B)/bench/image_fetch
+$(B)/bench/decide_bench: $(B)/host/tests/bench/decide_bench.o $(B)/libserver.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+$(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out initramfs/muster-node.c,$(NODE)) $(COMMON) $(TPM))
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 
 check-fast: tools $(UNITBIN)
 	tests/run fast $(O) $(B)
@@ -144,7 +168,7 @@ build/image/rootfs.tar: qemu-harness/build-image.sh
 demo: all fixtures
 	qemu-harness/demo
 
-bench: tools fixtures
+bench: tools fixtures $(BENCHBIN)
 	tests/bench/run $(O)
 
 install: all
@@ -164,6 +188,6 @@ install: all
 	install -m 0644 README.md LICENSE common/PROTOCOL.md bootserver/API.md $(DESTDIR)$(PREFIX)/share/doc/muster/
 
 clean:
-	rm -rf $(B) $(O)/san $(PROGRAMS) $(BIN)/muster-node-test $(BIN)/muster-node.debug $(O)/test-logs
+	rm -rf $(B) $(O)/san $(PROGRAMS) $(BIN)/muster-node-test $(BIN)/muster-node.debug $(O)/test-logs $(O)/bench
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
