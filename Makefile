@@ -187,7 +187,7 @@ install: all
 	install -m 0644 provisioning/muster.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/muster
 	install -m 0644 README.md LICENSE common/PROTOCOL.md bootserver/API.md $(DESTDIR)$(PREFIX)/share/doc/muster/
 
-clean:
+clean: # not the fixtures, tss, kernel and image
 	rm -rf $(B) $(O)/san $(PROGRAMS) $(BIN)/muster-node-test $(BIN)/muster-node.debug $(O)/test-logs $(O)/bench
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
