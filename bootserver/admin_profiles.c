@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin.h"
 
-#include "evidence.h"
+#include "decide.h"
+#include "explain.h"
 #include "nodes.h"
 
 #define BOOTS_MAX 256
@@ -55,6 +56,7 @@ static int learn_from(struct call *c, const struct buf *body, struct buf *ret_js
         _cleanup_(evidence_freep) struct evidence *ev = NULL;
         _cleanup_(freep) struct profile *p = calloc(1, sizeof(*p));
         const struct boot_ref *boots[BOOTS_MAX];
+        struct decision d;
         size_t n = 0;
         int r = wire_attest_parse(body->p, body->len, &req, why);
 
@@ -64,6 +66,11 @@ static int learn_from(struct call *c, const struct buf *body, struct buf *ret_js
                 r = evidence_parse(&req, &ev);
         if (r < 0)
                 return r;
+        decide_stored(ev, &d);
+        if (d.verdict != DECIDE_GO_ON) {
+                (void)snprintf(why, JTAB_ERR, "the stored evidence does not hold (%s): %s", d.code, explain_meaning(d.code));
+                return -EBADMSG;
+        }
         for (const struct catalog_boot *b = catalog_boots(c->srv->catalog); b && n < BOOTS_MAX; b = b->next)
                 if (b->usable)
                         boots[n++] = &b->ref;

@@ -72,7 +72,7 @@ struct mac_list {
 int attest_facts_into(const struct attest *a, struct node *n, struct mac_list *ret_macs);
 
 /* Stores the request as the node's evidence when its PCRs differ from what
- * is stored; inside a transaction. Updates n->pcr_digest. */
+ * is stored; inside a transaction. Only for evidence that is sound. Updates n->pcr_digest. */
 int attest_store_evidence(struct server *srv, const struct attest *a, struct node *n);
 
 #endif

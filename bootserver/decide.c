@@ -214,8 +214,23 @@ void decide_evidence(const struct evidence *ev, const uint8_t exporter[DIGEST_LE
         if (!check_ak(ev, d) || !check_signature(ev, d) || !check_binding(ev, exporter, d))
                 return;
         d->genuine = known_ak(ev, node);
-        if (check_values(ev, d) && check_boot(ev, node, d) && check_log(ev, d))
+        if (check_values(ev, d) && check_boot(ev, node, d) && check_log(ev, d)) {
                 d->verdict = DECIDE_GO_ON;
+                d->sound = true;
+        }
+}
+
+void decide_stored(const struct evidence *ev, struct decision *ret)
+{
+        static const struct decide_node none;
+        struct decision *d = ret;
+
+        *d = (struct decision){.verdict = DECIDE_REFUSED};
+        if (check_ek(ev, d) && check_ak(ev, d) && check_signature(ev, d) && check_values(ev, d) &&
+            check_boot(ev, &none, d) && check_log(ev, d)) {
+                d->verdict = DECIDE_GO_ON;
+                d->sound = true;
+        }
 }
 
 void decide_identity(const struct evidence *ev, const struct decide_node *node, const uint8_t *activated,

@@ -76,6 +76,7 @@ struct decision {
         enum decide_verdict verdict;
         const char *code;
         bool genuine;                  /* the AK's signature over this request on this connection held */
+        bool sound;                    /* decide_evidence() accepted all of it; only such evidence is kept */
         bool ak_changed;               /* another AK than the recorded one: journal it when activated */
         const struct boot_ref *boot;   /* OK: the entry that matched; refused: the one compared */
         const struct profile *profile; /* the one that matched or was compared */
@@ -88,6 +89,10 @@ struct decision {
  * can send such a request in any node's name. */
 void decide_evidence(const struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
                      enum ek_chain chain, struct decision *ret);
+
+/* Evidence out of the store, before a profile is learnt from it: GO_ON when
+ * all holds that decide_evidence() checks without a connection and a record. */
+void decide_stored(const struct evidence *ev, struct decision *ret);
 
 /* `activated`: the AK Name that was activated on this connection, or NULL. */
 void decide_identity(const struct evidence *ev, const struct decide_node *node, const uint8_t *activated,

@@ -304,7 +304,7 @@ void decide_policy(const struct evidence *ev, const struct decide_refs *refs, st
         struct decision *d = ret;
         bool boots = have_boot(refs);
 
-        *d = (struct decision){.verdict = DECIDE_REFUSED, .genuine = true};
+        *d = (struct decision){.verdict = DECIDE_REFUSED, .genuine = true, .sound = true};
         if (!c || !refs->loaded || !ev->has_log) {
                 decision_refuse(d, "M-BUSY");
                 return;

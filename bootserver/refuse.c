@@ -99,7 +99,7 @@ static int record(struct server *srv, const struct attest *a, struct node *now, 
                 now->state = NODE_REFUSED;
                 (void)snprintf(now->reason, sizeof(now->reason), "%s", d->code);
         }
-        r = attest_store_evidence(srv, a, now);
+        r = d->sound ? attest_store_evidence(srv, a, now) : 0;
         return r < 0 ? r : s->ops->node_put(s, now, NULL, 0);
 }
 

@@ -260,6 +260,58 @@ static void an_unapproved_node_is_pending_only_after_activation(void **state)
         assert_int_equal(d.verdict, DECIDE_PENDING);
 }
 
+/* ---- what may be kept and learnt from ----------------------------------- */
+
+static void only_evidence_that_held_in_full_is_sound(void **state)
+{
+        (void)state;
+        decide();
+        assert_true(d.sound);
+        fx.profile.pcr[0][0] ^= 1; /* the firmware differs: the evidence holds all the same */
+        decide_refused("M-FIRMWARE");
+        assert_true(d.sound);
+        fx.profile.pcr[0][0] ^= 1;
+        fx.knobs.lie_about_pcrs = true;
+        decide_refused("M-PCRDIGEST");
+        assert_true(d.genuine);
+        assert_false(d.sound);
+        fx.knobs.lie_about_pcrs = false;
+        fx.knobs.cut_log = true;
+        decide_refused("M-EVENTLOG");
+        assert_true(d.genuine);
+        assert_false(d.sound);
+}
+
+static void stored_refused(const char *code)
+{
+        fixture_build(&fx);
+        decide_stored(fx.evidence, &d);
+        refused(code);
+}
+
+static void stored_evidence_is_checked_before_it_is_learnt_from(void **state)
+{
+        static const uint8_t fewer[3] = {0xff, 0x7b, 0};
+
+        (void)state;
+        fixture_build(&fx);
+        decide_stored(fx.evidence, &d);
+        assert_int_equal(d.verdict, DECIDE_GO_ON);
+        fx.knobs.lie_about_pcrs = true;
+        stored_refused("M-PCRDIGEST");
+        fx.knobs = (struct fx_knobs){.select = fewer};
+        stored_refused("M-SELECTION");
+        fx.knobs = (struct fx_knobs){.other_key = true};
+        stored_refused("M-SIGNATURE");
+        fx.knobs = (struct fx_knobs){.other_node = true};
+        stored_refused("M-EK");
+        fx.knobs = (struct fx_knobs){.drop_event = 1};
+        stored_refused("M-EVENTLOG");
+        fx.knobs = (struct fx_knobs){0};
+        fixture_event(&fx, 15, EV_IPL, NULL, "manifest", 8);
+        stored_refused("M-CAPPED");
+}
+
 /* ---- event log --------------------------------------------------------- */
 
 static void each_event_removed_from_the_log_is_noticed(void **state)
@@ -360,6 +412,8 @@ int main(void)
                 T(an_unknown_ak_is_challenged_then_known),
                 T(a_changed_ak_is_challenged_and_starts_over),
                 T(an_unapproved_node_is_pending_only_after_activation),
+                T(only_evidence_that_held_in_full_is_sound),
+                T(stored_evidence_is_checked_before_it_is_learnt_from),
                 T(each_event_removed_from_the_log_is_noticed),
                 T(a_log_cut_short_is_refused),
                 T(an_extension_outside_the_log_is_refused),
