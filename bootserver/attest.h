@@ -50,7 +50,8 @@ enum MHD_Result reply_busy(struct call *c, const char *why);
 int pending_note(struct server *srv, const struct attest *a);
 
 /* refuse.c. `n` may be NULL (no record). At most a few refusals a second
- * that prove nothing about a node (decision.genuine false) are journalled;
+ * that prove nothing about a node (decision.genuine false), or that one
+ * node causes without waiting between them, are journalled;
  * those beyond are answered with M-BUSY, so that floods do not fill the
  * disk. */
 enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const struct node *n, const struct decision *d,

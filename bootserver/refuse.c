@@ -116,6 +116,13 @@ static int commit_refusal(struct server *srv, const struct attest *a, const stru
         return r < 0 ? r : store_tx_commit(&tx);
 }
 
+/* A client waits RETRY_AFTER after a refusal. One that does not, such as
+ * root's on a running node, is no better than a stranger. */
+static bool in_haste(const struct node *n)
+{
+        return n && n->state != NODE_OK && server_now() - n->last_seen < RETRY_AFTER / 2;
+}
+
 enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const struct node *n, const struct decision *d,
                                const struct decide_refs *refs)
 {
@@ -128,8 +135,8 @@ enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const str
                                    .incident = incident };
         int r;
 
-        if (!d->genuine && !flood_allows())
-                return reply_busy(c, "too many refusals that prove nothing");
+        if ((!d->genuine || in_haste(n)) && !flood_allows())
+                return reply_busy(c, "too many refusals that prove nothing, or of one node");
         r = journal_incident(incident);
         if (r == 0)
                 r = explain_decision(d, a->ev, refs, &lines);

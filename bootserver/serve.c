@@ -35,6 +35,7 @@ static int content_length(struct call *c, bool *ret_given, size_t *ret)
 static enum MHD_Result refuse(struct call *c, unsigned status, const char *next, const char *what)
 {
         metric_add(&c->srv->metrics, M_HTTP_REFUSED, 1);
+        c->answered = true; /* there may be no room for a body */
         return reply_error(c, status, next, "%s", what);
 }
 
@@ -113,6 +114,8 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
                 *con_cls = c;
                 return c->session ? first_call(c, l->listener, url, method) : MHD_NO;
         }
+        if (c->answered)
+                return MHD_NO;
         if (*size > 0) {
                 if (*size > c->body_size - c->body.len)
                         return MHD_NO;
@@ -121,7 +124,7 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
                 *size = 0;
                 return MHD_YES;
         }
-        if (c->answered || c->body.len != c->body_size)
+        if (c->body.len != c->body_size)
                 return MHD_NO;
         if (c->body.p)
                 c->body.p[c->body.len] = '\0';
