@@ -75,7 +75,9 @@ static int make_parent_dir(const char *path)
         if (!slash || slash == dir)
                 return 0;
         *slash = '\0';
-        return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : chmod(dir, 0755) < 0 && errno != EPERM ? -errno : 0;
+        if (mkdir(dir, 0755) < 0)
+                return errno == EEXIST ? 0 : -errno; /* whose it is, and who may enter, is the admin's choice */
+        return chmod(dir, 0755) < 0 ? -errno : 0;
 }
 
 static int open_admin(const char *path, gid_t gid, int *ret, struct fail *fail)
