@@ -8,6 +8,7 @@ static const struct {
         const char *why;
 } forbidden[] = {
         { "rd.break", "rd.break stops the boot in a shell" },
+        { "rd.cmdline", "rd.cmdline=ask lets the console add to the command line" },
         { "init", "init= starts another program as init" },
         { "rdinit", "rdinit= starts another program as init" },
         { "systemd.debug_shell", "systemd.debug-shell opens a shell on a terminal" },

@@ -82,7 +82,7 @@ bool cmdline_ok(const char *s)
                 bool first = i == 0 || s[i - 1] == ' ';
 
                 if (s[i] < 0x20 || s[i] > 0x7e ||
-                    (first && (s[i] == '#' || strncmp(s + i, "&&", 2) == 0 || strncmp(s + i, "||", 2) == 0)))
+                    (first && (s[i] == '#' || s[i] == ';' || strncmp(s + i, "&&", 2) == 0 || strncmp(s + i, "||", 2) == 0)))
                         return false;
         }
         return true;

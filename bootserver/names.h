@@ -16,7 +16,7 @@ bool uuid_ok(const char *s);
 bool serial_ok(const char *s); /* printable ASCII without quotes, $, `, \ or spaces at the ends; up to 64 */
 bool url_ok(const char *s);    /* http:// or https://, then only [A-Za-z0-9._~:/[]-] */
 /* What reaches the kernel through an iPXE script unchanged: printable ASCII,
- * single spaces, no ${, no word that iPXE reads itself (&&, ||, #…). */
+ * single spaces, no ${, no word that iPXE reads itself (&&, ||, ;, #…). */
 bool cmdline_ok(const char *s);
 
 #endif

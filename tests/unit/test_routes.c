@@ -128,7 +128,7 @@ static void command_lines_that_open_a_shell_are_refused(void **state)
                 "rd.break", "rd.break=pre-mount", "init=/bin/sh", "rdinit=/bin/sh", "rd.shell", "rd.shell=1", "single", "1",
                 "systemd.debug-shell", "systemd.debug_shell=1", "rd.systemd.debug-shell", "systemd.unit=rescue.target",
                 "rd.systemd.unit=emergency.target", "rd.emergency=shell", "emergency", "-b", "-- x", "a=\"rd.break\"",
-                "systemd.setenv=SYSTEMD_SULOGIN_FORCE=1",
+                "systemd.setenv=SYSTEMD_SULOGIN_FORCE=1", "rd.cmdline=ask",
         };
         char line[256];
 
@@ -145,6 +145,9 @@ static void command_lines_that_open_a_shell_are_refused(void **state)
         }
         assert_false(cmdline_ok("a  b"));
         assert_false(cmdline_ok("a #b"));
+        assert_false(cmdline_ok("a ; b"));
+        assert_false(cmdline_ok("a ;"));
+        assert_true(cmdline_ok("a=b;c d"));
         assert_true(cmdline_ok("a=b#c d"));
 }
 
