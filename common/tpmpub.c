@@ -170,6 +170,9 @@ static int reject(const char **ret_why, const char *why)
         return -EKEYREJECTED;
 }
 
+#define AK_ATTRIBUTES \
+        (TPMA_FIXED_TPM | TPMA_FIXED_PARENT | TPMA_SENSITIVE_ORIGIN | TPMA_USER_WITH_AUTH | TPMA_RESTRICTED | TPMA_SIGN)
+
 int tpmpub_is_ak(const struct tpmpub *p, const char **ret_why)
 {
         static const struct profile rows[] = {
@@ -196,6 +199,10 @@ int tpmpub_is_ak(const struct tpmpub *p, const char **ret_why)
                 return reject(ret_why, "the key's scheme is not ECDSA with SHA-256");
         if (p->sym_alg != TPM_ALG_NULL || p->kdf != TPM_ALG_NULL)
                 return reject(ret_why, "a signing key with a symmetric algorithm");
+        if ((p->attributes & ~TPMA_NO_DA) != AK_ATTRIBUTES)
+                return reject(ret_why, "the key has other attributes than Muster's attestation keys");
+        if (p->policy_len != 0)
+                return reject(ret_why, "the key has a policy");
         return 0;
 }
 

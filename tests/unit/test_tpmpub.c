@@ -83,6 +83,23 @@ static int judge_ak(const EVP_PKEY *key, uint32_t attributes, uint16_t scheme, u
         return r;
 }
 
+static void an_ak_with_a_policy_is_refused(void **state)
+{
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = new_key(true);
+        uint8_t plain[TPMPUB_MAX];
+        uint8_t area[TPMPUB_MAX + DIGEST_LEN] = { 0 };
+        size_t n = ak_area(key, AK_ATTRIBUTES, TPM_ALG_ECDSA, 0x000b, plain);
+        const char *why = NULL;
+        struct tpmpub pub;
+
+        (void)state;
+        memcpy(area, plain, 8);
+        area[9] = DIGEST_LEN;
+        memcpy(area + 10 + DIGEST_LEN, plain + 10, n - 10);
+        assert_int_equal(tpmpub_parse(area, n + DIGEST_LEN, &pub), 0);
+        assert_int_equal(tpmpub_is_ak(&pub, &why), -EKEYREJECTED);
+}
+
 static void an_ak_lacking_any_attribute_is_refused(void **state)
 {
         static const uint32_t needed[] = { TPMA_FIXED_TPM, TPMA_FIXED_PARENT, TPMA_SENSITIVE_ORIGIN, TPMA_RESTRICTED,
@@ -95,6 +112,10 @@ static void an_ak_lacking_any_attribute_is_refused(void **state)
         for (size_t i = 0; i < ELEMENTSOF(needed); i++)
                 assert_int_equal(judge_ak(key, AK_ATTRIBUTES & ~needed[i], TPM_ALG_ECDSA, 0x000b), -EKEYREJECTED);
         assert_int_equal(judge_ak(key, AK_ATTRIBUTES | TPMA_DECRYPT, TPM_ALG_ECDSA, 0x000b), -EKEYREJECTED);
+        assert_int_equal(judge_ak(key, AK_ATTRIBUTES & ~TPMA_USER_WITH_AUTH, TPM_ALG_ECDSA, 0x000b), -EKEYREJECTED);
+        for (unsigned bit = 0; bit < 32; bit++)
+                if (!((AK_ATTRIBUTES | TPMA_NO_DA) & 1u << bit))
+                        assert_int_equal(judge_ak(key, AK_ATTRIBUTES | 1u << bit, TPM_ALG_ECDSA, 0x000b), -EKEYREJECTED);
         assert_int_equal(judge_ak(key, AK_ATTRIBUTES, TPM_ALG_ECDSA, 0x0004), -EKEYREJECTED);
         assert_int_equal(judge_ak(key, AK_ATTRIBUTES, TPM_ALG_NULL, 0), -EKEYREJECTED);
 }
@@ -158,6 +179,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_ek_area_built_from_a_key_has_the_keys_id),
+                cmocka_unit_test(an_ak_with_a_policy_is_refused),
                 cmocka_unit_test(an_ak_lacking_any_attribute_is_refused),
                 cmocka_unit_test(an_ek_of_another_template_is_refused),
                 cmocka_unit_test(a_point_off_its_curve_makes_no_key),
