@@ -185,11 +185,16 @@ int catalog_reload_ipxe(struct catalog *c)
 int catalog_open(const struct conf *conf, struct store *store, struct catalog **ret, struct fail *fail)
 {
         struct catalog *c = calloc(1, sizeof(*c));
+        pthread_rwlockattr_t attr;
         int r;
 
         if (!c)
                 return -ENOMEM;
-        (void)pthread_rwlock_init(&c->lock, NULL);
+        /* readers that never let go together would keep every admin out */
+        (void)pthread_rwlockattr_init(&attr);
+        (void)pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+        (void)pthread_rwlock_init(&c->lock, &attr);
+        (void)pthread_rwlockattr_destroy(&attr);
         c->store = store;
         r = conf_path(conf->state_dir, "boot", c->boot_dir, sizeof(c->boot_dir));
         if (r == 0)

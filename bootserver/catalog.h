@@ -4,7 +4,8 @@
  * The store keeps their rows; the catalogue adds what is computed from the
  * files: references, identities, whether the file is still the one that
  * was added. Readers hold the read lock (catalog_read()/catalog_done())
- * while they use what a find returned. Changers take the write lock first,
+ * while they use what a find returned; nobody takes it twice, and nobody
+ * takes it inside a store transaction. Changers take the write lock first,
  * then the store's transaction, commit, and then change the memory. Files
  * are named by exact entry; no text from the network reaches open(). */
 #ifndef MUSTER_CATALOG_H
