@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/vnode.sh"
 
-readonly address=10.77.0.1
+readonly address=${MUSTER_NETNS_ADDRESS:-10.77.0.1}
 
 usage() {
 	cat <<-HELP
@@ -17,7 +17,8 @@ usage() {
 		  ip netns exec NAME musterd …
 		  vnode start DIR --net tap tap0 --netns NAME
 		delete stops dnsmasq and removes the namespace with all that is in it.
-		State is in build/netns/NAME. Exit: 0 done, 1 failed, 2 usage.
+		State is in build/netns/NAME. MUSTER_NETNS_ADDRESS is another address
+		for br0. Exit: 0 done, 1 failed, 2 usage.
 	HELP
 }
 
@@ -53,7 +54,7 @@ netns_dnsmasq() {
 		interface=br0
 		bind-interfaces
 		except-interface=lo
-		dhcp-range=10.77.0.100,10.77.0.250,1h
+		dhcp-range=${address%.*}.100,${address%.*}.250,1h
 		dhcp-leasefile=$2/leases
 		enable-tftp
 		tftp-root=$2/tftp

@@ -8,6 +8,9 @@ set -u
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034
 bin=${MUSTER_BIN:-$top/build}
+# archives and unit programs, for helpers that link against them
+# shellcheck disable=SC2034
+objs=${MUSTER_OBJS:-$bin/rel}
 # shellcheck disable=SC2034
 corpus=${MUSTER_CORPUS:-$top/../shared/data}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/muster-test.XXXXXX")

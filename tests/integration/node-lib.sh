@@ -18,7 +18,7 @@ node_requires() {
 # node_files: UKI and iPXE of the software PC, and the tool that measures them
 node_files() {
         "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -I"$top/common" -I"$top/bootserver" -o "$tmp/evidence" \
-                "$top/tests/integration/node-evidence.c" "$bin/rel/libserver.a" "$bin/rel/libcommon.a" \
+                "$top/tests/integration/node-evidence.c" "$objs/libserver.a" "$objs/libcommon.a" \
                 -ljson-c -lsqlite3 -lssl -lcrypto || exit 1
         mkdir -p "$tmp/ipxe"
         "$tmp/evidence" files "$tmp" && mv "$tmp/ipxe.efi" "$tmp/ipxe/snponly.efi"
