@@ -201,11 +201,11 @@ static void show_members(struct json_object *o, const char *prefix)
                 const char *text = as_text(v);
 
                 (void)snprintf(name, sizeof(name), "%s%s:", prefix, key);
-                /* certificates and event logs are for -o json */
-                if (strlen(text) > 300)
-                        show_line(name, "(%zu characters, see -o json)", strlen(text));
-                else
-                        show_line(name, "%s", text);
+                /* keys, certificates and event logs are for -o json; what is
+                 * nested is shown by others */
+                if (strlen(text) > 100 || json_object_is_type(v, json_type_object))
+                        continue;
+                show_line(name, "%s", text);
         }
 }
 
@@ -243,6 +243,9 @@ static void show_node(struct json_object *n)
         show_time(n, "tls_expires", "tls certificate until:");
         show_members(admin_get(n, "facts"), "fact ");
         show_members(admin_get(n, "evidence"), "evidence ");
+        show_members(admin_get(admin_get(n, "evidence"), "nv"), "NV index ");
+        if (admin_get(n, "evidence"))
+                show_line("more evidence:", "quote, event log, PCRs, EK certificates: -o json");
 }
 
 int cmd_node_show(int argc, char **argv)

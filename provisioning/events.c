@@ -120,11 +120,31 @@ static void print_explanation(struct json_object *e, const char *margin)
         }
 }
 
+/* ` key=value …` for people; long and nested values are for -o json. */
+static void detail_text(struct json_object *detail, char *out, size_t size)
+{
+        size_t n = 0;
+
+        *out = '\0';
+        if (!json_object_is_type(detail, json_type_object))
+                return;
+        json_object_object_foreach(detail, key, v)
+        {
+                const char *text = v ? json_object_get_string(v) : "";
+                bool simple = !json_object_is_type(v, json_type_object) && !json_object_is_type(v, json_type_array);
+
+                if (!simple || !*text || n >= size)
+                        continue;
+                n += (size_t)snprintf(out + n, size - n, "  %s=%.48s%s", key, text, strlen(text) > 48 ? "..." : "");
+        }
+}
+
 void events_print(struct json_object *e, bool explain)
 {
         struct json_object *detail = admin_get(e, "detail");
         const char *who = *admin_text(e, "name") ? admin_text(e, "name") : admin_text(e, "node");
-        char line[2048];
+        char line[1024];
+        char details[1024];
         char safe[2048];
         char when[TIME_TEXT_MAX];
         size_t n;
@@ -135,10 +155,9 @@ void events_print(struct json_object *e, bool explain)
                 n += (size_t)snprintf(line + n, sizeof(line) - n, "  %s", admin_text(e, "code"));
         if (n < sizeof(line) && *admin_text(e, "incident"))
                 n += (size_t)snprintf(line + n, sizeof(line) - n, "  incident %s", admin_text(e, "incident"));
-        if (n < sizeof(line) && json_object_is_type(detail, json_type_object) && json_object_object_length(detail) > 0)
-                (void)snprintf(line + n, sizeof(line) - n, "  %.1000s",
-                               json_object_to_json_string_ext(detail,
-                                                              JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+        detail_text(detail, details, sizeof(details));
+        if (n < sizeof(line))
+                (void)snprintf(line + n, sizeof(line) - n, "%s", details);
         printf("%s\n", log_escape(line, strlen(line), safe, sizeof(safe)));
         if (explain)
                 print_explanation(e, "        ");
