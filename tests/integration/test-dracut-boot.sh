@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # slow
 # The initramfs under QEMU (TCG), without a TPM and without a network: the
@@ -26,7 +27,7 @@ stop() {
 }
 no_shell() { ! grep -qiE 'debug shell|emergency shell|# $|press enter|sulogin' "$1"; }
 default="root=muster ip=dhcp rd.neednet=1 rd.shell=0 rd.emergency=reboot panic=30"
-net=(-netdev user,id=n0 -device virtio-net-pci,netdev=n0,romfile=)
+net=(-netdev "user,id=n0" -device "virtio-net-pci,netdev=n0,romfile=")
 
 began=$SECONDS
 boot "$tmp/tpm.log" "$default rd.muster.onfail=reboot" "${net[@]}"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The dracut hooks by themselves, under dash and busybox sh, with stand-ins
 # for dracut's functions: no dracut, no VM.

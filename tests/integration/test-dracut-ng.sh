@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # slow
 # The module in dracut-ng: the packages of bookworm-backports, unpacked beside

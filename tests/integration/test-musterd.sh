@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # musterd from outside: what each listener answers, what it refuses before
 # reading, what survives a restart.

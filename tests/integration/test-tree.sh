@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What holds of the tree itself: shell scripts pass shellcheck, the pure parts
+# of common/ call no I/O, the client has no way to load or start anything.
+. "$(dirname "$0")/../lib.sh"
+requires command -v shellcheck
+requires command -v nm
+cd "$top" || exit 2
+
+scripts() {
+        find . \( -path ./build -o -path ./.git \) -prune -o -type f -print | sort | while read -r f; do
+                case $f in
+                *.sh | ./.ci/run) echo "$f" ;;
+                *) head -c 32 "$f" | head -n 1 | grep -aqE '^#!.*\b(ba|da)?sh\b' && echo "$f" ;;
+                esac
+        done
+}
+mapfile -t list < <(scripts)
+check "there are shell scripts to look at" test "${#list[@]}" -gt 20
+check "shell scripts pass shellcheck" shellcheck -x -S warning "${list[@]}"
+
+# parsers and decisions do no I/O, take time as a parameter and never log
+pure='cursor eventlog eventlog_replay eventlog_text hex ini jlist jout jscan jtab pe policy quote quote_verify seal sealstream
+      sshcert sshtext tpmcrypt tpmpub tpmpub_key uki wire_attest wire_manifest wire_verdict bundle nvdata ekcert ekcert_chain'
+io='socket|connect|open|open64|openat|fopen|fopen64|read|write|printf|fprintf|vfprintf|dprintf|puts|time|clock_gettime|getenv|syslog|log_msg|system|execve'
+for m in $pure; do
+        o=$objs/host/common/$m.o
+        [ -f "$o" ] || continue
+        out=$(nm -u "$o" | awk '{print $2}' | sed 's/^__//; s/_chk$//' | grep -xE "$io")
+        if [ -z "$out" ]; then ok "common/$m.c is pure"; else not_ok "common/$m.c is pure" "$out"; fi
+done
+for m in decide decide_chain decide_evidence explain profile refs; do
+        o=$objs/host/bootserver/$m.o
+        [ -f "$o" ] || continue
+        out=$(nm -u "$o" | awk '{print $2}' | sed 's/^__//; s/_chk$//' | grep -xE "$io")
+        if [ -z "$out" ]; then ok "bootserver/$m.c is pure"; else not_ok "bootserver/$m.c is pure" "$out"; fi
+done
+
+# common/ includes nothing above it
+out=$(grep -nE '#include "' common/*.[ch] | sed 's/.*#include "\(.*\)"/\1/' | sort -u | while read -r h; do
+        [ -f "common/$h" ] || echo "$h"; done)
+if [ -z "$out" ]; then ok "common/ includes nothing above it"; else not_ok "common/ includes nothing above it" "$out"; fi
+
+# the client of the initramfs: static, starts nothing, no test code
+check "muster-node is static" sh -c "file '$bin/muster-node' | grep -qE 'static(ally linked|-pie)'"
+out=$(for o in "$objs"/node/initramfs/*.o "$objs"/node/common/*.o; do nm -u "$o"; done | awk '{print $2}' |
+        grep -xE 'execve|execv|execl|execlp|execvp|system|popen|posix_spawn|dlopen|getaddrinfo|gethostbyname|getpwnam')
+if [ -z "$out" ]; then ok "the client starts no program and uses no NSS or dlopen"; else not_ok "the client starts no program and uses no NSS or dlopen" "$out"; fi
+if strings -a "$bin/muster-node" | grep -qE 'muster\.test|MUSTER_TCTI|MUSTER_EVENTLOG'; then
+        not_ok "the client holds no test code"
+else
+        ok "the client holds no test code"
+fi
+size=$(zstd -19 -q -c "$bin/muster-node" | wc -c)
+check "the client is at most 2.0 MiB under zstd -19 ($size bytes)" test "$size" -le 2097152
