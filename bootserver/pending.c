@@ -83,17 +83,20 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
         return 0;
 }
 
-static int room_for_one(struct server *srv)
+/* Anyone can make EKs in software and take places with them, so a quarter
+ * is for those whose certificate chains to a vendor. */
+static int room_for_one(struct server *srv, enum ek_chain chain)
 {
+        unsigned kept = chain == EK_CHAIN_OK ? 0 : srv->conf.pending_limit / 4;
         uint64_t counts[NODE_STATES];
         int r = srv->store->ops->node_counts(srv->store, counts);
 
         if (r < 0)
                 return r;
-        if (counts[NODE_PENDING] < srv->conf.pending_limit)
+        if (counts[NODE_PENDING] < srv->conf.pending_limit - kept)
                 return 0;
         log_warn("an unknown node is not recorded: %u nodes are pending already. Next: approve or remove some, "
-                 "or raise pending-limit", srv->conf.pending_limit);
+                 "or raise pending-limit", (unsigned)counts[NODE_PENDING]);
         return -EBUSY;
 }
 
@@ -135,7 +138,7 @@ int pending_note(struct server *srv, const struct attest *a)
         if (known && (n.state != NODE_PENDING || server_now() - n.last_seen < SEEN_NOTED))
                 return 0; /* decided meanwhile, which waiters_hold() notices, or noted just now */
         if (!known) {
-                r = room_for_one(srv);
+                r = room_for_one(srv, a->chain);
                 if (r < 0)
                         return r;
                 memcpy(n.id, a->id, sizeof(n.id));
