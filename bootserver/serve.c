@@ -3,12 +3,22 @@
 
 #include "routes.h"
 
+#include <time.h>
+
 /* Bodies held at one time, over all connections. */
 #define BODY_BUDGET ((size_t)256 << 20)
 
 int64_t server_now(void)
 {
         return (int64_t)time(NULL);
+}
+
+static int64_t monotonic(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec;
 }
 
 static const char *header(struct call *c, const char *name)
@@ -81,6 +91,8 @@ static enum MHD_Result first_call(struct call *c, enum listener listener, const 
                 return refuse(c, 404, "see bootserver/API.md", "there is no such path on this listener");
         if (check_body(c, &result) < 0)
                 return result;
+        /* libmicrohttpd's timeout begins anew with every byte */
+        c->body_until = monotonic() + c->srv->conf.timeout;
         if (c->body_size > 0) {
                 c->body.p = malloc(c->body_size + 1);
                 if (!c->body.p)
@@ -117,7 +129,7 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
         if (c->answered)
                 return MHD_NO;
         if (*size > 0) {
-                if (*size > c->body_size - c->body.len)
+                if (*size > c->body_size - c->body.len || monotonic() > c->body_until)
                         return MHD_NO;
                 memcpy(c->body.p + c->body.len, data, *size);
                 c->body.len += *size;

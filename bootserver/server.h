@@ -58,6 +58,7 @@ struct call {
         struct buf body; /* wiped with the call */
         size_t body_size; /* as announced */
         size_t counted;   /* of it, in body_bytes */
+        int64_t body_until; /* monotonic seconds: it has to be here by then */
         struct waiter waiter;
         const char *allow; /* of a 405, while it is answered */
         bool held;     /* the handler runs again after a hold */
