@@ -10,10 +10,12 @@
  *   attest N [LIE]     lies: pcrs signature log capped reset binding
  *   activate N [LIE]   answers the last challenge; lies: wrong, empty
  *   send N PATH        no body's worth: {} to PATH
- *   burst N COUNT LIE  that many attests; prints how often each answer came
+ *   burst N MOST LIE   attests until another answer comes; prints how many did
  *   hang N             an attest without waiting for its answer, then closes
+ *   leave N            the same with an activation
  *   ak                 another AK
- *   sh COMMAND */
+ *   ek                 another EK, and AK
+ */
 #include "../unit/fixture_evidence.c"
 
 #include "http.h"
@@ -170,20 +172,27 @@ static void build(const struct link *l, const char *lie)
         f.reset_count = reset;
 }
 
-static void burst(struct link *l, int count, const char *lie)
+static void burst(struct link *l, int most, const char *lie)
 {
-        char answer[32];
+        char answer[32] = "";
         char first[32] = "";
-        int same = 0;
+        int n = 0;
 
-        for (int i = 0; i < count; i++) {
+        for (; n < most && strcmp(first, answer) == 0; n++) {
                 build(l, lie);
                 post(l, "/v1/attest", &f.body, answer);
-                if (i == 0)
+                if (n == 0)
                         memcpy(first, answer, sizeof(first));
-                same += strcmp(first, answer) == 0;
         }
-        (void)printf("%s %d, then %s\n", first, same, answer);
+        (void)printf("%s %d, then %s\n", first, n - 1, answer);
+}
+
+static void send_and_leave(struct link *l, const char *path, const struct buf *body)
+{
+        FX(http_send(l->http, "POST", path, "application/json", body->p, body->len, 0) == 0);
+        (void)usleep(500000);
+        http_free(l->http);
+        l->http = NULL;
 }
 
 static void activate(struct link *l, const char *lie)
@@ -196,6 +205,11 @@ static void activate(struct link *l, const char *lie)
                 activate_credential(secret);
         secret[31] ^= strcmp(lie, "wrong") == 0;
         FX(wire_activate_build(secret, strcmp(lie, "empty") == 0 ? 0 : 32, &body) == 0);
+        if (strcmp(lie, "leave") == 0) {
+                send_and_leave(l, "/v1/activate", &body);
+                buf_wipe(&body);
+                return;
+        }
         post(l, "/v1/activate", &body, answer);
         (void)printf("%s\n", answer);
         buf_wipe(&body);
@@ -220,10 +234,9 @@ static void obey(const char *verb, unsigned n, const char *more)
                 (void)printf("%s\n", answer);
         } else if (strcmp(verb, "hang") == 0) {
                 build(l, "");
-                FX(http_send(l->http, "POST", "/v1/attest", "application/json", f.body.p, f.body.len, 0) == 0);
-                (void)usleep(500000);
-                http_free(l->http);
-                l->http = NULL;
+                send_and_leave(l, "/v1/attest", &f.body);
+        } else if (strcmp(verb, "leave") == 0) {
+                activate(l, "leave");
         } else {
                 FX(!"a known command");
         }
@@ -255,11 +268,11 @@ int main(int argc, char **argv)
                 int count = 0;
 
                 line[strcspn(line, "\n")] = '\0';
-                if (strncmp(line, "sh ", 3) == 0)
-                        FX(system(line + 3) == 0);
-                else if (strcmp(line, "ak") == 0)
+                if (strcmp(line, "ak") == 0 || strcmp(line, "ek") == 0)
                         EVP_PKEY_free(f.ak), f.ak = fx_key();
-                else if (sscanf(line, "burst %u %d %511s", &n, &count, more) == 3)
+                if (strcmp(line, "ek") == 0)
+                        EVP_PKEY_free(f.ek), f.ek = fx_key();
+                if (sscanf(line, "burst %u %d %511s", &n, &count, more) == 3)
                         burst(&links[n % LINKS], count, more);
                 else if (sscanf(line, "%15s %u %511s", verb, &n, more) >= 2)
                         obey(verb, n, more);
