@@ -9,7 +9,7 @@
 enum { OPT_ETC = CLI_LONG, OPT_STATE, OPT_ADDRESS, OPT_BOOT, OPT_ATTEST, OPT_USER, OPT_IPXE, OPT_HOSTS, OPT_RENEW };
 
 static const struct cli_option options[] = {
-        { "address", OPT_ADDRESS, "A", "the parent's address or host name on the provisioning network; may be repeated" },
+        { "address", OPT_ADDRESS, "A", "the parent's IP address on the provisioning network; repeated: more of them, and host names" },
         { "etc", OPT_ETC, "DIR", "keys and configuration (/etc/muster)" },
         { "state", OPT_STATE, "DIR", "database and served files (/var/lib/muster)" },
         { "boot-port", OPT_BOOT, "N", "port of the plain HTTP listener (8080)" },
@@ -129,7 +129,7 @@ static void print_list(const char *label, struct json_object *list)
 
 static void print_next(const struct init_spec *s, const char *line)
 {
-        const char *a = s->n_addresses ? s->address[0] : "ADDRESS";
+        const char *a = s->n_addresses ? init_first_ip(s) : "ADDRESS";
         const char *left = strchr(a, ':') ? "[" : "";
         const char *right = strchr(a, ':') ? "]" : "";
 
@@ -196,6 +196,8 @@ int cmd_init(int argc, char **argv)
                 rc = check_paths(&s);
         if (rc)
                 return rc;
+        if (s.n_addresses > 0 && !init_first_ip(&s))
+                return cli_usage(&command, "one --address must be an IP address: nodes look up no names in the DNS");
         if (s.renew && s.n_addresses == 0)
                 return cli_usage(&command, "--renew needs --address for the new certificate");
         (void)umask(022);

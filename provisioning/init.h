@@ -51,5 +51,7 @@ int init_musterd_conf(const struct init_spec *s, char *ret, size_t n);
 int init_node_conf(const struct init_spec *s, char *ret, size_t n);
 /* A host name, or an IPv4 or IPv6 address without brackets. */
 bool init_address_ok(const char *text);
+/* The first --address that is no name, or NULL: what nodes are told. */
+const char *init_first_ip(const struct init_spec *s);
 
 #endif

@@ -14,12 +14,26 @@ static bool is_v6(const char *address)
         return strchr(address, ':') != NULL;
 }
 
-bool init_address_ok(const char *text)
+static bool is_ip(const char *text)
 {
         uint8_t raw[16];
+
+        return inet_pton(AF_INET, text, raw) == 1 || inet_pton(AF_INET6, text, raw) == 1;
+}
+
+const char *init_first_ip(const struct init_spec *s)
+{
+        for (size_t i = 0; i < s->n_addresses; i++)
+                if (is_ip(s->address[i]))
+                        return s->address[i];
+        return NULL;
+}
+
+bool init_address_ok(const char *text)
+{
         size_t n = strlen(text);
 
-        if (inet_pton(AF_INET, text, raw) == 1 || inet_pton(AF_INET6, text, raw) == 1)
+        if (is_ip(text))
                 return true;
         /* what looks like an address but is none is no host name either */
         if (n == 0 || n > 253 || strspn(text, "0123456789.") == n)
@@ -54,7 +68,7 @@ static int put_text(char *ret, size_t n, size_t *at, const char *fmt, ...)
 
 int init_musterd_conf(const struct init_spec *s, char *ret, size_t n)
 {
-        const char *a = s->address[0];
+        const char *a = init_first_ip(s);
         const char *any = is_v6(a) ? "[::]" : "0.0.0.0";
         size_t at = 0;
         int r;
@@ -86,8 +100,9 @@ int init_node_conf(const struct init_spec *s, char *ret, size_t n)
 
         r = put_text(ret, n, &at, "# copied into every initramfs, where it is measured; see muster-node(8)\n[muster]\nparents =");
         for (size_t i = 0; r == 0 && i < s->n_addresses; i++)
-                r = put_text(ret, n, &at, " https://%s%s%s:%lu", is_v6(s->address[i]) ? "[" : "", s->address[i],
-                             is_v6(s->address[i]) ? "]" : "", s->attest_port);
+                if (is_ip(s->address[i])) /* nodes look up no names */
+                        r = put_text(ret, n, &at, " https://%s%s%s:%lu", is_v6(s->address[i]) ? "[" : "", s->address[i],
+                                     is_v6(s->address[i]) ? "]" : "", s->attest_port);
         if (r == 0)
                 r = put_text(ret, n, &at,
                              "\nca = /etc/muster/ca.pem\n"

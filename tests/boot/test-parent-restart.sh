@@ -10,8 +10,8 @@ parent_start || exit 1
 known_hosts
 node_new "$d" "$fixture/node"
 node_start "$d"
-# the kernel is running: iPXE has its files and the client has not asked yet
-check "the kernel starts" console "$d" 'Linux version'
+# iPXE has its files, and the client has not asked yet
+check "iPXE fetches the UKI" console "$d" '/boot/r1-.*ok'
 parent_stop
 check "the client says that no parent answers, and that it tries again" console "$d" 'E-NET'
 parent_start || exit 1
