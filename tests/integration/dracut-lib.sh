@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by tests that build an initramfs: what `muster boot build` needs.
 # shellcheck shell=bash

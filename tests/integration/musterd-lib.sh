@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Sourced after ../lib.sh: a musterd with keys of its own, made with openssl,
 # so that musterd is tested without the CLI.

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Sourced after tests/lib.sh: a parent on loopback and a node that is a
 # software TPM whose PCRs hold what a software firmware measured. Everything

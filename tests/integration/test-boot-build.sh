@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # slow
 # `muster boot build`: what it refuses, what is in what it makes.
