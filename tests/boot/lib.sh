@@ -79,9 +79,9 @@ boot_json() { node_ssh "$1" cat /run/muster/boot.json; }
 # shellcheck disable=SC2016
 no_shell() {
         local d=$1 code=$2 n
-        n=$(grep -ac "$code" "$d/console.log")
+        n=$(grep -acE "$code" "$d/console.log")
         "$vnode" type "$d" '\n\nid\n\necho MUSTER-$((6*7))\n'
-        more() { [ "$(grep -ac "$code" "$d/console.log")" -gt "$n" ]; }
+        more() { [ "$(grep -acE "$code" "$d/console.log")" -gt "$n" ]; }
         check "the client says $code again, and tries again" wait_for 150 more
         if grep -aqE 'uid=0|MUSTER-42|: passed at|Welcome to|emergency mode|dracut:/#|login:' "$d/console.log"; then
                 not_ok "no image is started and no shell answers" "$(tail -n 20 "$d/console.log")"
