@@ -78,6 +78,7 @@ static void run_one(const char *path, const struct buf *text)
         posix_spawn_file_actions_t fa;
         posix_spawnattr_t at;
         sigset_t none;
+        sigset_t all;
         int pipefd[2];
         pid_t pid;
         int r;
@@ -86,11 +87,13 @@ static void run_one(const char *path, const struct buf *text)
                 return;
         (void)fcntl(pipefd[1], F_SETFL, O_NONBLOCK);
         (void)sigemptyset(&none);
+        (void)sigfillset(&all);
         (void)posix_spawn_file_actions_init(&fa);
         (void)posix_spawnattr_init(&at);
         (void)posix_spawn_file_actions_adddup2(&fa, pipefd[0], STDIN_FILENO);
-        (void)posix_spawnattr_setflags(&at, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+        (void)posix_spawnattr_setflags(&at, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
         (void)posix_spawnattr_setsigmask(&at, &none);
+        (void)posix_spawnattr_setsigdefault(&at, &all); /* SIGPIPE is ignored here */
         r = posix_spawn(&pid, path, &fa, &at, argv, envp);
         (void)posix_spawn_file_actions_destroy(&fa);
         (void)posix_spawnattr_destroy(&at);

@@ -43,6 +43,7 @@ rm -f "$state"/muster.db*
 mkdir -p "$tmp/hooks.d" "$tmp/heard"
 chmod 777 "$tmp/heard"
 printf '#!/bin/sh\ncat >>"%s"\n' "$tmp/heard/10" >"$tmp/hooks.d/10-first"
+printf '#!/bin/sh\ngrep SigIgn /proc/self/status >"%s"\n' "$tmp/heard/15" >"$tmp/hooks.d/15-signals"
 printf '#!/bin/sh\nexit 3\n' >"$tmp/hooks.d/20-fails"
 printf 'not a program\n' >"$tmp/hooks.d/30-readme"
 chmod 755 "$tmp"/hooks.d "$tmp"/hooks.d/[12]*
@@ -136,6 +137,8 @@ is "a revoked node is not approved again" 409 "$(admin_status POST /v1/nodes/n1/
 # enrolled, quarantined, enrolled, enrolled (n3), removed (n3), revoked
 check "each change of state reaches the hooks" wait_for 5 sh -c "[ \$(grep -o '\"to\"' '$tmp/heard/10' | wc -l) = 6 ]"
 is "with what changed" "quarantined enrolled" "$(jq -r 'select(.from == "quarantined") | .from + " " + .to' "$tmp/heard/10")"
+# 32 and 33 are glibc's own
+is "hooks ignore no signal" 0 "$((0x$(awk '{ print $2 }' "$tmp/heard/15") & 0x7fffffff))"
 check "a hook that fails is logged" grep -q 'hook .*20-fails failed with status 3' "$tmp/musterd.log"
 
 # ---- boots ------------------------------------------------------------------
