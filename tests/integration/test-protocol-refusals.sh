@@ -99,9 +99,8 @@ is_said "the truth mends it" ok "attest 0"
 
 # ---- a body byte by byte ----------------------------------------------------------
 drip() {
-        local i
         printf 'POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n'
-        for i in {1..15}; do
+        for _ in {1..15}; do
                 sleep 1
                 printf ' ' || return
         done
