@@ -37,23 +37,14 @@ static bool is_ak(const TPM2B_PUBLIC *pub)
 /* 0 and *ret; -ENOENT: nothing there; -ESTALE: something else, still open. */
 static int ak_at(struct tpm *t, struct tpm_key *ret, struct fail *f)
 {
-        _cleanup_(esys_freep) TPM2B_PUBLIC *pub = NULL;
-        struct tpm_key *k = ret;
-        TSS2_RC rc;
+        TPM2B_PUBLIC pub;
+        int r = tpm_key_look(t, TPM_AK_HANDLE, ret, &pub);
 
-        *k = (struct tpm_key){ .t = t, .tr = ESYS_TR_NONE, .handle = TPM_AK_HANDLE };
-        rc = Esys_TR_FromTPMPublic(t->esys, TPM_AK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &k->tr);
-        if (rc != TSS2_RC_SUCCESS) {
-                k->tr = ESYS_TR_NONE;
-                return -ENOENT;
-        }
-        rc = Esys_ReadPublic(t->esys, k->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
-        if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, t, NULL, rc, "read the AK at 0x8101C001");
-        if (!is_ak(pub) ||
-            Tss2_MU_TPM2B_PUBLIC_Marshal(pub, k->public, sizeof(k->public), &k->public_len) != TSS2_RC_SUCCESS)
-                return -ESTALE;
-        return 0;
+        if (r == -ENOENT)
+                return r;
+        if (r < 0)
+                return fail_set(f, r, "E-TPM", "", "read the AK at 0x8101C001 of %s: %s", t->name, strerror(-r));
+        return is_ak(&pub) ? 0 : -ESTALE;
 }
 
 static int ak_make(struct tpm *t, struct fail *f)

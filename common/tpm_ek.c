@@ -83,20 +83,59 @@ void tpm_ek_certs_free(struct tpm_ek_certs *c)
         c->n = 0;
 }
 
+/* handle, Name, type 1 (a key), then the public area to the end */
+static int public_of_record(const uint8_t *p, size_t len, TPM2_HANDLE handle, TPM2B_PUBLIC *ret, size_t *ret_at)
+{
+        TPM2B_NAME name = { 0 };
+        TPM2_HANDLE h = 0;
+        uint32_t type = 0;
+        size_t at = 0;
+
+        if (Tss2_MU_TPM2_HANDLE_Unmarshal(p, len, &at, &h) != TSS2_RC_SUCCESS || h != handle ||
+            Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &name) != TSS2_RC_SUCCESS ||
+            Tss2_MU_UINT32_Unmarshal(p, len, &at, &type) != TSS2_RC_SUCCESS || type != 1)
+                return -EBADMSG;
+        *ret_at = at;
+        if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(p, len, &at, ret) != TSS2_RC_SUCCESS || at != len)
+                return -EBADMSG;
+        return 0;
+}
+
+int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_PUBLIC *ret_public)
+{
+        struct tpm_key k = { .t = t, .tr = ESYS_TR_NONE, .handle = handle };
+        _cleanup_(esys_freep) uint8_t *record = NULL;
+        TPM2B_PUBLIC pub = { 0 };
+        size_t len = 0;
+        size_t at = 0;
+
+        if (Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &k.tr) != TSS2_RC_SUCCESS)
+                return -ENOENT;
+        if (Esys_TR_Serialize(t->esys, k.tr, &record, &len) != TSS2_RC_SUCCESS ||
+            public_of_record(record, len, handle, &pub, &at) < 0 || len - at > sizeof(k.public)) {
+                tpm_key_close(&k);
+                return -EBADMSG;
+        }
+        memcpy(k.public, record + at, len - at);
+        k.public_len = len - at;
+        *ret_public = pub;
+        *ret = k;
+        return 0;
+}
+
 /* 0 with *ret when `handle` holds an EK of this type; -ENOENT when not. */
 static int ek_at(struct tpm *t, TPM2_HANDLE handle, uint16_t type, struct tpm_key *ret)
 {
-        _cleanup_(esys_freep) TPM2B_PUBLIC *pub = NULL;
-        _cleanup_(tpm_key_close) struct tpm_key k = { .t = t, .tr = ESYS_TR_NONE, .handle = handle };
+        struct tpm_key k;
+        TPM2B_PUBLIC pub;
 
-        if (Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &k.tr) != TSS2_RC_SUCCESS ||
-            Esys_ReadPublic(t->esys, k.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL) !=
-                    TSS2_RC_SUCCESS ||
-            !is_ek(type, pub) ||
-            Tss2_MU_TPM2B_PUBLIC_Marshal(pub, k.public, sizeof(k.public), &k.public_len) != TSS2_RC_SUCCESS)
+        if (tpm_key_look(t, handle, &k, &pub) < 0)
                 return -ENOENT;
+        if (!is_ek(type, &pub)) {
+                tpm_key_close(&k);
+                return -ENOENT;
+        }
         *ret = k;
-        k.tr = ESYS_TR_NONE;
         return 0;
 }
 

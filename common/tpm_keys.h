@@ -25,6 +25,12 @@ struct tpm_key {
 
 void tpm_key_close(struct tpm_key *k);
 
+/* What is persistent at `handle`, as one answer of the TPM gave it: the
+ * public area here is the very one that sessions get salted to, so that the
+ * key whose id a parent accepts and the key of the sessions are one, whoever
+ * sits on the bus. -ENOENT: nothing there. */
+int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_PUBLIC *ret_public);
+
 struct tpm_ek_certs {
         struct buf der[TPM_EK_CERTS]; /* the leaf first */
         size_t n;

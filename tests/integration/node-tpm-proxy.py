@@ -39,6 +39,15 @@ def other_key(answer):
     return answer[:end - 66] + G[:32] + answer[end - 34:end - 32] + G[32:] + answer[end:]
 
 
+def end(*socks):
+    for s in socks:  # close() alone leaves a blocked recv() and the peer waiting
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        s.close()
+
+
 def commands(client, server):
     global swap
     try:
@@ -54,8 +63,7 @@ def commands(client, server):
             log.write(answer)
             client.sendall(answer)
     except (EOFError, OSError):
-        client.close()
-        server.close()
+        end(client, server)
 
 
 def control(client, server):
@@ -65,8 +73,7 @@ def control(client, server):
                 b.sendall(data)
         except OSError:
             pass
-        a.close()
-        b.close()
+        end(a, b)
     threading.Thread(target=pump, args=(server, client), daemon=True).start()
     pump(client, server)
 
