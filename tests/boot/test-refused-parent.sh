@@ -13,4 +13,4 @@ parent_start || exit 1
 node_new "$d" "$fixture/node"
 node_start "$d"
 refused "$d" E-PARENT
-check "the parent released nothing" test "$(m log -o json n1 | jq '[.events[] | select(.event == "released")] | length')" -eq 1
+check "the parent released nothing new" test "$(m log -o json n1 | jq '[.events[] | select(.event == "ok")] | length')" -eq 1
