@@ -279,23 +279,39 @@ enum onfail onfail_from_name(const char *name)
         return ONFAIL_UNSET;
 }
 
+/* The next word KEY=VALUE, from *line on, that fits. */
+static bool next_value(const char **line, const char *key, char *ret, size_t n)
+{
+        size_t k = strlen(key);
+
+        while (**line) {
+                const char *word = *line;
+                size_t len = strcspn(word, " \t\n");
+
+                *line += len;
+                *line += strspn(*line, " \t\n");
+                if (len > k && len - k < n && strncmp(word, key, k) == 0) {
+                        memcpy(ret, word + k, len - k);
+                        ret[len - k] = '\0';
+                        return true;
+                }
+        }
+        return false;
+}
+
+void cmdline_value(const char *cmdline, const char *key, char *ret, size_t n)
+{
+        while (next_value(&cmdline, key, ret, n))
+                ;
+}
+
 enum onfail onfail_from_cmdline(const char *cmdline)
 {
-        static const char key[] = "rd.muster.onfail=";
         enum onfail found = ONFAIL_UNSET;
+        char value[16];
 
-        while (*cmdline) {
-                size_t n = strcspn(cmdline, " \t\n");
-                char value[16];
-
-                if (n > strlen(key) && n - strlen(key) < sizeof(value) && strncmp(cmdline, key, strlen(key)) == 0) {
-                        memcpy(value, cmdline + strlen(key), n - strlen(key));
-                        value[n - strlen(key)] = '\0';
-                        if (onfail_from_name(value) != ONFAIL_UNSET)
-                                found = onfail_from_name(value);
-                }
-                cmdline += n;
-                cmdline += strspn(cmdline, " \t\n");
-        }
+        while (next_value(&cmdline, "rd.muster.onfail=", value, sizeof(value)))
+                if (onfail_from_name(value) != ONFAIL_UNSET)
+                        found = onfail_from_name(value);
         return found;
 }

@@ -55,6 +55,9 @@ const char *node_conf_address(const struct node_conf *c, const char *host);
 
 /* "retry", "reboot", "halt"; ONFAIL_UNSET for anything else. */
 enum onfail onfail_from_name(const char *name);
+/* The value of the last word KEY=… of a kernel command line that has one and
+ * fits; ret[n] is left as it is without one. */
+void cmdline_value(const char *cmdline, const char *key, char *ret, size_t n);
 /* rd.muster.onfail= of a kernel command line; the last one counts. */
 enum onfail onfail_from_cmdline(const char *cmdline);
 

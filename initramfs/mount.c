@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <linux/openat2.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #define SLACK (64ull << 20) /* RAM to leave for the system itself */
@@ -59,7 +61,7 @@ int node_store_open(struct node *n, int *ret_fd)
                 path_of(n->opt, "image", path);
                 (void)snprintf(opts, sizeof(opts), "size=%llu,nr_inodes=16,mode=0700",
                                (unsigned long long)(size + 16 * PAGE));
-                if ((mkdir(path, 0700) < 0 && errno != EEXIST) ||
+                if ((mkdir(n->opt->run_dir, 0700) < 0 && errno != EEXIST) || (mkdir(path, 0700) < 0 && errno != EEXIST) ||
                     mount("muster-image", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, opts) < 0)
                         return mount_fail(n, -errno, "make a tmpfs for the file");
                 n->mounted |= MOUNTED_IMAGE;
@@ -115,10 +117,10 @@ static int mount_layers(struct node *n, const char *dev)
         path_of(n->opt, "rw", rw);
         if ((mkdir(ro, 0755) < 0 && errno != EEXIST) || (mkdir(rw, 0755) < 0 && errno != EEXIST))
                 return mount_fail(n, -errno, "make the mount points");
-        if (mount(dev, ro, image_format_name(n->manifest.format), MS_RDONLY, NULL) < 0)
+        if (mount(dev, ro, image_format_name(n->manifest.format), MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
                 return mount_fail(n, -errno, "mount the file system");
         n->mounted |= MOUNTED_RO;
-        if (mount("muster-rw", rw, "tmpfs", 0, "mode=0755") < 0)
+        if (mount("muster-rw", rw, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
                 return mount_fail(n, -errno, "make a tmpfs for changes");
         n->mounted |= MOUNTED_RW;
         for (int i = 0; i < 2; i++) {
@@ -206,6 +208,38 @@ static int write_root(struct node *n)
         return r < 0 ? mount_fail(n, r, "write 10-muster.conf") : 0;
 }
 
+/* Links of the image, absolute ones too, never lead out of it. */
+static bool can_run(int root, const char *path)
+{
+        struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+        _cleanup_(closep) int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+        struct stat st;
+
+        return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
+}
+
+/* What switch_root would start: better missed now than behind the cap. */
+static int check_init(struct node *n)
+{
+        static const char *const usual[] = { "/sbin/init", "/usr/lib/systemd/systemd", "/etc/init", "/bin/init" };
+        _cleanup_(closep) int root = open(n->opt->sysroot, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(buf_wipe) struct buf line = { 0 };
+        char named[256] = "";
+
+        if (root < 0)
+                return mount_fail(n, -errno, "open the new root");
+        if (file_read("/proc/cmdline", 65536, &line) == 0)
+                cmdline_value((char *)line.p, "init=", named, sizeof(named));
+        if (named[0] && can_run(root, named))
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(usual); i++)
+                if (can_run(root, usual[i]))
+                        return 0;
+        return fail_set(&n->f, -ENOENT, "E-MOUNT", "add an image of a whole system with `muster image add`",
+                        "start image %s: it has no program %s%s/sbin/init, nor systemd", n->manifest.name, named,
+                        named[0] ? ", " : "");
+}
+
 int node_mount(struct node *n)
 {
         _cleanup_(closep) int image = -1;
@@ -224,6 +258,8 @@ int node_mount(struct node *n)
         if (dev < 0)
                 return dev;
         r = mount_layers(n, name);
+        if (r == 0)
+                r = check_init(n);
         if (r == 0)
                 r = write_root(n);
         node_stage(n, "mount");

@@ -65,7 +65,10 @@ parent_stop() {
 # parent_content DIR [MIB]: the boot entry and an image, random so that it
 # stays as large as it is
 parent_content() {
-        mkdir -p "$tmp/root/etc/ssh" "$tmp/root/proc"
+        mkdir -p "$tmp/root/etc/ssh" "$tmp/root/proc" "$tmp/root/sbin" "$tmp/root/lib/systemd"
+        # as distributions have it; below the node's own root there is no such file
+        ln -s /lib/systemd/muster-test-init "$tmp/root/sbin/init"
+        install -m 755 /dev/null "$tmp/root/lib/systemd/muster-test-init"
         echo image >"$tmp/root/etc/motd"
         head -c "$((${2:-3} * 1048576))" /dev/urandom >"$tmp/root/ballast"
         "$bin/muster" boot add r9 "$tmp/uki.efi" --cmdline "root=muster rd.shell=0 rd.emergency=reboot" >/dev/null || exit 1

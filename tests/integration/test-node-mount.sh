@@ -75,3 +75,21 @@ check "PCR 15 stays zero, so that it can be tried again" grep -q '15: 0x0\{64\}'
 unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
 check "with a good image the same boot passes" has '^status 0$'
 tpm_off
+
+# images that could not be started: noticed before the cap, when it can still
+# be tried again
+unbootable() { # NAME IMAGE
+        "$bin/muster" image add "$2" "$tmp/$2" >/dev/null
+        tpm_on "$tmp/tpm"
+        unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
+        check "$1 is refused" has 'error E-MOUNT: .*/sbin/init.*Next: '
+        check "$1 leaves PCR 15 at zero" grep -q '15: 0x0\{64\}' <<<"$(tpm2_pcrread sha256:15)"
+        check "$1 leaves no key and no loop device" test "$(loops):$(sed -n '/^status/,$p' "$tmp/out" | grep tls.key)" = 0:
+        tpm_off
+}
+mkdir -p "$tmp/none/etc" "$tmp/outside/etc" "$tmp/outside/sbin" "$tmp/plain/etc" "$tmp/plain/sbin"
+unbootable "an image without an init" none
+ln -s /bin/sh "$tmp/outside/sbin/init"
+unbootable "an init that only the initramfs has" outside
+echo text >"$tmp/plain/sbin/init"
+unbootable "an init that is no program" plain
