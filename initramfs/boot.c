@@ -45,6 +45,17 @@ static int image_step(struct node *n)
         return r < 0 ? r : node_image_fetch(n, fd);
 }
 
+/* Someone had the owner's authorisation: that is for the admin to know. */
+static void say_altered(const struct node *n)
+{
+        static const char *const names[] = { "", "ssh", "tls" };
+
+        for (int p = NV_SSH; p <= NV_PURPOSES; p++)
+                if (n->nv[p] == NV_STATE_ALTERED)
+                        console_line("node=%.16s NV index for %s was altered since the last boot (it is not the index that "
+                                     "was made): making it anew", n->id_hex, names[p]);
+}
+
 static int attempt(struct node *n)
 {
         int r = node_tpm_open(n);
@@ -58,15 +69,17 @@ static int attempt(struct node *n)
         testing_forge(n);
         node_stage(n, "ak");
         r = node_attest(n, false);
-        if (r == 0)
+        if (r == 0) {
+                say_altered(n);
                 r = keys_step(n);
+        }
         /* the parent's part is done: free its connection for others */
         http_free(n->http);
         n->http = NULL;
         if (r == 0)
-                r = node_output_keys(n);
-        if (r == 0)
                 r = image_step(n);
+        if (r == 0)
+                r = node_output_keys(n);
         if (r == 0 && n->opt->sysroot)
                 r = node_mount(n);
         if (r == 0 && (n->opt->sysroot || n->opt->cap))

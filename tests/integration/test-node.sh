@@ -103,7 +103,12 @@ tpm_on "$tmp/tpm"
 tpm2_nvundefine 0x01804D01 -C o >/dev/null
 tpm2_nvdefine 0x01804D01 -C o -s 1024 -a 'ownerread|ownerwrite|authread|authwrite' >/dev/null
 head -c 1024 /dev/zero | tpm2_nvwrite 0x01804D01 -C o -i-
-check "a weaker index in the place of ours is noticed and replaced" node_boot "$run" "$p/node.conf"
+out=$(node_boot "$run" "$p/node.conf" 2>&1)
+rc=$?
+check "a weaker index in the place of ours is noticed and replaced" test "$rc" = 0
+check "the console says which index was altered" grep -q 'NV index for ssh was altered.*making it anew' <<<"$out"
+check "and only that one" test "$(grep -c altered <<<"$out")" = 1
+check "the parent's journal says so too" grep -q altered <<<"$("$bin/muster" log -o json r1n001)"
 check "the repair uses the bundle" test "$(fact "$run" .bundle)" = true
 check "only the altered index is written" test "$(fact "$run" .nv.bytes_written)" = 1024
 check "the host key is still the same" test "$(cat "$run/ssh_host_ed25519_key.pub")" = "$key"
