@@ -129,11 +129,18 @@ $(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out i
 
 check-fast: tools $(UNITBIN)
 	tests/run fast $(O) $(B)
-check: tools $(UNITBIN)
-	$(MAKE) SAN=1 tools unit-san
+# make asks itself again after deps: what is installed decides some flags
+check:
+	$(MAKE) deps
+	$(MAKE) tools units
+	$(MAKE) SAN=1 tools units
 	tests/run all $(O) $(B)
-unit-san: $(UNITBIN)
-.PHONY: unit-san
+units: $(UNITBIN)
+.PHONY: units
+
+$(call obj,node,$(TPM) $(NODE)) $(call obj,nodetest,$(TPM) $(NODE)): | $(TSS)/lib/libtss2-esys.a
+$(TSS)/lib/libtss2-esys.a:
+	@echo 'make: the static tpm2-tss is missing in $(TSS). Next: make deps' >&2; exit 1
 
 
 # ---- what the build and the tests need --------------------------------------
@@ -165,7 +172,9 @@ build/image/rootfs.tar: qemu-harness/build-image.sh
 	qemu-harness/build-image.sh build/image/rootfs.tar
 
 # ---- main job, figures, installation ----------------------------------------
-demo: all fixtures
+demo:
+	$(MAKE) deps
+	$(MAKE) all fixtures
 	qemu-harness/demo
 
 bench: tools fixtures $(BENCHBIN)
