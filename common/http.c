@@ -3,6 +3,8 @@
 
 #include <strings.h>
 
+#define INTERIM_MAX 8 /* 1xx replies before the one that counts */
+
 struct http {
         struct stream *s;
         char host[288];
@@ -191,7 +193,7 @@ int http_head(struct http *h, struct http_reply *ret)
         size_t len = 0;
         int r;
 
-        for (;;) {
+        for (unsigned interim = 0; interim <= INTERIM_MAX; interim++) {
                 rep = (struct http_reply){ 0 };
                 r = read_head(h, &len);
                 if (r < 0)
@@ -202,15 +204,16 @@ int http_head(struct http *h, struct http_reply *ret)
                 r = parse_head((char *)h->in, &rep);
                 if (r < 0)
                         return r;
-                if (rep.status / 100 != 1)
-                        break;
+                if (rep.status / 100 != 1) {
+                        h->body_left = rep.length;
+                        *ret = rep;
+                        return 0;
+                }
                 memmove(h->in, h->in + h->at, h->have - h->at);
                 h->have -= h->at;
                 h->at = 0;
         }
-        h->body_left = rep.length;
-        *ret = rep;
-        return 0;
+        return -EPROTO;
 }
 
 ssize_t http_body(struct http *h, void *p, size_t n)

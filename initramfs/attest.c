@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define CONNECT_MS 5000
+#define HANDSHAKE_MS 15000 /* in all, however busily a peer sends */
 #define ANSWER_MS 60000 /* a parent holds a pending answer for 25 s */
 #define PENDING_MS 3000 /* hardly a decision takes that long: a person has to decide */
 #define QUOTE_TRIES 5
@@ -31,6 +32,7 @@ static int parent_connect(struct node *n, const struct url *u)
                 return fail_set(&n->f, r, "E-NET", "check the network, and `systemctl status musterd` on the parent",
                                 "connect to parent %s: %s", n->parent, strerror(-r));
         tcp->idle_ms = CONNECT_MS * 2;
+        tcp->deadline = stream_now_ms() + HANDSHAKE_MS;
         r = tls_connect(tcp, u->host, &trust, &tls, why);
         if (r == -EKEYREJECTED)
                 return fail_set(&n->f, r, "E-PARENT",
@@ -111,6 +113,7 @@ static int exchange(struct node *n, const char *path, const struct buf *body)
         http_stream(n->http)->notice = no_answer_yet;
         http_stream(n->http)->notice_ctx = n;
         http_stream(n->http)->notice_ms = PENDING_MS;
+        http_stream(n->http)->deadline = stream_now_ms() + ANSWER_MS;
         r = http_call(n->http, "POST", path, NULL, body->p, body->len, WIRE_VERDICT_MAX, &reply, &answer);
         if (r < 0)
                 return fail_set(&n->f, r, "E-NET", "see `journalctl -u musterd` on the parent", "ask parent %s for %s: %s",

@@ -12,6 +12,7 @@
 
 #define CONNECT_MS 5000
 #define STALL_MS 15000
+#define PIECE 65536 /* bytes that must come within STALL_MS */
 #define ROUNDS 4 /* over all URLs without a new chunk */
 
 struct fetch {
@@ -31,15 +32,24 @@ static int trouble(struct fetch *f, int r, const char *what)
         return r < 0 ? r : -EIO;
 }
 
+/* A mirror that drips is as bad as one that stalls: each piece has its time. */
 static int read_exact(struct http *h, uint8_t *p, size_t len)
 {
-        while (len > 0) {
-                ssize_t k = http_body(h, p, len);
+        size_t piece = 0;
 
+        while (len > 0) {
+                ssize_t k;
+
+                if (piece == 0) {
+                        piece = len < PIECE ? len : PIECE;
+                        http_stream(h)->deadline = stream_now_ms() + STALL_MS;
+                }
+                k = http_body(h, p, piece);
                 if (k <= 0)
                         return k < 0 ? (int)k : -ECONNRESET;
                 p += k;
                 len -= (size_t)k;
+                piece -= (size_t)k;
         }
         return 0;
 }
@@ -78,6 +88,7 @@ static int image_connect(struct fetch *f, const char *text, struct http **ret, s
         if (r < 0)
                 return trouble(f, r, "connect");
         s->idle_ms = STALL_MS;
+        s->deadline = stream_now_ms() + STALL_MS; /* for the head of the answer */
         r = http_new(s, host, ret);
         return r < 0 ? trouble(f, r, "connect") : 0;
 }

@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""node-mirror.py PORT DIR LOG [cut=BYTES] [flip=OFFSET] [delay=SECONDS]
+"""node-mirror.py PORT DIR LOG [cut=BYTES] [flip=OFFSET] [drip=OFFSET]
 
 Serves DIR's files under /image/ with Range, and may cut each answer after
-so many bytes, or flip a byte at an offset of each file. LOG gets one line
-per request: the Range header, or "whole".
+so many bytes, or flip a byte at an offset of each file,
+or from an offset on send a byte a second. LOG gets one line per request: the Range header, or "whole".
 """
 import http.server
 import os
 import sys
+import time
 
 port, folder, log = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 opts = dict(a.split("=") for a in sys.argv[4:])
 cut = int(opts.get("cut", 0))
 flip = int(opts.get("flip", -1))
+drip = int(opts.get("drip", -1))
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
@@ -41,6 +43,14 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data) - first))
         self.end_headers()
         body = data[first:]
+        if drip >= first:
+            self.wfile.write(body[:drip - first])
+            body = body[drip - first:]
+        while drip >= 0 and body:
+            self.wfile.write(body[:1])
+            self.wfile.flush()
+            body = body[1:]
+            time.sleep(1)
         self.wfile.write(body[:cut] if cut else body)
         if cut:
             self.close_connection = True

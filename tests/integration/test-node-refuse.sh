@@ -86,6 +86,28 @@ sed "s|^parents = .*|parents = https://127.0.0.1:$dead|" "$p/node.conf" >"$tmp/d
 refused 5 E-NET "no parent that answers is an error of the network" node_boot "$run" "$tmp/dead.conf"
 sed "s|^parents = .*|parents = https://127.0.0.1:$dead https://127.0.0.1:$attest|" "$p/node.conf" >"$tmp/second.conf"
 check "the second parent is asked when the first is down" node_boot "$run" "$tmp/second.conf"
+# a TLS record of 16 KiB that comes a byte a second: never silent, never done
+port=$(free_port)
+python3 - "$port" >/dev/null 2>&1 <<'PY' &
+import socket, sys, time
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    c, _ = s.accept()
+    try:
+        c.sendall(b"\x16\x03\x03\x40\x00\x02")
+        while True:
+            c.sendall(b"\0")
+            time.sleep(1)
+    except OSError:
+        pass
+PY
+cleanup_pid $!
+wait_for 10 bash -c ": </dev/tcp/127.0.0.1/$port"
+tpm_off
+tpm_on "$tmp/tpm"
+sed "s|^parents = .*|parents = https://127.0.0.1:$port https://127.0.0.1:$attest|" "$p/node.conf" >"$tmp/drip.conf"
+check "who drips out a handshake does not hold the node for ever" timeout 40 "$bin/muster-node-test" boot \
+        --config "$tmp/drip.conf" --run-dir "$run" --image-file "$run/image" --once
 tpm_off
 
 # --- image ----------------------------------------------------------------------
@@ -136,6 +158,22 @@ check "from the first chunk that was not verified" grep -qx "bytes=$((64 + 10485
 check "and the image is whole" unsquashfs -d "$tmp/out2" -q -n "$run/image"
 tpm_off
 
+port=$(free_port)
+: >"$tmp/mirror.log"
+mirror "$port" "drip=$second"
+use_urls "http://127.0.0.1:$port" "$own"
+rm -f "$run"/*
+tpm_on "$tmp/tpm"
+timeout 60 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$run" --image-file "$run/image" --once >"$tmp/drip.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+wait_for 20 test -s "$tmp/mirror.log"
+sleep 1
+check "while the image is on its way no key file is there" test ! -e "$run/tls.key" -a ! -e "$run/ssh_host_ed25519_key"
+if wait "$pid"; then ok "a mirror that drips out an image is left for the next one"; else not_ok "a mirror that drips out an image is left for the next one" "$(cat "$tmp/drip.log")"; fi
+check "and the image is whole" unsquashfs -d "$tmp/out3" -q -n "$run/image"
+tpm_off
+
 use_urls "http://127.0.0.1:$dead"
 tpm_on "$tmp/tpm"
 refused 9 E-IMAGE "an image that nobody serves is an error of the image" node_boot "$run" "$p/node.conf"
@@ -182,3 +220,8 @@ check_exit 2 "an unknown option is a usage error" "$bin/muster-node-test" boot -
 check_exit 2 "an unknown command is a usage error" "$bin/muster-node-test" shell
 check_exit 2 "an operand is a usage error" "$bin/muster-node-test" enroll now
 check_exit 2 "a wrong --onfail is a usage error" "$bin/muster-node-test" boot --onfail shell
+
+# --- the client that gets installed ----------------------------------------------
+check "the test client has the words of its test options" grep -aq 'MUSTER_TCTI' "$bin/muster-node-test"
+check_exit 1 "the installed client has no test option, by environment or command line" \
+        grep -aoE 'MUSTER_(TCTI|FACTS|EVENTLOG)|muster\.test=|swtpm' "$bin/muster-node"

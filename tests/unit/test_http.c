@@ -176,6 +176,22 @@ static void an_interim_reply_is_skipped(void **state)
         buf_wipe(&b);
 }
 
+static void interim_replies_without_end_are_refused(void **state)
+{
+        static const char one[] = "HTTP/1.1 100 Continue\r\n\r\n";
+        static const char last[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        char a[50 * sizeof(one) + sizeof(last)] = "";
+        struct http_reply rep;
+        struct buf b = { 0 };
+
+        (void)state;
+        for (int i = 0; i < 50; i++)
+                memcpy(a + strlen(a), one, sizeof(one));
+        memcpy(a + strlen(a), last, sizeof(last));
+        assert_int_equal(get(a, 64, 9, &rep, &b), -EPROTO);
+        assert_null(b.p);
+}
+
 static void requests_are_what_http_wants(void **state)
 {
         static const char a[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -236,6 +252,7 @@ int main(void)
                 cmocka_unit_test(a_body_over_the_limit_is_refused),
                 cmocka_unit_test(a_body_that_ends_early_is_an_error),
                 cmocka_unit_test(an_interim_reply_is_skipped),
+                cmocka_unit_test(interim_replies_without_end_are_refused),
                 cmocka_unit_test(requests_are_what_http_wants),
                 cmocka_unit_test(a_range_request_gets_its_range),
                 cmocka_unit_test(a_target_cannot_smuggle_a_header),
