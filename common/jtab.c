@@ -250,6 +250,29 @@ static void json_object_putp(struct json_object **o)
         (void)json_object_put(*o);
 }
 
+/* The same for a tree whose table has not told yet what in it is secret. */
+static void forget_all(struct json_object *o)
+{
+        if (json_object_is_type(o, json_type_string)) {
+                forget(o);
+        } else if (json_object_is_type(o, json_type_array)) {
+                for (size_t i = 0; i < json_object_array_length(o); i++)
+                        forget_all(json_object_array_get_idx(o, i));
+        } else if (json_object_is_type(o, json_type_object)) {
+                json_object_object_foreach(o, key, val)
+                {
+                        (void)key;
+                        forget_all(val);
+                }
+        }
+}
+
+static void json_object_forgetp(struct json_object **o)
+{
+        forget_all(*o);
+        (void)json_object_put(*o);
+}
+
 static void tokener_freep(struct json_tokener **t)
 {
         if (*t && (*t)->pb && (*t)->pb->size > 0)
@@ -289,7 +312,7 @@ static int parse_tree(const char *text, size_t len, char err[JTAB_ERR], struct j
 
 int jtab_peek(const void *text, size_t len, size_t max, const char *name, char *ret, size_t n, char err[JTAB_ERR])
 {
-        _cleanup_(json_object_putp) struct json_object *o = NULL;
+        _cleanup_(json_object_forgetp) struct json_object *o = NULL;
         const struct jt t = {err, "", name};
         struct json_object *val = NULL;
         const char *s = "";
@@ -329,6 +352,7 @@ int jtab_parse(const void *text, size_t len, size_t max, const struct jfield *ta
                 return r;
         r = set_object(&(struct jt){err, "", ""}, o, tab, n, ret);
         if (r < 0) {
+                forget_all(o);
                 jtab_wipe(tab, n, ret);
                 return r;
         }

@@ -102,7 +102,8 @@ static int context_new(const struct tls_trust *trust, SSL_CTX **ret)
             X509_VERIFY_PARAM_set_purpose(p, X509_PURPOSE_SSL_SERVER) != 1 ||
             X509_STORE_add_cert(SSL_CTX_get_cert_store(c), trust->ca) != 1)
                 return -EIO;
-        (void)SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
+        /* a verdict's image key does not stay in OpenSSL's read buffer */
+        (void)SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT);
         (void)SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL);
         *ret = take_ptr(c);
