@@ -36,7 +36,7 @@ check "both indices are read-locked" node_ssh "$d" \
 # --- the owner deletes an index and makes a weaker one ---------------------------
 check "the owner can re-create an index" node_ssh "$d" \
         'tpm2_nvundefine -C o 0x01804D01 && tpm2_nvdefine -C o -s 1024 -a "ownerread|ownerwrite|policyread|policywrite|no_da" 0x01804D01'
-"$vnode" reset "$d"
+node_again "$d"
 check "the next boot goes through" console "$d" 'muster-node: .*: passed at'
 check "it noticed the altered index" console "$d" altered 5
 check "ssh answers after the repair" ssh_up "$d"
@@ -87,7 +87,7 @@ try_unseal() {
         fi
 }
 try_unseal "in the same boot"
-"$vnode" reset "$d"
+node_again "$d"
 check "the node boots once more" console "$d" 'muster-node: .*: passed at'
 check "ssh answers once more" ssh_up "$d"
 try_unseal "after a reset into the same image"

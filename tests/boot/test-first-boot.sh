@@ -48,7 +48,7 @@ anonymous() { ! tls_client -tls1_3; }
 check "it refuses a client without a cluster certificate" anonymous
 
 # --- second boot ----------------------------------------------------------------
-"$vnode" reset "$d"
+node_again "$d"
 check "the second boot goes through" console "$d" 'muster-node: .*: passed at'
 check "ssh answers after the second boot" ssh_up "$d"
 boot2=$(boot_json "$d")
@@ -58,7 +58,7 @@ check "the host key is the same" test "$(host_key "$d")" = "$key1"
 # --- new UKI and new image --------------------------------------------------------
 check "a new UKI is added with one command" m boot add r2 "$fixture/r2.efi"
 check "a new image is added with one command" m image add second "$fixture/image2.squashfs"
-"$vnode" reset "$d"
+node_again "$d"
 check "the node boots into them" console "$d" 'muster-node: .*: passed at'
 check "ssh answers after the update" ssh_up "$d"
 check "the new image runs" node_ssh "$d" grep -q 'image two' /etc/muster-image
