@@ -60,39 +60,39 @@ int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, str
 int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
                 struct fail *f)
 {
-        TPM2_HANDLE index = nvdata_index(purpose);
-        TPM2_HANDLE found[1];
         ESYS_TR tr = ESYS_TR_NONE;
-        size_t n = 0;
-        int r;
+        TSS2_RC rc;
 
-        if (t->nv_index_max < nvdata_size(purpose)) {
-                *ret = NV_STATE_NONE;
+        *ret = NV_STATE_NONE;
+        if (t->nv_index_max < nvdata_size(purpose))
                 return 0;
-        }
-        r = tpm_handles(t, index, index, found, 1, &n, f);
-        if (r < 0)
-                return r;
+        rc = Esys_TR_FromTPMPublic(t->esys, nvdata_index(purpose), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
         *ret = NV_STATE_ABSENT;
-        if (n == 0)
+        if (tpm_rc_base(rc) == TPM2_RC_HANDLE)
                 return 0;
-        r = nv_open_present(t, purpose, auth_policy, &tr);
-        *ret = r == 0 ? NV_STATE_PRESENT : NV_STATE_ALTERED;
-        if (r == 0)
-                (void)Esys_TR_Close(t->esys, &tr);
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, t, "E-NV", rc, "look at an NV index");
+        *ret = nv_name_is(t, tr, purpose, auth_policy, NV_ATTR_WRITTEN) ? NV_STATE_PRESENT : NV_STATE_ALTERED;
+        (void)Esys_TR_Close(t->esys, &tr);
         return 0;
 }
 
 int tpm_nv_start(struct tpm *t, ESYS_TR ek, const struct tpm_approval *approval,
                  const uint8_t auth_policy[DIGEST_LEN], struct tpm_nv *ret, struct fail *f)
 {
+        int r;
+
         *ret = (struct tpm_nv){ t, approval, auth_policy, TPM_OBJ_NONE(t) };
-        return tpm_session_policy(t, ek, TPM_SECRET_NONE, &ret->session, f);
+        r = tpm_session_policy(t, ek, TPM_SECRET_NONE, &ret->session, f);
+        if (r < 0)
+                ret->t = NULL;
+        return r;
 }
 
 void tpm_nv_end(struct tpm_nv *n)
 {
         tpm_obj_flush(&n->session);
+        n->t = NULL;
 }
 
 static int prepare(struct tpm_nv *n, enum tpm_secret secret, struct fail *f)

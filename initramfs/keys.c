@@ -86,6 +86,13 @@ static int update_nv(struct node *n, struct tpm_nv *nv, enum nv_purpose p, const
         return 0;
 }
 
+static int session_ready(struct node *n)
+{
+        if (n->nv_session.t)
+                return 0;
+        return tpm_nv_start(n->tpm, n->ek.tr, &n->approval, n->nv_policy, &n->nv_session, &n->f);
+}
+
 static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
 {
         _cleanup_(buf_wipe) struct buf old = { 0 };
@@ -93,8 +100,10 @@ static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
         struct fail ignored;
         int r = 0;
 
-        if (n->nv[p] == NV_STATE_PRESENT && tpm_nv_read(nv, p, &old, n->verdict.has_bundle ? &ignored : &n->f) < 0)
+        if (n->nv[p] == NV_STATE_PRESENT && tpm_nv_read(nv, p, &old, n->verdict.has_bundle ? &ignored : &n->f) < 0) {
                 r = -ESTALE;
+                tpm_nv_end(nv); /* it may hold half a policy */
+        }
         if (!n->verdict.has_bundle && r == 0)
                 r = key_from_nv(n, p, &old);
         if (!n->verdict.has_bundle && r == -ESTALE) {
@@ -108,12 +117,12 @@ static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
                                 "use the %s certificate: it is not that of the bundle's key", purpose_name[p]);
         if (n->nv[p] == NV_STATE_NONE)
                 return 0;
-        return update_nv(n, nv, p, &old);
+        r = session_ready(n);
+        return r < 0 ? r : update_nv(n, nv, p, &old);
 }
 
 int node_keys(struct node *n)
 {
-        _cleanup_(tpm_nv_end) struct tpm_nv nv = { 0 };
         int r;
         int stale = 0;
 
@@ -127,9 +136,10 @@ int node_keys(struct node *n)
         if (!n->verdict.has_bundle && (n->nv[NV_SSH] == NV_STATE_NONE || n->nv[NV_TLS] == NV_STATE_NONE))
                 return fail_set(&n->f, -EBADMSG, "E-PARENT", "look at the parent's log; its version may differ",
                                 "take the keys: this TPM has no NV for them and the verdict has no bundle");
-        r = tpm_nv_start(n->tpm, n->ek.tr, &n->approval, n->nv_policy, &nv, &n->f);
         for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++) {
-                r = one_purpose(n, &nv, (enum nv_purpose)p);
+                r = session_ready(n);
+                if (r == 0)
+                        r = one_purpose(n, &n->nv_session, (enum nv_purpose)p);
                 if (r == -ESTALE) { /* look at the other one too, then ask again */
                         stale = r;
                         r = 0;
@@ -145,13 +155,12 @@ int node_cap(struct node *n)
         int r = 0;
 
         if (n->nv_used[NV_SSH] || n->nv_used[NV_TLS]) {
-                _cleanup_(tpm_nv_end) struct tpm_nv nv = { 0 };
-
-                r = tpm_nv_start(n->tpm, n->ek.tr, &n->approval, n->nv_policy, &nv, &n->f);
+                r = session_ready(n);
                 for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++)
                         if (n->nv_used[p])
-                                r = tpm_nv_lock(&nv, (enum nv_purpose)p, &n->f);
+                                r = tpm_nv_lock(&n->nv_session, (enum nv_purpose)p, &n->f);
         }
+        tpm_nv_end(&n->nv_session);
         wipe(&n->approval, sizeof(n->approval));
         wipe(n->key, sizeof(n->key));
         if (r < 0)

@@ -64,6 +64,7 @@ struct node {
         uint8_t key[NV_PURPOSES + 1][NV_KEY_LEN]; /* by enum nv_purpose */
         bool nv_used[NV_PURPOSES + 1]; /* holds the keys, to be locked */
         struct tpm_approval approval;  /* POLICY_NV */
+        struct tpm_nv nv_session;      /* from the keys to the cap: salting costs a key agreement */
         bool capped;
         unsigned mounted; /* MOUNTED_… */
 

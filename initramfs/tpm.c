@@ -34,6 +34,7 @@ void node_wipe(struct node *n)
         buf_wipe(&n->eventlog);
         attest_facts_wipe(&n->facts);
         tpm_ek_certs_free(&n->certs);
+        tpm_nv_end(&n->nv_session);
         tpm_key_close(&n->ak);
         tpm_key_close(&n->ek);
         tpm_close(n->tpm);

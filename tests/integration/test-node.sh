@@ -67,6 +67,8 @@ check "the second boot needs no bundle" test "$(fact "$run" .bundle)" = false
 check "the second boot writes no byte of NV" test "$(fact "$run" .nv.bytes_written)" = 0
 check "the second boot makes no key" test "$(fact "$run" '.tpm.commands.TPM2_CreatePrimary // 0')" = 0
 check "the host key is the same" test "$(cat "$run/ssh_host_ed25519_key.pub")" = "$key"
+check "its asymmetric TPM commands are three: quote, verify, one salted session" test \
+        "$(fact "$run" '.tpm.commands | "\(.TPM2_Quote) \(.TPM2_VerifySignature) \(.TPM2_StartAuthSession) \(.TPM2_Import // 0)"')" = "1 1 1 0"
 echo "# TPM commands of a boot in the steady state: $(fact "$run" .tpm.commands_total)"
 tpm_off
 
