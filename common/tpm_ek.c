@@ -139,6 +139,17 @@ static int ek_at(struct tpm *t, TPM2_HANDLE handle, uint16_t type, struct tpm_ke
         return 0;
 }
 
+/* Only what a TPM without the algorithm says: after a passing fault the other
+ * kind of EK would make the node another one. */
+static bool not_supported(TSS2_RC rc)
+{
+        TSS2_RC b = tpm_rc_base(rc);
+
+        return b == TPM2_RC_TYPE || b == TPM2_RC_ASYMMETRIC || b == TPM2_RC_CURVE || b == TPM2_RC_VALUE ||
+               b == TPM2_RC_SCHEME || b == TPM2_RC_KDF || b == TPM2_RC_SYMMETRIC || b == TPM2_RC_HASH ||
+               b == TPM2_RC_KEY_SIZE || b == TPM2_RC_SELECTOR;
+}
+
 static int ek_make(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fail *f)
 {
         static const TPM2B_SENSITIVE_CREATE no_auth = { 0 };
@@ -155,7 +166,7 @@ static int ek_make(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fai
         if (rc != TSS2_RC_SUCCESS) {
                 o.tr = ESYS_TR_NONE;
                 (void)tpm_fail(f, t, NULL, rc, type == TPM2_ALG_ECC ? "make the ECC P-256 EK" : "make the RSA-2048 EK");
-                return -ENOTSUP;
+                return not_supported(rc) ? -ENOTSUP : -EIO;
         }
         if (Esys_TR_FromTPMPublic(t->esys, TPM_EK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &persistent) ==
             TSS2_RC_SUCCESS) /* something else sits there; the handle is Muster's */
