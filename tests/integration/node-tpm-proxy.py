@@ -78,8 +78,7 @@ def control(client, server):
     pump(client, server)
 
 
-def serve(offset, handler):
-    listener = socket.create_server(("127.0.0.1", port + offset))
+def serve(listener, offset, handler):
     while True:
         client, _ = listener.accept()
         server = socket.create_connection(("127.0.0.1", tpm + offset))
@@ -88,5 +87,6 @@ def serve(offset, handler):
         threading.Thread(target=handler, args=(client, server), daemon=True).start()
 
 
-threading.Thread(target=serve, args=(1, control), daemon=True).start()
-serve(0, commands)
+first, second = (socket.create_server(("127.0.0.1", port + i)) for i in (0, 1))
+threading.Thread(target=serve, args=(second, 1, control), daemon=True).start()
+serve(first, 0, commands)

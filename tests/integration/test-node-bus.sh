@@ -20,13 +20,13 @@ bus() {
         local try port
         for try in 1 2 3 4 5; do
                 port=$(free_port)
-                python3 "$top/tests/integration/node-tpm-proxy.py" "$port" "$tpm_port" "$@" 2>"$tmp/proxy.err" &
+                python3 "$top/tests/integration/node-tpm-proxy.py" "$port" "$tpm_port" "$@" >/dev/null 2>"$tmp/proxy.err" &
                 bus_pid=$!
+                cleanup_pid "$bus_pid"
                 MUSTER_TCTI=swtpm:host=127.0.0.1,port=$port
                 wait_for 5 bash -c ": </dev/tcp/127.0.0.1/$((port + 1))" && kill -0 "$bus_pid" && break
                 echo "# proxy, try $try: $(cat "$tmp/proxy.err")"
         done
-        cleanup_pid "$bus_pid"
 }
 bus_off() { kill "$bus_pid" && wait "$bus_pid" 2>/dev/null; }
 on_bus() { xxd -p -c0 "$tmp/bus" | grep -q "$1"; }
