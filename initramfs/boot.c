@@ -130,7 +130,6 @@ static int run_once(const struct boot_options *opt, const struct node_conf *conf
 
         *n = (struct node){ .conf = conf, .opt = opt, .ek.tr = ESYS_TR_NONE, .ak.tr = ESYS_TR_NONE };
         n->start = n->stage_start = stream_now_ms();
-        node_output_remove(opt->run_dir);
         r = attempt(n);
         if (r == 0) {
                 int w = node_output_facts(n);
@@ -140,7 +139,9 @@ static int run_once(const struct boot_options *opt, const struct node_conf *conf
                 say_success(n);
         } else {
                 node_unmount(n);
-                node_output_remove(opt->run_dir);
+                /* never those of a boot that went well before this attempt */
+                if (n->keys_out)
+                        node_output_remove(opt->run_dir);
         }
         node_wipe(n);
         return r;

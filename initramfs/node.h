@@ -66,6 +66,7 @@ struct node {
         struct tpm_approval approval;  /* POLICY_NV */
         struct tpm_nv nv_session;      /* from the keys to the cap: salting costs a key agreement */
         bool capped;
+        bool keys_out; /* key files of this attempt are in run_dir */
         unsigned mounted; /* MOUNTED_… */
 
         struct node_stage stages[NODE_STAGES];

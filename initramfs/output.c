@@ -95,8 +95,10 @@ int node_output_keys(struct node *n)
 {
         _cleanup_(closep) int dir = open_run_dir(n->opt->run_dir);
         char name[80];
-        int r = dir < 0 ? dir : write_ssh(n, dir);
+        int r;
 
+        n->keys_out = true;
+        r = dir < 0 ? dir : write_ssh(n, dir);
         if (r == 0)
                 r = write_tls(n, dir);
         if (r == 0) {

@@ -36,8 +36,8 @@ cluster_uki "$fixture" "$fixture/recorder.efi" build/muster-node-test
 
 echo "== images"
 mksquashfs - "$fixture/image.squashfs" -tar -root-mode 0755 -comp zstd -Xcompression-level 3 -no-progress -quiet <build/image/rootfs.tar
-mkdir -p "$fixture/extra/root/etc"
-echo 'image two' >"$fixture/extra/root/etc/muster-image"
+mkdir -p "$fixture/extra/root"
+echo 'image two' >"$fixture/extra/root/muster-image-two"
 cp "$fixture/image.squashfs" "$fixture/image2.squashfs"
 mksquashfs "$fixture/extra/root" "$fixture/image2.squashfs" -no-progress -quiet >/dev/null
 

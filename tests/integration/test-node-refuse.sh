@@ -20,6 +20,7 @@ attest=$(cat "$p/attest-port")
 refused() {
         local want=$1 code=$2 name=$3 out rc
         shift 3
+        rm -f "$run/tls.key" "$run/ssh_host_ed25519_key" # of an earlier boot
         out=$("$@" 2>&1)
         rc=$?
         if [ "$rc" -eq "$want" ] && grep -q "error ${code}[ :].*Next: " <<<"$out" && [ ! -e "$run/tls.key" ] &&

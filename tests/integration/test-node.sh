@@ -56,6 +56,8 @@ rc=$?
 check "a second attest in the same boot is refused as capped" test "$rc:${out#*M-CAPPED}" != "7:$out"
 check "a refusal shows the incident and the next step" grep -q 'M-CAPPED incident=[0-9a-f]\{16\}.*Next: .*muster log --explain' <<<"$out"
 check "a refused node leaves no key" test ! -e "$tmp/again/tls.key"
+node_boot "$run" "$p/node.conf" >/dev/null 2>&1
+check "an attempt in the running system that is refused leaves its keys alone" test -s "$run/tls.key" -a -s "$run/ssh_host_ed25519_key"
 check "the TPM holds no session or object after a refusal" test -z "$(tpm2_getcap handles-transient)$(tpm2_getcap handles-loaded-session)"
 tpm_off
 
