@@ -93,3 +93,19 @@ ln -s /bin/sh "$tmp/outside/sbin/init"
 unbootable "an init that only the initramfs has" outside
 echo text >"$tmp/plain/sbin/init"
 unbootable "an init that is no program" plain
+
+# a machine with too little memory, and one whose TPM is of version 1.2
+"$bin/muster" image default base >/dev/null
+tpm_on "$tmp/tpm"
+printf 'MemTotal: 65536 kB\nMemFree: 4096 kB\nMemAvailable: 4096 kB\n' >"$tmp/meminfo"
+# shellcheck disable=SC2016
+unshare -m bash -c 'mount --bind "$tmp/meminfo" /proc/meminfo && exec bash "$tmp/inside" "$1"' - "$p/node.conf" >"$tmp/out" 2>&1
+check "an image larger than the free memory is refused" has 'error E-MEMORY: hold image base of .*Next: '
+check "with the exit status of an image" has '^status 9$'
+check "and PCR 15 stays zero" grep -q '15: 0x0\{64\}' <<<"$(tpm2_pcrread sha256:15)"
+tpm_off
+# shellcheck disable=SC2016
+env -u MUSTER_TCTI unshare -m bash -c 'mount -t tmpfs none /sys/class && mkdir -p /sys/class/tpm/tpm0 &&
+        echo 1 >/sys/class/tpm/tpm0/tpm_version_major && exec bash "$tmp/inside" "$1"' - "$p/node.conf" >"$tmp/out" 2>&1
+check "a TPM 1.2 is refused" has 'error E-TPM: .*version 1.2.*Next: switch the TPM to version 2.0'
+check "with the exit status of the TPM" has '^status 4$'
