@@ -5,6 +5,7 @@ CC      ?= gcc
 Q       := $(if $(V),,@)
 O       ?= build
 PREFIX  ?= /usr
+JOBS    ?= $(shell nproc)
 SYSCONF ?= /etc
 STATIC  ?= 1
 B       := $(O)/$(if $(SAN),san,rel)
@@ -132,8 +133,8 @@ check-fast: tools $(UNITBIN)
 # make asks itself again after deps: what is installed decides some flags
 check:
 	$(MAKE) deps
-	$(MAKE) tools units
-	$(MAKE) SAN=1 tools units
+	$(MAKE) -j$(JOBS) tools units
+	$(MAKE) -j$(JOBS) SAN=1 tools units
 	tests/run all $(O) $(B)
 units: $(UNITBIN)
 .PHONY: units
@@ -174,7 +175,8 @@ build/image/rootfs.tar: qemu-harness/build-image.sh
 # ---- main job, figures, installation ----------------------------------------
 demo:
 	$(MAKE) deps
-	$(MAKE) all fixtures
+	$(MAKE) -j$(JOBS) all
+	$(MAKE) fixtures
 	qemu-harness/demo
 
 bench: tools fixtures $(BENCHBIN)
