@@ -18,7 +18,7 @@ muster_options() {
 }
 
 # page PAGE: rendered without line breaks inside paragraphs
-page() { mandoc -T ascii -O width=990 "$1" | col -b; }
+page() { mandoc -T ascii -O width=990 "$1" | sed 's/.\x08//g'; }
 
 # entries: the options that are entries of a list, from a rendered page on standard input
 entries() { grep -E '^ +-' | sed -E 's/([^ ])  .*/\1/' | grep -oE -- ' --[a-z][a-z-]+' | tr -d ' ' | sort -u; }

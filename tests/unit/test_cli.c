@@ -149,7 +149,7 @@ static void addresses_are_ip_literals_or_host_names(void **state)
 static void configurations_bracket_ipv6_addresses(void **state)
 {
         struct init_spec s = { .etc = "/e", .state = "/s", .socket = "/run/a", .user = "u", .group = "g", .boot_port = 80,
-                               .attest_port = 81, .address = { "fd00::1", "p1" }, .n_addresses = 2, .now = 1700000000 };
+                               .attest_port = 81, .address = { "p1", "fd00::1", "10.0.0.1" }, .n_addresses = 3, .now = 1700000000 };
         char text[4096];
         char small[64];
 
@@ -159,7 +159,7 @@ static void configurations_bracket_ipv6_addresses(void **state)
         assert_non_null(strstr(text, "\npublic-url = http://[fd00::1]:80\n"));
         assert_non_null(strstr(text, "\npki-dir = /e/pki\n"));
         assert_true(init_node_conf(&s, text, sizeof(text)) > 0);
-        assert_non_null(strstr(text, "\nparents = https://[fd00::1]:81 https://p1:81\n"));
+        assert_non_null(strstr(text, "\nparents = https://[fd00::1]:81 https://10.0.0.1:81\n"));
         assert_non_null(strstr(text, "\nnot-before = 1700000000\n"));
         assert_int_equal(init_node_conf(&s, small, sizeof(small)), -ENAMETOOLONG);
         assert_int_equal(init_musterd_conf(&s, small, sizeof(small)), -ENAMETOOLONG);
