@@ -104,8 +104,10 @@ static int explain_nodes(struct admin *a, const struct log_args *args, struct js
                 last = events_last_refusal(some);
                 if (last)
                         json_object_array_add(ret, json_object_get(last));
-                if (!cli_json())
-                        events_print_refusal(args->range->name[i], last);
+                if (cli_json())
+                        continue;
+                events_print_let_in(args->range->name[i], events_let_in(some));
+                events_print_refusal(args->range->name[i], last);
         }
         return 0;
 }

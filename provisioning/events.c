@@ -95,6 +95,32 @@ struct json_object *events_last_refusal(struct json_object *newest_first)
         return NULL;
 }
 
+size_t events_let_in(struct json_object *newest_first)
+{
+        int64_t boot = -1;
+        size_t n = 0;
+
+        for (size_t i = 0; i < json_object_array_length(newest_first); i++) {
+                struct json_object *e = json_object_array_get_idx(newest_first, i);
+                int64_t resets = admin_int(admin_get(e, "detail"), "reset_count");
+
+                if (strcmp(admin_text(e, "event"), "ok") != 0 || (n > 0 && resets != boot))
+                        break;
+                boot = resets;
+                n++;
+        }
+        return n;
+}
+
+void events_print_let_in(const char *node, size_t times)
+{
+        if (times > 1)
+                printf("%s was let in %zu times in its last boot, without a reset between: it attested well, and then itself "
+                       "refused\n  what it was given: the image did not verify (E-IMAGE) or could not be started (E-MOUNT), or its "
+                       "keys (E-NV, E-BUNDLE).\n  Next: read its console for the code; for E-IMAGE see who serves the image, "
+                       "and add it again.\n\n", node, times);
+}
+
 bool events_of_range(struct json_object *e, const struct noderange *range)
 {
         const char *name = admin_text(e, "name");

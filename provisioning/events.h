@@ -18,9 +18,13 @@ int events_head(struct admin *a, int64_t *ret, struct fail *f);
 
 /* The first (newest) of them that is a refusal with its reason; NULL: none. */
 struct json_object *events_last_refusal(struct json_object *newest_first);
+/* How often in a row, in one boot of the machine, the node was let in last. */
+size_t events_let_in(struct json_object *newest_first);
 bool events_of_range(struct json_object *e, const struct noderange *range);
 
 void events_print(struct json_object *e, bool explain);
 void events_print_refusal(const char *node, struct json_object *e); /* e NULL: was never refused */
+
+void events_print_let_in(const char *node, size_t times); /* nothing unless it was more than once */
 
 #endif

@@ -20,6 +20,7 @@ parent_start || exit 1
 node_new "$d" "$fixture/node"
 node_start "$d"
 refused "$d" E-IMAGE
+explained 'did not verify \(E-IMAGE\)'
 if grep -aqE 'squashfs: version|overlay' "$d/console.log" && grep -aq 'muster-node: .*mounted' "$d/console.log"; then
         not_ok "nothing of it is mounted"
 else
