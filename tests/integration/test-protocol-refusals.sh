@@ -7,10 +7,8 @@ requires openssl version
 requires jq --version
 requires "${CC:-cc}" --version
 . "$(dirname "$0")/musterd-lib.sh"
-lib=$bin/rel
-[ -f "$lib/libserver.a" ] || lib=$bin
 "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -I"$top/common" -I"$top/bootserver" -o "$tmp/hostile" \
-        "$top/tests/integration/hostile-node.c" "$lib/libserver.a" "$lib/libcommon.a" -ljson-c -lsqlite3 -lssl -lcrypto || exit 1
+        "$top/tests/integration/hostile-node.c" "$objs/libserver.a" "$objs/libcommon.a" -ljson-c -lsqlite3 -lssl -lcrypto || exit 1
 make_parent
 "$tmp/hostile" files "$tmp" && mv "$tmp/r9.efi" "$state/boot/" && mv "$tmp/snponly.efi" "$state/ipxe/"
 chmod 644 "$state"/boot/* "$state"/ipxe/*
