@@ -50,6 +50,7 @@ unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
 has() { grep -q -- "$1" "$tmp/out" || { cat "$tmp/out"; return 1; }; }
 check "boot --sysroot succeeds" has '^status 0$'
 check "the image is there under an overlay" has '^same ballast$'
+check "its mounts are seen" has overlay
 check "the new root can be changed" has '^writable$'
 check "its root directory is open to all" has '^mode 755$'
 check "/etc/hostname is the node's name" has '^r1n001$'
@@ -93,6 +94,26 @@ ln -s /bin/sh "$tmp/outside/sbin/init"
 unbootable "an init that only the initramfs has" outside
 echo text >"$tmp/plain/sbin/init"
 unbootable "an init that is no program" plain
+
+# one flipped byte in the sealed image: nothing of it is mounted
+"$bin/muster" image default base >/dev/null
+sealed=$(echo "$p"/state/images/base-*.sealed)
+# shellcheck disable=SC2317
+flip() { python3 -c 'import sys
+f = open(sys.argv[1], "r+b"); f.seek(-40, 2); b = f.read(1); f.seek(-40, 2); f.write(bytes([b[0] ^ 1]))' "$sealed"; }
+parent_stop # a running musterd notices, and serves it no more
+flip
+parent_start "$p"
+tpm_on "$tmp/tpm"
+unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
+check "an image with one flipped byte is refused" has 'error E-IMAGE: .*does not verify.*Next: '
+check "with the exit status of an image that cannot be used" has '^status 9$'
+check "nothing of it is mounted" test "$(loops):$(grep -cE 'squashfs|overlay' "$tmp/out")" = 0:0
+check "and PCR 15 is zero after it" grep -q '15: 0x0\{64\}' <<<"$(tpm2_pcrread sha256:15)"
+tpm_off
+parent_stop
+flip # as it was
+parent_start "$p"
 
 # a machine with too little memory, and one whose TPM is of version 1.2
 "$bin/muster" image default base >/dev/null
