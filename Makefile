@@ -45,7 +45,7 @@ CLI     := $(wildcard provisioning/*.c)
 UNIT    := $(wildcard tests/unit/test_*.c)
 obj      = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
-SERVERLIB := -lmicrohttpd -lgnutls -lsqlite3 -ljson-c -lssl -lcrypto -lpthread
+SERVERLIB := -lmicrohttpd -lgnutls -lseccomp -lsqlite3 -ljson-c -lssl -lcrypto -lpthread
 CLILIB    := -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
@@ -145,7 +145,7 @@ $(TSS)/lib/libtss2-esys.a:
 
 
 # ---- what the build and the tests need --------------------------------------
-DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev \
+DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libseccomp-dev \
               libcmocka-dev autoconf automake libtool autoconf-archive dpkg-dev xz-utils zstd
 DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates

@@ -11,7 +11,7 @@
 #define MUSTER_PREFIX "/usr"
 #endif
 
-enum kind { K_TEXT, K_PATH, K_NUMBER, K_ENDPOINT, K_URL, K_URLS };
+enum kind { K_TEXT, K_PATH, K_NUMBER, K_ENDPOINT, K_URL, K_URLS, K_SANDBOX };
 
 struct option {
         const char *key;
@@ -48,6 +48,7 @@ static const struct option options[] = {
         NUMBER("pending-limit", pending_limit, 1, 100000, 1000),
         NUMBER("cert-days", cert_days, 1, 3650, 30),
         NUMBER("threads", threads, 1, 256, 2),
+        TEXT("sandbox", K_SANDBOX, sandbox, "enforce"),
 };
 
 static const char *bad_text(const struct option *o, const char *value)
@@ -61,6 +62,8 @@ static const char *bad_text(const struct option *o, const char *value)
                 return endpoint_parse(value, &e) < 0 ? "an address is IP:PORT, for example 0.0.0.0:8080 or [::]:8080" : NULL;
         case K_PATH:
                 return value[0] != '/' ? "a path must be absolute" : NULL;
+        case K_SANDBOX:
+                return strcmp(value, "enforce") == 0 || strcmp(value, "log") == 0 ? NULL : "it is enforce or log";
         case K_URL:
                 return url_ok(value) ? NULL : "a URL is http://HOST:PORT without spaces, quotes or a query";
         case K_URLS:

@@ -31,6 +31,7 @@ struct conf {
         unsigned pending_limit; /* nodes */
         unsigned cert_days;
         unsigned threads;
+        char sandbox[16]; /* "enforce" or "log" */
 };
 
 /* An address to listen on: "0.0.0.0:8080", "[::]:8443". */
