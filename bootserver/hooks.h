@@ -4,19 +4,22 @@
  *
  *   {"time", "node", "name", "from", "to", "code", "incident"}
  *
- * A thread runs them one after another in the order of their names, each
- * for at most 30 seconds, as musterd's user, without its descriptors. The
- * queue is bounded; what does not fit is dropped and logged. hooks_send()
- * never waits; call it after the commit. */
+ * The process that reads the network may neither fork nor run a program, so
+ * hooks_start() forks one that does (hooks_runner.h): call it before any
+ * key is read, listener opened or thread made. hooks_send() never waits and
+ * is safe from any thread; call it after the commit. What does not fit is
+ * dropped and logged. */
 #ifndef MUSTER_HOOKS_H
 #define MUSTER_HOOKS_H
 
+#include "conf.h"
 #include "store.h"
 
 struct hooks;
 
-int hooks_start(const char *dir, struct hooks **ret);
-void hooks_stop(struct hooks *h); /* NULL-safe; drops what is queued */
+/* 0 and NULL: there is no hooks-dir, none are wanted. */
+int hooks_start(const struct conf *conf, struct hooks **ret, struct fail *fail);
+void hooks_stop(struct hooks *h); /* NULL-safe; drops what is queued, awaits the hook that runs */
 
 /* h may be NULL. from "": the node is new. */
 void hooks_send(struct hooks *h, const struct node *n, const char *from, const char *to, const char *code,

@@ -102,6 +102,9 @@ static int prepare(struct server *srv, uid_t *ret_uid)
 
         if (r < 0)
                 return failed(EXIT_CONFIG, &f);
+        r = hooks_start(&srv->conf, &srv->hooks, &f);
+        if (r < 0)
+                return failed(EXIT_RUNTIME, &f);
         r = keys_file_read(srv->conf.ipxe_template, TEMPLATE_MAX, false, &srv->ipxe_template);
         if (r < 0) {
                 (void)fail_set(&f, r, "", "set ipxe-template to the muster.ipxe.in that came with musterd",
@@ -132,8 +135,6 @@ static int start(struct server *srv)
                 (void)ek_cas_reload(srv->ek_cas);
         if (r == 0)
                 r = waiters_start(&srv->waiters);
-        if (r == 0)
-                r = hooks_start(srv->conf.hooks_dir, &srv->hooks);
         if (r < 0) {
                 (void)fail_set(&f, r, "", "", "cannot start: %s", strerror(-r));
                 return failed(EXIT_RUNTIME, &f);
@@ -214,6 +215,8 @@ int main(int argc, char **argv)
         }
         r = prepare(srv, &uid);
         if (r == EXIT_OK && isolation_drop(srv->conf.user, srv->conf.group, &f) < 0)
+                r = failed(EXIT_RUNTIME, &f);
+        if (r == EXIT_OK && sandbox_network(&srv->conf, &f) < 0)
                 r = failed(EXIT_RUNTIME, &f);
         if (r == EXIT_OK)
                 r = start(srv);
