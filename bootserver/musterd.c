@@ -75,11 +75,14 @@ static int parse_args(int argc, char **argv, struct args *ret)
         return -1;
 }
 
-static void notify(const char *state)
+/* systemd's socket; -1: nobody asked */
+static int notify_fd = -1;
+
+/* While sockets can still be made and connected. */
+static void notify_open(void)
 {
         const char *path = getenv("NOTIFY_SOCKET");
         struct sockaddr_un sun = { .sun_family = AF_UNIX };
-        _cleanup_(closep) int fd = -1;
         size_t n = path ? strlen(path) : 0;
 
         if (n == 0 || n >= sizeof(sun.sun_path) || (path[0] != '/' && path[0] != '@'))
@@ -87,10 +90,16 @@ static void notify(const char *state)
         memcpy(sun.sun_path, path, n);
         if (path[0] == '@')
                 sun.sun_path[0] = '\0';
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0)
-                (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sun,
-                             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+        notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (notify_fd >= 0 &&
+            connect(notify_fd, (struct sockaddr *)&sun, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+                log_warn("cannot reach systemd's socket %s: %s", path, strerror(errno));
+}
+
+static void notify(const char *state)
+{
+        if (notify_fd >= 0)
+                (void)send(notify_fd, state, strlen(state), MSG_NOSIGNAL);
 }
 
 /* As root: the configuration is read; keys, template and sockets follow. */
@@ -214,6 +223,7 @@ int main(int argc, char **argv)
                 return EXIT_OK;
         }
         r = prepare(srv, &uid);
+        notify_open();
         if (r == EXIT_OK && isolation_drop(srv->conf.user, srv->conf.group, &f) < 0)
                 r = failed(EXIT_RUNTIME, &f);
         if (r == EXIT_OK && sandbox_network(&srv->conf, &f) < 0)
