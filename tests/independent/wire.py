@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""wire.py - the byte strings of PROTOCOL.md: bytes in, values out.
+
+Pure: no I/O, no TPM, no TLS. Written from the specification alone and with
+nothing of Muster's own code, so that a mistake shared by both is unlikely.
+Raises WireError for anything that is not as the specification says.
+"""
+import base64
+import hashlib
+import json
+import re
+import struct
+
+PCRS = tuple(range(10)) + tuple(range(11, 16))
+SELECTION = bytes.fromhex("00000001" "000b" "03" "fffb00")
+QUOTE_LABEL = b"muster attest v1"
+POLICY_REF = {"nv": b"muster nv v1", "bundle": b"muster bundle v1"}
+CC_POLICY_AUTHORIZE = 0x0000016A
+CC_POLICY_PCR = 0x0000017F
+CC_POLICY_COUNTER_TIMER = 0x0000016D
+RESET_COUNT_OFFSET = 16
+ATTEST_MAGIC = 0xFF544347
+ATTEST_QUOTE = 0x8018
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+class WireError(Exception):
+    """Bytes that are not what PROTOCOL.md says."""
+
+
+def H(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def b64(data):
+    return base64.b64encode(data).decode("ascii")
+
+
+def unb64(text):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError) as e:
+        raise WireError(f"base64: {e}") from None
+    if b64(data) != text:
+        raise WireError("base64 is not canonical")
+    return data
+
+
+def no_duplicates(pairs):
+    d = dict(pairs)
+    if len(d) != len(pairs):
+        raise WireError("a member is there twice")
+    return d
+
+
+def parse_json(text):
+    try:
+        return json.loads(text, object_pairs_hook=no_duplicates)
+    except ValueError as e:
+        raise WireError(f"JSON: {e}") from None
+
+
+def members(doc, **types):
+    """Exactly these members, of these types; returns doc."""
+    if not isinstance(doc, dict) or set(doc) != set(types):
+        raise WireError(f"members {sorted(doc) if isinstance(doc, dict) else doc}, wanted {sorted(types)}")
+    for name, kind in types.items():
+        if not isinstance(doc[name], kind) or isinstance(doc[name], bool):
+            raise WireError(f"{name} is a {type(doc[name]).__name__}")
+    return doc
+
+
+class Cursor:
+    """A bounded reader of a big-endian byte string."""
+
+    def __init__(self, data):
+        self.data = bytes(data)
+        self.at = 0
+
+    def take(self, n):
+        if n > len(self.data) - self.at:
+            raise WireError(f"{n} bytes wanted, {len(self.data) - self.at} are left")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def u(self, n):
+        return int.from_bytes(self.take(n), "big")
+
+    def sized(self):
+        return self.take(self.u(2))
+
+    def end(self):
+        if self.at != len(self.data):
+            raise WireError(f"{len(self.data) - self.at} bytes too many")
+
+
+# ---- section 3: the request -------------------------------------------------
+
+
+def request_text(node, ek_public, certificates, ak_public, values, eventlog, nv, facts):
+    return json.dumps({
+        "version": 1, "node": node.hex(), "ek_public": b64(ek_public),
+        "ek_certificates": [b64(c) for c in certificates], "ak_public": b64(ak_public),
+        "pcrs": [v.hex() for v in values], "eventlog": b64(eventlog), "nv": nv, "facts": facts})
+
+
+def qualifying(exporter, text):
+    return H(QUOTE_LABEL, exporter, H(text.encode()))
+
+
+def envelope(text, quote, signature):
+    return {"request": text, "quote": b64(quote), "signature": b64(signature)}
+
+
+def parse_quote(attest):
+    """(extraData, resetCount, selection, pcrDigest) of a TPMS_ATTEST."""
+    c = Cursor(attest)
+    if c.u(4) != ATTEST_MAGIC or c.u(2) != ATTEST_QUOTE:
+        raise WireError("no quote of a TPM")
+    c.sized()
+    extra = c.sized()
+    c.take(8)
+    reset = c.u(4)
+    c.take(4 + 1 + 8)
+    start = c.at
+    for _ in range(c.u(4)):
+        c.take(2)
+        c.take(c.u(1))
+    selection = c.data[start:c.at]
+    digest = c.sized()
+    c.end()
+    return extra, reset, selection, digest
+
+
+# ---- section 4: the verdict -------------------------------------------------
+
+OK = dict(verdict=str, node=str, name=str, boot=str, manifest=str, image_key=str, image_urls=list, approvals=dict,
+          certificates=dict, ca=str, bundle=(dict, type(None)))
+VERDICTS = {
+    "challenge": (200, dict(verdict=str, credential_blob=str, secret=str)),
+    "pending": (200, dict(verdict=str, id=str, retry_after=int)),
+    "refused": (403, dict(verdict=str, code=str, incident=str, retry_after=int)),
+    "malformed": (400, dict(verdict=str, code=str, incident=str, retry_after=int)),
+    "busy": (503, dict(verdict=str, code=str, incident=str, retry_after=int)),
+    "ok": (200, OK),
+}
+
+
+def parse_verdict(status, body):
+    doc = parse_json(body)
+    kind = doc.get("verdict") if isinstance(doc, dict) else None
+    if kind not in VERDICTS:
+        raise WireError(f"HTTP {status}: no verdict: {body[:200]!r}")
+    want, types = VERDICTS[kind]
+    members(doc, **types)
+    if status != want:
+        raise WireError(f"{kind} with HTTP {status}")
+    if kind == "ok":
+        parse_ok(doc)
+    return doc
+
+
+def parse_ok(doc):
+    if not NAME.fullmatch(doc["name"]):
+        raise WireError(f"name {doc['name']!r}")
+    doc["image_key"] = unb64(doc["image_key"])
+    if len(doc["image_key"]) != 32:
+        raise WireError("image_key is not 32 bytes")
+    for group, names in (("approvals", ["nv"] + ["bundle"] * (doc["bundle"] is not None)), ("certificates", ["ssh", "tls"])):
+        members(doc[group], **{n: str for n in names})
+        doc[group] = {n: unb64(v) for n, v in doc[group].items()}
+    if doc["bundle"] is not None:
+        members(doc["bundle"], public=str, duplicate=str, seed=str, data=str)
+        doc["bundle"] = {n: unb64(v) for n, v in doc["bundle"].items()}
+
+
+def parse_manifest(text):
+    m = members(parse_json(text), name=str, format=str, size=int, plain_size=int, header=str)
+    m["header"] = bytes.fromhex(m["header"])
+    if len(m["header"]) != 64:
+        raise WireError("the manifest's header is not 64 bytes")
+    return m
+
+
+# ---- section 5: approvals ---------------------------------------------------
+
+
+def policy_digest(*commands):
+    digest = bytes(32)
+    for cc, arguments in commands:
+        digest = H(digest, struct.pack(">I", cc), arguments)
+    return digest
+
+
+def approved_policy(pcr_digest, reset_count):
+    """PolicyPCR, then PolicyCounterTimer(resetCount ==)."""
+    args = H(struct.pack(">I", reset_count), struct.pack(">HH", RESET_COUNT_OFFSET, 0))
+    return policy_digest((CC_POLICY_PCR, SELECTION + pcr_digest), (CC_POLICY_COUNTER_TIMER, args))
+
+
+def auth_policy(purpose, key_name):
+    """PolicyAuthorize(keySign, R(purpose)) on an empty session."""
+    return H(policy_digest((CC_POLICY_AUTHORIZE, key_name)), POLICY_REF[purpose])
+
+
+# ---- section 8: content of an index -----------------------------------------
+
+NV_MAGIC = b"MUSTERNV"
+PURPOSE = {"ssh": 1, "tls": 2}
+
+
+def nv_pack(purpose, key, certificate, size):
+    body = NV_MAGIC + struct.pack(">BBHHH", 1, PURPOSE[purpose], len(key), len(certificate), 0) + key + certificate
+    body += H(body)
+    if len(body) > size:
+        raise WireError(f"{len(body)} bytes do not fit the {purpose} index")
+    return body + bytes(size - len(body))
+
+
+def nv_parse(purpose, data):
+    """(key, certificate)."""
+    c = Cursor(data)
+    if c.take(8) != NV_MAGIC or c.u(1) != 1 or c.u(1) != PURPOSE[purpose]:
+        raise WireError("not the content of this index")
+    key_len, cert_len, zero = c.u(2), c.u(2), c.u(2)
+    if key_len != 32 or zero != 0:
+        raise WireError("key length or reserved bytes")
+    key, certificate = c.take(key_len), c.take(cert_len)
+    if c.take(32) != H(data[:16 + key_len + cert_len]):
+        raise WireError("digest of the content")
+    if any(c.take(len(data) - c.at)):
+        raise WireError("padding is not zero")
+    return key, certificate

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Sourced after node-lib.sh: the Python client of tests/independent. It runs
+# under the distribution's own Python, which is the one that has tpm2-pytss.
+# shellcheck shell=bash disable=SC2154
+python=/usr/bin/python3
+# -B: no __pycache__ in the tree; the TSS's own messages on refusals that are wanted would only distract
+export PYTHONDONTWRITEBYTECODE=1 TSS2_LOG=all+NONE
+
+independent_requires() { requires "$python" -c 'import tpm2_pytss, cryptography'; }
+
+facts='{"vendor":"Fixture Inc.","product":"Node 1","serial":"S1","uuid":"","firmware":"1.0","macs":["52:54:00:12:34:56"],"client":"independent 1"}'
+
+# independent_args PARENTDIR: sets args for muster_client.py and forge.py
+independent_args() {
+        args=(--parent "https://127.0.0.1:$(cat "$1/attest-port")" --ca "$1/etc/pki/ca.pem" --policy-key "$1/etc/pki/policy.pem"
+                --eventlog "$tmp/eventlog.bin" --facts "$facts")
+}
+
+# independent PROGRAM ARGS…: against the parent of the last independent_args, with the TPM that is on
+independent() {
+        local program=$1
+        shift
+        timeout 120 "$python" "$top/tests/independent/$program.py" --tcti "$TPM2TOOLS_TCTI" "${args[@]}" "$@"
+}
