@@ -63,6 +63,7 @@ help:
 	@echo 'make check       all tests, boots in QEMU included'
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
 	@echo 'make bench       figures, as tables'
+	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
 	@echo 'make install     DESTDIR= PREFIX=$(PREFIX)'
 	@echo 'SAN=1 builds with ASan and UBSan; STATIC=0 links the client dynamically; CC=clang works'
 
@@ -115,6 +116,31 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/libcli.a $(B)/libserver.a $(B)/libcom
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
 
+# ---- fuzz targets: replayed by check with all compilers' flags, run by fuzz --
+FUZZ_SECONDS ?= 60
+FUZZ      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZBIN   := $(FUZZ:%=$(B)/fuzz/%)
+FUZZFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1 -g -DMUSTER_FUZZ
+FUZZSRC   := $(COMMON) $(filter-out bootserver/musterd.c,$(SERVER)) $(filter-out provisioning/muster.c,$(CLI))
+$(B)/fuzz/%: $(B)/host/tests/fuzz/fuzz_%.o $(B)/host/tests/fuzz/replay.o $(B)/libcli.a $(B)/libserver.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+$(O)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  FUZZ    $<')
+	$(Q)clang $(filter-out -Wlogical-op,$(BASE)) $(FUZZFLAGS) -c $< -o $@
+$(O)/fuzz/lib.a: $(FUZZSRC:%.c=$(O)/fuzz/obj/%.o)
+	@rm -f $@; $(AR) rcs $@ $^
+$(O)/fuzz/%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/lib.a
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(SERVERLIB)
+fuzz: $(FUZZ:%=$(O)/fuzz/%)
+	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(JOBS) $(FUZZ)
+fuzz-replay: $(FUZZBIN)
+$(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
+	$(Q)clang -fsanitize=address,undefined -o $@ $^ $(SERVERLIB)
+.PHONY: fuzz fuzz-replay
+
 tools: all $(BIN)/muster-node-test
 
 # what tests/bench/run measures with: the client's and the server's own objects
@@ -128,7 +154,7 @@ $(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out i
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 
-check-fast: tools $(UNITBIN)
+check-fast: tools units
 	tests/run fast $(O) $(B)
 # make asks itself again after deps: what is installed decides some flags
 check:
@@ -136,7 +162,7 @@ check:
 	$(MAKE) -j$(JOBS) tools units
 	$(MAKE) -j$(JOBS) SAN=1 tools units
 	tests/run all $(O) $(B)
-units: $(UNITBIN)
+units: $(UNITBIN) $(FUZZBIN)
 .PHONY: units
 
 $(call obj,node,$(TPM) $(NODE)) $(call obj,nodetest,$(TPM) $(NODE)): | $(TSS)/lib/libtss2-esys.a

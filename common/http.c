@@ -164,6 +164,18 @@ static int header(char *line, struct http_reply *rep, bool *has_length)
         return 0;
 }
 
+/* Lines end in CR LF; no other control characters but the tab. */
+static bool clean_head(const uint8_t *p, size_t len)
+{
+        for (size_t i = 0; i < len; i++) {
+                if (p[i] == '\r' && i + 1 < len && p[i + 1] == '\n')
+                        i++;
+                else if ((p[i] < 0x20 && p[i] != '\t') || p[i] == 0x7f)
+                        return false;
+        }
+        return true;
+}
+
 static int parse_head(char *text, struct http_reply *rep)
 {
         bool has_length = false;
@@ -172,7 +184,7 @@ static int parse_head(char *text, struct http_reply *rep)
         int r;
 
         line = strtok_r(text, "\r\n", &save);
-        if (!line || strncmp(line, "HTTP/1.1 ", 9) != 0 || strspn(line + 9, "0123456789") != 3 ||
+        if (!line || strncmp(line, "HTTP/1.1 ", 9) != 0 || strspn(line + 9, "0123456789") != 3 || line[9] == '0' ||
             (line[12] != ' ' && line[12]))
                 return -EPROTO;
         rep->status = (unsigned)strtoul(line + 9, NULL, 10);
@@ -182,6 +194,8 @@ static int parse_head(char *text, struct http_reply *rep)
                 if (r < 0)
                         return r;
         }
+        if (rep->length > 0 && (rep->status == 204 || rep->status == 304 || rep->status / 100 == 1))
+                return -EPROTO; /* has no body by definition: the next reply would be read out of it */
         if (!has_length && rep->status != 204 && rep->status != 304 && rep->status / 100 != 1)
                 return -EPROTO;
         return 0;
@@ -198,7 +212,7 @@ int http_head(struct http *h, struct http_reply *ret)
                 r = read_head(h, &len);
                 if (r < 0)
                         return r;
-                if (memchr(h->in, '\0', len))
+                if (!clean_head(h->in, len))
                         return -EPROTO;
                 h->in[len] = '\0';
                 r = parse_head((char *)h->in, &rep);
