@@ -176,7 +176,7 @@ DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-
 DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
 DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf mmdebstrap busybox-static python3 jq socat \
-              systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps file osslsigncode sqlite3 xxd
+              systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 xxd
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST))
 
 deps:

@@ -5,6 +5,7 @@
 #include "landlock.h"
 #include "syscalls.h"
 
+#include <sqlite3.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -30,7 +31,10 @@ struct sandbox_facts sandbox_facts(void)
 /* What the libraries read from disk on first use, while they still may. */
 static void warm_up(void)
 {
+        uint8_t b[8];
+
         tzset();
+        sqlite3_randomness(sizeof(b), b); /* seeded from /dev/urandom, once */
         (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
 }
 

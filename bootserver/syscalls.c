@@ -20,7 +20,7 @@ static const char *const basic[] = {
         "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getrandom", "clock_gettime", "clock_getres",
         "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrusage", "sysinfo", "uname",
         "read", "readv", "write", "writev", "close", "poll", "ppoll", "recvfrom", "recvmsg", "sendto", "sendmsg",
-        "shutdown",
+        "shutdown", "lseek", /* dprintf() seeks before it writes */
         /* "clone", "mmap", "mprotect", "fcntl", "ioctl", "prctl", "kill", "tgkill", "prlimit64": see below */
 };
 
@@ -30,7 +30,7 @@ static const char *const network[] = {
         "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "pipe2",
         /* the state directory; where, is Landlock's and the owner's matter */
         "open", "openat", "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat",
-        "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "lseek", "pread64", "preadv", "pwrite64",
+        "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "pread64", "preadv", "pwrite64",
         "pwritev", "ftruncate", "fallocate", "fadvise64", "fsync", "fdatasync", "unlink", "unlinkat", "rename",
         "renameat", "renameat2", "fchmod", "umask",
         /* signals are waited for; the helpers are reaped */

@@ -7,8 +7,7 @@
  *   - what no code of musterd or its libraries ever does, and what an
  *     intruder does first (run a program, fork, trace, load code into the
  *     kernel, change ids or mounts): the whole process is killed (SIGSYS);
- *   - a listed call with refused arguments (executable memory, a socket):
- *     EPERM;
+ *   - a socket, or memory that can be run: EPERM, as on other hardened hosts;
  *   - anything else: ENOSYS, what an older kernel answers. So a newer libc
  *     falls back instead of taking every node's boot server down, and the
  *     call is refused all the same.
