@@ -3,6 +3,7 @@
 
 #include "ek_cas.h"
 #include "hex.h"
+#include "journal.h"
 #include "nodes.h"
 #include "routes.h"
 #include "tpmcrypt.h"
@@ -15,6 +16,8 @@
 #define CHALLENGE_SECONDS 60
 #define HOLD_SECONDS 25
 #define PENDING_RETRY 2
+#define RATE_RETRY 5
+#define CHALLENGE_COST 2 /* beside the attestation's own */
 
 static int64_t monotonic(void)
 {
@@ -109,6 +112,21 @@ static enum MHD_Result send_challenge(struct call *c, struct attest *a)
         return reply_verdict(c, &v);
 }
 
+/* Verifying and challenging cost more than asking: what one address, and
+ * all strangers together, may cause is limited before it is done. Nothing
+ * is logged: metrics count them. */
+static bool may_ask(struct call *c, unsigned cost)
+{
+        return guard_work(c->srv->guard, &c->session->conn, cost, true);
+}
+
+static enum MHD_Result too_fast(struct call *c)
+{
+        struct verdict v = { .kind = VERDICT_BUSY, .code = "M-BUSY", .retry_after = RATE_RETRY };
+
+        return journal_incident(v.incident) < 0 ? MHD_NO : reply_verdict(c, &v);
+}
+
 static enum MHD_Result send_pending(struct call *c, struct attest *a)
 {
         struct verdict v = { .kind = VERDICT_PENDING, .retry_after = PENDING_RETRY };
@@ -169,8 +187,10 @@ static int judge_policy(struct call *c, struct attest *a, const struct node *n, 
                 return r;
         if (r < 0)
                 *ret = reply_busy(c, "cannot commit or make a release");
-        else if (d->verdict == DECIDE_OK)
+        else if (d->verdict == DECIDE_OK) {
+                guard_known(c->srv->guard, &c->session->conn);
                 *ret = reply_verdict(c, &v);
+        }
         attest_drop_request(a);
         return 0;
 }
@@ -187,6 +207,8 @@ static int judge_pending(struct call *c, struct attest *a, uint64_t generation, 
                 return 0;
         }
         (void)snprintf(a->recorded, sizeof(a->recorded), "%s", a->id);
+        if (r == 0 && !server_may_hold(c->srv))
+                r = -ENOSPC;
         if (r == 0)
                 r = waiters_hold(c->srv->waiters, &c->waiter, c->conn, a->id, generation, HOLD_SECONDS);
         if (r == -EAGAIN)
@@ -221,7 +243,12 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
                 decide_identity(a->ev, &rec, mine ? a->activated_name : NULL, &d);
         switch (d.verdict) {
         case DECIDE_CHALLENGE:
-                *ret = send_challenge(c, a);
+                if (may_ask(c, CHALLENGE_COST)) {
+                        *ret = send_challenge(c, a);
+                        return 0;
+                }
+                *ret = too_fast(c);
+                attest_drop_request(a);
                 return 0;
         case DECIDE_PENDING:
                 return judge_pending(c, a, generation, ret);
@@ -269,6 +296,8 @@ enum MHD_Result on_attest(struct call *c)
         a->challenged = false;
         wipe(a->secret, sizeof(a->secret));
         attest_drop_request(a);
+        if (!may_ask(c, 1 + (unsigned)(c->body.len / 65536)))
+                return too_fast(c);
         r = wire_attest_parse(c->body.p, c->body.len, &a->req, err);
         if (r == -ENOMEM)
                 return reply_busy(c, "no memory");
@@ -313,6 +342,11 @@ enum MHD_Result on_activate(struct call *c)
                 return reply_busy(c, "no memory");
         if (c->held)
                 return judge(c, a);
+        if (!may_ask(c, 1)) {
+                a->challenged = false;
+                attest_drop_request(a);
+                return too_fast(c);
+        }
         r = wire_activate_parse(c->body.p, c->body.len, &given, err);
         if (r < 0) {
                 (void)secret_holds(a, &given);

@@ -42,13 +42,17 @@ static const struct option options[] = {
         TEXT("ipxe-template", K_PATH, ipxe_template, MUSTER_PREFIX "/share/muster/muster.ipxe.in"),
         TEXT("user", K_TEXT, user, "muster"),
         TEXT("group", K_TEXT, group, "muster"),
-        NUMBER("max-connections", max_connections, 4, 1000000, 4096),
+        NUMBER("max-connections", max_connections, 4, 1000000, 10240),
         NUMBER("max-connections-per-address", max_per_address, 1, 1000000, 64),
         NUMBER("timeout", timeout, 5, 3600, 30),
         NUMBER("pending-limit", pending_limit, 1, 100000, 1000),
         NUMBER("cert-days", cert_days, 1, 3650, 30),
         NUMBER("threads", threads, 1, 256, 2),
         TEXT("sandbox", K_SANDBOX, sandbox, "enforce"),
+        NUMBER("rate-per-address", rate_address, 1, 1000000, 50),
+        NUMBER("rate-strangers", rate_strangers, 1, 1000000, 1000),
+        NUMBER("min-rate", min_rate, 0, 1000000000, 4096),
+        NUMBER("body-memory", body_memory, 1, 65536, 128),
 };
 
 static const char *bad_text(const struct option *o, const char *value)
@@ -148,6 +152,9 @@ int conf_parse(const char *text, size_t len, struct conf *ret, struct fail *fail
         r = ini_parse(text, len, on_pair, &c, &line, &why);
         if (r < 0)
                 return fail_set(fail, r, "", "correct the line; musterd(8) lists the keys", "line %u: %s", line, why);
+        if (c.threads > c.max_connections)
+                return fail_set(fail, -EBADMSG, "", "raise max-connections, or lower threads",
+                                "threads = %u is more than max-connections = %u", c.threads, c.max_connections);
         *ret = c;
         return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conf.h - musterd.conf: parsed, defaulted, checked as a whole.
+/* conf.h - musterd.conf: parsed, defaulted, checked as a whole: also that
+ * the threads have connections to serve.
  *
  * conf_parse() is pure. conf_load() reads the file and fills `fail` with a
  * line for the admin. Strings live inside the struct; nothing to free.
@@ -32,6 +33,10 @@ struct conf {
         unsigned cert_days;
         unsigned threads;
         char sandbox[16]; /* "enforce" or "log" */
+        unsigned rate_address;   /* per second */
+        unsigned rate_strangers; /* per second */
+        unsigned min_rate;       /* bytes per second */
+        unsigned body_memory;    /* MiB */
 };
 
 /* An address to listen on: "0.0.0.0:8080", "[::]:8443". */

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,6 +14,7 @@
 #define BACKLOG 1024
 #define CONN_MEMORY ((size_t)8192)
 #define ADMIN_CONNECTIONS 64
+#define OTHER_FILES 256 /* store, keys, hooks, polling */
 
 /* TLS 1.3 and nothing else; session tickets are off in libmicrohttpd and
  * here, early data needs a flag that is not set. */
@@ -99,6 +101,39 @@ static int open_admin(const char *path, gid_t gid, int *ret, struct fail *fail)
         return 0;
 }
 
+/* Connections that were told to end are open until their thread sees it. */
+static unsigned slots(const struct conf *c)
+{
+        return c->max_connections + c->max_connections / 8 + 16 * c->threads;
+}
+
+/* A connection of the boot listener may have a file too. */
+static int open_files(struct conf *c, struct fail *fail)
+{
+        struct rlimit l;
+        unsigned asked = c->max_connections;
+        rlim_t need = (rlim_t)3 * slots(c) + ADMIN_CONNECTIONS + 8 * c->threads + OTHER_FILES;
+
+        if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+                return 0;
+        if (l.rlim_cur < need && l.rlim_max >= need)
+                l.rlim_cur = need;
+        else if (l.rlim_cur < need)
+                l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+        while (l.rlim_cur < (rlim_t)3 * slots(c) + ADMIN_CONNECTIONS + 8 * c->threads + OTHER_FILES) {
+                c->max_connections -= c->max_connections / 16 + 1;
+                if (c->max_connections < c->threads || c->max_connections > asked)
+                        return fail_set(fail, -EMFILE, "", "raise the open files limit (LimitNOFILE), or lower threads",
+                                        "%u threads cannot serve with %llu open files", c->threads,
+                                        (unsigned long long)l.rlim_cur);
+        }
+        if (c->max_connections < asked)
+                log_warn("max-connections is %u, not %u: the open files limit is %llu. Next: raise it (LimitNOFILE) to %llu",
+                         c->max_connections, asked, (unsigned long long)l.rlim_cur, (unsigned long long)need);
+        return 0;
+}
+
 int listen_open(struct server *srv, uid_t uid, gid_t gid, struct fail *fail)
 {
         int r;
@@ -106,7 +141,9 @@ int listen_open(struct server *srv, uid_t uid, gid_t gid, struct fail *fail)
         (void)uid;
         for (int i = 0; i < LISTENERS; i++)
                 srv->fd[i] = -1;
-        r = open_tcp(srv->conf.boot_listen, &srv->fd[L_BOOT], fail);
+        r = open_files(&srv->conf, fail);
+        if (r == 0)
+                r = open_tcp(srv->conf.boot_listen, &srv->fd[L_BOOT], fail);
         if (r == 0)
                 r = open_tcp(srv->conf.attest_listen, &srv->fd[L_ATTEST], fail);
         if (r == 0)
@@ -130,7 +167,7 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
         const struct conf *c = &srv->conf;
         unsigned flags = MHD_USE_ERROR_LOG | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL;
         unsigned threads = l == L_ADMIN || c->threads < 2 ? 0 : c->threads;
-        unsigned limit = l == L_ADMIN ? ADMIN_CONNECTIONS : c->max_connections;
+        unsigned limit = l == L_ADMIN ? ADMIN_CONNECTIONS : slots(c);
         struct MHD_OptionItem tls[] = {
                 { MHD_OPTION_HTTPS_MEM_KEY, 0, srv->keys.server_key.p },
                 { MHD_OPTION_HTTPS_MEM_CERT, 0, srv->keys.server_pem.p },
@@ -140,8 +177,8 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
         struct MHD_OptionItem rest[] = {
                 { MHD_OPTION_LISTEN_SOCKET, srv->fd[l], NULL },
                 { MHD_OPTION_CONNECTION_LIMIT, (intptr_t)limit, NULL },
-                { MHD_OPTION_PER_IP_CONNECTION_LIMIT, l == L_ADMIN ? 0 : (intptr_t)c->max_per_address, NULL },
-                { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)c->timeout, NULL },
+                /* guard.c's own come first, and are counted */
+                { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)c->timeout + 5, NULL },
                 { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONN_MEMORY, NULL },
                 { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
                 { threads ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL },
@@ -151,7 +188,7 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
         contexts[l] = (struct listener_ctx){ srv, l };
         if (l == L_ATTEST)
                 flags |= MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME;
-        return MHD_start_daemon(flags, 0, NULL, NULL, serve_request, &contexts[l],
+        return MHD_start_daemon(flags, 0, l == L_ADMIN ? NULL : serve_accept, &contexts[l], serve_request, &contexts[l],
                                 MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
                                 MHD_OPTION_NOTIFY_COMPLETED, serve_completed, &contexts[l],
                                 MHD_OPTION_NOTIFY_CONNECTION, serve_connection, &contexts[l],

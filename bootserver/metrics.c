@@ -32,6 +32,17 @@ static const struct {
         { M_HTTP_REFUSED, "muster_http_refused_total" },
         { M_CONNECTIONS_ATTEST, "muster_attest_connections_total" },
         { M_DECIDE_US, "muster_decide_microseconds_total" },
+        { M_DROP_RATE, "muster_dropped_total{why=\"rate\"}" },
+        { M_DROP_ADDRESS, "muster_dropped_total{why=\"address\"}" },
+        { M_DROP_FULL, "muster_dropped_total{why=\"full\"}" },
+        { M_DROP_EVICTED, "muster_dropped_total{why=\"evicted\"}" },
+        { M_DROP_HEADER, "muster_dropped_total{why=\"slow-request\"}" },
+        { M_DROP_BODY, "muster_dropped_total{why=\"slow-body\"}" },
+        { M_DROP_READER, "muster_dropped_total{why=\"slow-reader\"}" },
+        { M_DROP_MEMORY, "muster_dropped_total{why=\"memory\"}" },
+        { M_DROP_WORK, "muster_dropped_total{why=\"work\"}" },
+        { M_OPEN_BOOT, "muster_connections{listener=\"boot\"}" },
+        { M_OPEN_ATTEST, "muster_connections{listener=\"attest\"}" },
 };
 
 void metric_code(struct metrics *m, const char *code)
@@ -58,7 +69,8 @@ long metrics_text(struct metrics *m, char *out, size_t n)
                 const char *name = names[i].name;
 
                 if (family(name) != family(last) || strncmp(name, last, family(name)) != 0)
-                        len += (size_t)snprintf(out + len, n - len, "# TYPE %.*s counter\n", (int)family(name), name);
+                        len += (size_t)snprintf(out + len, n - len, "# TYPE %.*s %s\n", (int)family(name), name,
+                                                names[i].which >= M_OPEN_BOOT ? "gauge" : "counter");
                 last = name;
                 if (len < n)
                         len += (size_t)snprintf(out + len, n - len, "%s %" PRIuFAST64 "\n", name,

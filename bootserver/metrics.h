@@ -25,6 +25,17 @@ enum metric {
         M_HTTP_REFUSED,
         M_CONNECTIONS_ATTEST,
         M_DECIDE_US, /* microseconds spent in decisions, and releases */
+        M_DROP_RATE,    /* connections not let in: too fast, */
+        M_DROP_ADDRESS, /* too many of one address, */
+        M_DROP_FULL,    /* or no place for one more */
+        M_DROP_EVICTED, /* connections cut: for one with a better claim, */
+        M_DROP_HEADER,  /* no whole request in time, */
+        M_DROP_BODY,    /* no whole body in time, */
+        M_DROP_READER,  /* too slow a reader, */
+        M_DROP_MEMORY,  /* bodies were at their limit */
+        M_DROP_WORK,    /* attest requests beyond a rate, answered M-BUSY */
+        M_OPEN_BOOT,    /* gauges */
+        M_OPEN_ATTEST,
         METRICS
 };
 
@@ -36,6 +47,11 @@ struct metrics {
 static inline void metric_add(struct metrics *m, enum metric which, uint64_t n)
 {
         (void)atomic_fetch_add_explicit(&m->v[which], n, memory_order_relaxed);
+}
+
+static inline void metric_set(struct metrics *m, enum metric which, uint64_t n)
+{
+        atomic_store_explicit(&m->v[which], n, memory_order_relaxed);
 }
 
 /* Counts a refusal by its code; unknown codes count as "other". */

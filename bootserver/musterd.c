@@ -143,7 +143,11 @@ static int start(struct server *srv)
         if (r == 0)
                 (void)ek_cas_reload(srv->ek_cas);
         if (r == 0)
-                r = waiters_start(&srv->waiters);
+                r = waiters_start(srv->conf.pending_limit < srv->conf.max_connections / 4 ? srv->conf.pending_limit
+                                                                                          : srv->conf.max_connections / 4,
+                                  &srv->waiters);
+        if (r == 0)
+                r = guard_start(&srv->conf, &srv->metrics, &srv->guard);
         if (r < 0) {
                 (void)fail_set(&f, r, "", "", "cannot start: %s", strerror(-r));
                 return failed(EXIT_RUNTIME, &f);
@@ -181,6 +185,7 @@ static void serve(struct server *srv, const sigset_t *signals)
 static void stop(struct server *srv)
 {
         listen_stop(srv);
+        guard_free(srv->guard);
         hooks_stop(srv->hooks);
         waiters_free(srv->waiters);
         ek_cas_free(srv->ek_cas);

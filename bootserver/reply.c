@@ -24,6 +24,7 @@ static enum MHD_Result queue(struct call *c, unsigned status, const char *type, 
                 return MHD_NO;
         if (MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
             MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+            (!serve_limit(c->session) || MHD_add_response_header(resp, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES) &&
             (!c->allow || MHD_add_response_header(resp, MHD_HTTP_HEADER_ALLOW, c->allow) == MHD_YES) &&
             (c->session->listener == L_BOOT ||
              MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES))

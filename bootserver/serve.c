@@ -5,8 +5,8 @@
 
 #include <time.h>
 
-/* Bodies held at one time, over all connections. */
-#define BODY_BUDGET ((size_t)256 << 20)
+#define BODY_FIRST ((size_t)16384) /* memory for a body to begin with */
+#define REQUESTS_MAX 256            /* of one connection */
 
 int64_t server_now(void)
 {
@@ -42,6 +42,28 @@ static int content_length(struct call *c, bool *ret_given, size_t *ret)
         return 0;
 }
 
+/* Headers whose repetition a proxy and this server may read differently. */
+static enum MHD_Result count_single(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+        static const char *const single[] = { MHD_HTTP_HEADER_HOST, MHD_HTTP_HEADER_CONTENT_LENGTH,
+                                              MHD_HTTP_HEADER_CONTENT_TYPE };
+        unsigned *n = ctx;
+
+        (void)kind;
+        (void)value;
+        for (size_t i = 0; i < ELEMENTSOF(single); i++)
+                n[i] += strcasecmp(key, single[i]) == 0;
+        return MHD_YES;
+}
+
+static bool repeated(struct MHD_Connection *conn)
+{
+        unsigned n[3] = { 0 };
+
+        (void)MHD_get_connection_values(conn, MHD_HEADER_KIND, count_single, n);
+        return n[0] > 1 || n[1] > 1 || n[2] > 1;
+}
+
 static enum MHD_Result refuse(struct call *c, unsigned status, const char *next, const char *what)
 {
         metric_add(&c->srv->metrics, M_HTTP_REFUSED, 1);
@@ -56,7 +78,9 @@ static int check_body(struct call *c, enum MHD_Result *ret_r)
         const char *type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE);
         bool given = false;
 
-        if (header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+        if (repeated(c->conn)) {
+                *ret_r = refuse(c, 400, "send it once", "Host, Content-Length or Content-Type is there twice");
+        } else if (header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
                 *ret_r = refuse(c, 411, "send a Content-Length", "chunked requests are refused");
         } else if (content_length(c, &given, &c->body_size) < 0) {
                 *ret_r = refuse(c, 400, "send a valid Content-Length", "Content-Length is no number");
@@ -67,12 +91,50 @@ static int check_body(struct call *c, enum MHD_Result *ret_r)
         } else if (c->body_size > 0 && (!type || strncmp(type, "application/json", 16) != 0)) {
                 *ret_r = refuse(c, 415, "send Content-Type: application/json", "the body is not announced as JSON");
         } else {
-                c->counted = c->body_size;
-                if (atomic_fetch_add(&c->srv->body_bytes, c->counted) + c->counted <= BODY_BUDGET)
-                        return 0;
-                *ret_r = refuse(c, 503, "try again", "too many requests at once");
+                return 0;
         }
         return -1;
+}
+
+static size_t body_budget(const struct server *srv)
+{
+        return (size_t)srv->conf.body_memory << 20;
+}
+
+bool server_may_hold(struct server *srv)
+{
+        return atomic_load(&srv->body_bytes) <= body_budget(srv) / 2;
+}
+
+/* Memory for a body grows with what has come, not with what was announced.
+ * When all bodies together are at the limit, another one goes for it, and
+ * is counted until its connection has ended: so a quarter more, at most. */
+static bool body_room(struct call *c, size_t need)
+{
+        size_t budget = body_budget(c->srv);
+        size_t size = c->counted ? c->counted : BODY_FIRST;
+        size_t total;
+        uint8_t *p;
+
+        if (need <= c->counted)
+                return true;
+        while (size < need)
+                size *= 2;
+        size = size > c->body_size + 1 ? c->body_size + 1 : size;
+        total = atomic_fetch_add(&c->srv->body_bytes, size - c->counted) + size - c->counted;
+        p = total <= budget + budget / 4 && guard_body(c->srv->guard, &c->session->conn, size, total > budget) ? malloc(size)
+                                                                                                              : NULL;
+        if (!p) {
+                (void)atomic_fetch_sub(&c->srv->body_bytes, size - c->counted);
+                return false;
+        }
+        if (c->body.len > 0)
+                memcpy(p, c->body.p, c->body.len);
+        wipe(c->body.p, c->body.len);
+        free(c->body.p);
+        c->body.p = p;
+        c->counted = size;
+        return true;
 }
 
 static enum MHD_Result first_call(struct call *c, enum listener listener, const char *url, const char *method)
@@ -93,11 +155,6 @@ static enum MHD_Result first_call(struct call *c, enum listener listener, const 
                 return result;
         /* libmicrohttpd's timeout begins anew with every byte */
         c->body_until = monotonic() + c->srv->conf.timeout;
-        if (c->body_size > 0) {
-                c->body.p = malloc(c->body_size + 1);
-                if (!c->body.p)
-                        return refuse(c, 503, "try again", "no memory for the request");
-        }
         return MHD_YES;
 }
 
@@ -124,12 +181,17 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
                 c->conn = conn;
                 c->session = session_of(conn);
                 *con_cls = c;
-                return c->session ? first_call(c, l->listener, url, method) : MHD_NO;
+                if (!c->session)
+                        return MHD_NO;
+                c->session->requests++;
+                guard_phase(c->srv->guard, &c->session->conn, FAIR_BODY);
+                return first_call(c, l->listener, url, method);
         }
         if (c->answered)
                 return MHD_NO;
         if (*size > 0) {
-                if (*size > c->body_size - c->body.len || monotonic() > c->body_until)
+                if (*size > c->body_size - c->body.len || monotonic() > c->body_until ||
+                    !body_room(c, c->body.len + *size + 1))
                         return MHD_NO;
                 memcpy(c->body.p + c->body.len, data, *size);
                 c->body.len += *size;
@@ -141,8 +203,11 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
         if (c->body.p)
                 c->body.p[c->body.len] = '\0';
         c->waiting = false;
+        guard_phase(c->srv->guard, &c->session->conn, FAIR_WORK);
         result = c->route->handler(c);
         c->answered = !c->waiting;
+        if (c->answered)
+                guard_phase(c->srv->guard, &c->session->conn, FAIR_SEND);
         return result;
 }
 
@@ -157,8 +222,44 @@ void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enu
                 return;
         (void)atomic_fetch_sub(&c->srv->body_bytes, c->counted);
         buf_wipe(&c->body);
+        if (c->session) {
+                (void)guard_body(c->srv->guard, &c->session->conn, 0, false);
+                guard_phase(c->srv->guard, &c->session->conn, FAIR_WAIT);
+        }
         free(c);
         *con_cls = NULL;
+}
+
+bool serve_limit(const struct session *s)
+{
+        return s->listener != L_ADMIN && s->requests >= REQUESTS_MAX;
+}
+
+enum MHD_Result serve_accept(void *cls, const struct sockaddr *addr, socklen_t len)
+{
+        const struct listener_ctx *l = cls;
+
+        (void)len;
+        return guard_admit(l->srv->guard, l->listener, addr) ? MHD_YES : MHD_NO;
+}
+
+static struct session *session_new(const struct listener_ctx *l, struct MHD_Connection *conn)
+{
+        const union MHD_ConnectionInfo *fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const union MHD_ConnectionInfo *from = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        struct session *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return NULL;
+        s->listener = l->listener;
+        if (l->listener != L_ADMIN &&
+            (!fd || !from || guard_open(l->srv->guard, &s->conn, l->listener, from->client_addr, fd->connect_fd) < 0)) {
+                free(s);
+                return NULL; /* its first request ends it */
+        }
+        if (l->listener == L_ATTEST)
+                metric_add(&l->srv->metrics, M_CONNECTIONS_ATTEST, 1);
+        return s;
 }
 
 void serve_connection(void *cls, struct MHD_Connection *conn, void **socket_ctx, enum MHD_ConnectionNotificationCode code)
@@ -166,15 +267,10 @@ void serve_connection(void *cls, struct MHD_Connection *conn, void **socket_ctx,
         const struct listener_ctx *l = cls;
         struct session *s = *socket_ctx;
 
-        (void)conn;
         if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-                s = calloc(1, sizeof(*s));
-                if (s)
-                        s->listener = l->listener;
-                if (l->listener == L_ATTEST)
-                        metric_add(&l->srv->metrics, M_CONNECTIONS_ATTEST, 1);
-                *socket_ctx = s;
+                *socket_ctx = session_new(l, conn);
         } else if (s) {
+                guard_close(l->srv->guard, &s->conn);
                 attest_free(s->attest);
                 wipe(s, sizeof(*s));
                 free(s);

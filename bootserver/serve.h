@@ -15,6 +15,7 @@ struct listener_ctx {
 enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
                               const char *version, const char *data, size_t *size, void **con_cls);
 void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code);
+enum MHD_Result serve_accept(void *cls, const struct sockaddr *addr, socklen_t len);
 void serve_connection(void *cls, struct MHD_Connection *conn, void **socket_ctx, enum MHD_ConnectionNotificationCode code);
 
 #endif

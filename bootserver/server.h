@@ -12,6 +12,7 @@
 
 #include "catalog.h"
 #include "conf.h"
+#include "guard.h"
 #include "jout.h"
 #include "keys.h"
 #include "metrics.h"
@@ -36,6 +37,7 @@ struct server {
         struct ek_cas *ek_cas;
         struct waiters *waiters;
         struct hooks *hooks; /* NULL: none */
+        struct guard *guard;
         struct metrics metrics;
         struct buf ipxe_template; /* NUL-terminated */
         int64_t started;
@@ -46,6 +48,8 @@ struct server {
 
 struct session {
         enum listener listener;
+        unsigned requests;     /* so far */
+        struct fair_conn conn; /* not used by the admin listener's */
         struct attest *attest; /* NULL until first used; freed with attest_free() */
 };
 
@@ -57,7 +61,7 @@ struct call {
         char param[256]; /* the path's variable part, decoded */
         struct buf body; /* wiped with the call */
         size_t body_size; /* as announced */
-        size_t counted;   /* of it, in body_bytes */
+        size_t counted;   /* memory it has, in body_bytes */
         int64_t body_until; /* monotonic seconds: it has to be here by then */
         struct waiter waiter;
         const char *allow; /* of a 405, while it is answered */
@@ -68,6 +72,13 @@ struct call {
 };
 
 int64_t server_now(void); /* Unix seconds */
+
+/* Has the connection had all the requests it may have? */
+bool serve_limit(const struct session *s);
+
+/* A held request keeps its body: not when bodies have taken half of
+ * body-memory, which is for those under way. */
+bool server_may_hold(struct server *srv);
 
 /* The session of an attest connection: exporter and the state of its
  * exchange. */

@@ -13,6 +13,7 @@ struct waiters {
         struct waiter *first;
         uint64_t generation;
         unsigned count;
+        unsigned limit;
         bool stopping;
         bool joined;
 };
@@ -36,6 +37,15 @@ static void resume(struct waiters *w, struct waiter *me)
                 me->next->prev = me->prev;
         w->count--;
         MHD_resume_connection(me->conn);
+}
+
+static void resume_node(struct waiters *w, const char *node)
+{
+        for (struct waiter *i = w->first, *after; i; i = after) {
+                after = i->next;
+                if (!node || strcmp(i->node, node) == 0)
+                        resume(w, i);
+        }
 }
 
 static void *timer(void *arg)
@@ -63,7 +73,7 @@ static void *timer(void *arg)
         return NULL;
 }
 
-int waiters_start(struct waiters **ret)
+int waiters_start(unsigned limit, struct waiters **ret)
 {
         struct waiters *w = calloc(1, sizeof(*w));
         pthread_condattr_t attr;
@@ -71,6 +81,7 @@ int waiters_start(struct waiters **ret)
 
         if (!w)
                 return -ENOMEM;
+        w->limit = limit;
         (void)pthread_mutex_init(&w->lock, NULL);
         (void)pthread_condattr_init(&attr);
         (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -129,6 +140,10 @@ int waiters_hold(struct waiters *w, struct waiter *me, struct MHD_Connection *co
         } else if (w->generation != generation) {
                 r = -EAGAIN;
         } else {
+                resume_node(w, node);
+                r = w->count < w->limit ? 0 : -ENOSPC;
+        }
+        if (r == 0) {
                 memset(me, 0, sizeof(*me));
                 me->conn = conn;
                 me->until = now_ms() + (int64_t)seconds * 1000;
@@ -149,11 +164,7 @@ void waiters_wake(struct waiters *w, const char *node)
 {
         (void)pthread_mutex_lock(&w->lock);
         w->generation++;
-        for (struct waiter *i = w->first, *after; i; i = after) {
-                after = i->next;
-                if (!node || strcmp(i->node, node) == 0)
-                        resume(w, i);
-        }
+        resume_node(w, node);
         (void)pthread_mutex_unlock(&w->lock);
 }
 

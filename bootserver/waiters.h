@@ -22,13 +22,14 @@ struct waiter {
         char node[65];
 };
 
-int waiters_start(struct waiters **ret);
+int waiters_start(unsigned limit, struct waiters **ret);
 /* Resumes all and refuses further holds; before the daemons are stopped. */
 void waiters_stop(struct waiters *w);
 void waiters_free(struct waiters *w);
 
 uint64_t waiters_generation(struct waiters *w);
-/* 0: suspended. -EAGAIN: decide again. -ESHUTDOWN: answer now. */
+/* 0: suspended. -EAGAIN: decide again. -ESHUTDOWN, -ENOSPC (`limit` are held):
+ * answer now. One request per node is held: a further one resumes it. */
 int waiters_hold(struct waiters *w, struct waiter *me, struct MHD_Connection *conn, const char *node, uint64_t generation,
                  unsigned seconds);
 /* node NULL: all of them. */

@@ -26,7 +26,7 @@ static void an_empty_file_gives_the_documented_defaults(void **state)
         assert_string_equal(c.state_dir, "/var/lib/muster");
         assert_string_equal(c.admin_socket, "/run/muster/admin.sock");
         assert_string_equal(c.user, "muster");
-        assert_int_equal(c.max_connections, 4096);
+        assert_int_equal(c.max_connections, 10240);
         assert_int_equal(c.max_per_address, 64);
         assert_int_equal(c.pending_limit, 1000);
         assert_int_equal(c.cert_days, 30);

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fair_impl.h"
+
+#include "mem.h"
+
+int fair_new(const struct fair_limits *limits, struct fair **ret)
+{
+        struct fair *f = calloc(1, sizeof(*f));
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        f->limits = *limits;
+        r = groups_new(f);
+        if (r < 0) {
+                fair_free(f);
+                return r;
+        }
+        for (unsigned s = 0; s < FAIR_SIDES; s++)
+                f->strangers[s].milli = (int64_t)limits->rate_strangers * FAIR_BURST * 1000;
+        f->strangers_work = f->strangers[0];
+        *ret = f;
+        return 0;
+}
+
+void fair_free(struct fair *f)
+{
+        if (!f)
+                return;
+        groups_free(f);
+        free(f);
+}
+
+/* ---- tokens ---------------------------------------------------------------- */
+
+static void refill(struct tokens *t, unsigned rate, int64_t now)
+{
+        int64_t full = (int64_t)rate * FAIR_BURST * 1000;
+        int64_t passed = now - t->last;
+
+        t->last = now;
+        if (passed >= (int64_t)FAIR_BURST * 1000)
+                t->milli = full;
+        else if (passed > 0)
+                t->milli += passed * (int64_t)rate;
+        if (t->milli > full)
+                t->milli = full;
+}
+
+/* From both or from none; `common` may be NULL. */
+static bool spend(struct fair *f, struct tokens *own, struct tokens *common, unsigned cost, int64_t now)
+{
+        int64_t milli = (int64_t)cost * 1000;
+
+        refill(own, f->limits.rate_address, now);
+        if (common)
+                refill(common, f->limits.rate_strangers, now);
+        if (own->milli < milli || (common && common->milli < milli))
+                return false;
+        own->milli -= milli;
+        if (common)
+                common->milli -= milli;
+        return true;
+}
+
+bool fair_spend(struct fair *f, struct fair_conn *c, unsigned cost, bool stranger, int64_t now)
+{
+        struct fair_group *g = c->group;
+
+        if (!g)
+                return false;
+        return spend(f, &g->work, stranger && !g->known ? &f->strangers_work : NULL, cost, now);
+}
+
+/* ---- the lists of one address ------------------------------------------------ */
+
+static bool may_go(const struct fair_conn *c)
+{
+        return c->phase != FAIR_WORK && !c->doomed;
+}
+
+static void unlist(struct fair *f, struct fair_conn *c)
+{
+        struct share *s = &c->group->side[c->side];
+
+        *(c->prev ? &c->prev->next : &s->first) = c->next;
+        *(c->next ? &c->next->prev : &s->last) = c->prev;
+        c->prev = c->next = NULL;
+        s->open--;
+        group_rank(f, c->group, c->side);
+}
+
+static void list(struct fair *f, struct fair_conn *c)
+{
+        struct share *s = &c->group->side[c->side];
+
+        c->prev = s->last;
+        c->next = NULL;
+        *(s->last ? &s->last->next : &s->first) = c;
+        s->last = c;
+        s->open++;
+        group_rank(f, c->group, c->side);
+}
+
+int fair_add(struct fair *f, struct fair_conn *c, const struct sockaddr *from, unsigned side, int fd, int64_t now)
+{
+        struct fair_group *g = group_get(f, from, now);
+
+        if (!g)
+                return -ENOMEM;
+        group_hold(f, g);
+        c->group = g;
+        c->fd = fd;
+        c->side = side;
+        c->phase = FAIR_WAIT;
+        c->since = now;
+        c->all_next = f->all[side];
+        if (c->all_next)
+                c->all_next->all_prev = c;
+        f->all[side] = c;
+        f->count[side]++;
+        g->side[side].count++;
+        list(f, c);
+        return 0;
+}
+
+void fair_doom(struct fair *f, struct fair_conn *c)
+{
+        if (!c->group || c->doomed)
+                return;
+        if (may_go(c))
+                unlist(f, c);
+        c->doomed = true;
+        c->group->side[c->side].count--;
+        f->count[c->side]--;
+        fair_body(c, 0);
+}
+
+void fair_remove(struct fair *f, struct fair_conn *c)
+{
+        if (!c->group)
+                return;
+        fair_doom(f, c);
+        *(c->all_prev ? &c->all_prev->all_next : &f->all[c->side]) = c->all_next;
+        if (c->all_next)
+                c->all_next->all_prev = c->all_prev;
+        group_drop(f, c->group);
+        c->group = NULL;
+}
+
+void fair_phase(struct fair *f, struct fair_conn *c, enum fair_phase phase, int64_t now)
+{
+        if (!c->group)
+                return;
+        if (may_go(c))
+                unlist(f, c);
+        c->phase = phase;
+        c->since = now;
+        c->looked = 0;
+        if (may_go(c))
+                list(f, c);
+}
+
+void fair_known(struct fair *f, struct fair_conn *c)
+{
+        struct fair_group *g = c->group;
+
+        if (!g || g->known) /* it has a connection: it is on no idle list */
+                return;
+        g->known = true;
+        for (unsigned s = 0; s < FAIR_SIDES; s++)
+                group_rank(f, g, s);
+}
+
+bool fair_is_known(const struct fair_conn *c)
+{
+        return c->group && c->group->known;
+}
+
+/* ---- who has to go ------------------------------------------------------------ */
+
+static const struct fair_group *largest(const struct fair *f, unsigned side, bool known)
+{
+        for (unsigned n = BUCKETS - 1; n > 0; n--)
+                if (f->ranks[side][known][n].first)
+                        return f->ranks[side][known][n].first;
+        return NULL;
+}
+
+static bool rests(const struct fair_conn *c, int64_t now)
+{
+        return now - c->since >= FAIR_GRACE;
+}
+
+/* For one more of `g` on a full side. */
+static struct fair_conn *victim(const struct fair *f, const struct fair_group *g, unsigned side, int64_t now)
+{
+        for (int known = 0; known <= (g->known ? 1 : 0); known++) {
+                const struct fair_group *most = largest(f, side, known == 1);
+                const struct share *s;
+
+                if (!most)
+                        continue;
+                s = &most->side[side];
+                if (s->open > g->side[side].count + 1 || (most->known < g->known) || rests(s->first, now))
+                        return s->first;
+        }
+        return NULL;
+}
+
+enum fair_answer fair_admit(struct fair *f, const struct sockaddr *from, unsigned side, int64_t now,
+                            struct fair_conn **ret_victim)
+{
+        struct fair_group *g = group_get(f, from, now);
+        struct fair_conn *go = NULL;
+        const struct share *s;
+
+        *ret_victim = NULL;
+        if (!g)
+                return FAIR_FULL;
+        s = &g->side[side];
+        if (!spend(f, &g->side[side].come, g->known ? NULL : &f->strangers[side], 1, now))
+                return FAIR_TOO_FAST;
+        if (s->count >= f->limits.per_address) {
+                go = s->first;
+                if (!go || !rests(go, now))
+                        return FAIR_TOO_MANY;
+        } else if (f->count[side] >= f->limits.connections) {
+                go = victim(f, g, side, now);
+                if (!go)
+                        return FAIR_FULL;
+        }
+        if (go)
+                fair_doom(f, go);
+        *ret_victim = go;
+        return FAIR_COME;
+}
+
+/* ---- bodies --------------------------------------------------------------------- */
+
+void fair_body(struct fair_conn *c, size_t bytes)
+{
+        if (!c->group)
+                return;
+        c->group->body = c->group->body - c->body + bytes;
+        c->body = bytes;
+}
+
+struct fair_conn *fair_hog(struct fair *f, const struct fair_conn *me)
+{
+        struct fair_conn *worst = NULL;
+
+        for (unsigned side = 0; side < FAIR_SIDES; side++)
+                for (struct fair_conn *c = f->all[side]; c; c = c->all_next) {
+                        if (c == me || c->phase != FAIR_BODY || c->doomed || c->body == 0 ||
+                            (c->group->known && !fair_is_known(me)))
+                                continue;
+                        if (!worst || c->group->body > worst->group->body ||
+                            (c->group == worst->group && c->since < worst->since))
+                                worst = c;
+                }
+        return worst;
+}
+
+struct fair_conn *fair_first(const struct fair *f, unsigned side)
+{
+        return f->all[side];
+}
+
+unsigned fair_count(const struct fair *f, unsigned side)
+{
+        return f->count[side];
+}

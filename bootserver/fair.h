@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fair.h - who may connect, and who has to go when there is no room.
+ *
+ * Pure: no I/O, no clock, no lock (guard.c has those); time is monotonic
+ * milliseconds and never goes back.
+ *
+ * DOC: Theory of operation
+ * Connections are counted by source address: an IPv4 address, or the /64 of
+ * an IPv6 one. An address is known once a node passed from it; until then
+ * it is a stranger's. Three things bound a stranger:
+ *   - tokens for new connections, per address and for all strangers;
+ *   - a number of connections per address: a further one takes the place of
+ *     the one of that address that has done nothing for longest;
+ *   - when a side (listener) is full, the address with the most connections
+ *     loses the one that has done nothing for longest; strangers first, and
+ *     known addresses only to each other.
+ * A connection that did something within the last second is not thrown out
+ * for one of an address that has as many: else a storm would keep anyone
+ * from ever finishing a handshake.
+ * Memory: one record per address that has a connection, and at most
+ * FAIR_REMEMBERED without, strangers forgotten first. */
+#ifndef MUSTER_FAIR_H
+#define MUSTER_FAIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define FAIR_SIDES 2
+#define FAIR_REMEMBERED 16384
+#define FAIR_GRACE 1000 /* ms */
+#define FAIR_BURST 10   /* seconds' worth of tokens that can be saved up */
+
+struct fair_limits {
+        unsigned connections;  /* per side */
+        unsigned per_address;  /* of them */
+        unsigned rate_address; /* per second */
+        unsigned rate_strangers;
+};
+
+enum fair_phase {
+        FAIR_WAIT, /* for a whole request, from the handshake on */
+        FAIR_BODY, /* a request's body is under way */
+        FAIR_WORK, /* it is being answered, or held: never thrown out */
+        FAIR_SEND, /* the answer is under way */
+};
+
+enum fair_answer { FAIR_COME, FAIR_TOO_FAST, FAIR_TOO_MANY, FAIR_FULL };
+
+struct fair;
+struct fair_group;
+
+/* Embedded by its owner, who zeroes it first. Read only, except `fd`,
+ * `acked` and `body`. */
+struct fair_conn {
+        struct fair_conn *prev, *next;         /* of its address, longest idle first */
+        struct fair_conn *all_prev, *all_next; /* of its side */
+        struct fair_group *group;              /* NULL: not counted (any more) */
+        int fd;
+        unsigned side;
+        enum fair_phase phase;
+        int64_t since;  /* when the phase began */
+        uint64_t acked; /* of a FAIR_SEND: bytes the peer had when last looked, */
+        int64_t looked; /* and when that was */
+        size_t body;    /* bytes of memory its body has */
+        bool doomed;    /* to be shut down; counts no more */
+};
+
+int fair_new(const struct fair_limits *limits, struct fair **ret);
+void fair_free(struct fair *f);
+
+/* May one from this address come in? With FAIR_COME, *ret_victim is NULL or
+ * the connection that has to go for it; it is doomed already. */
+enum fair_answer fair_admit(struct fair *f, const struct sockaddr *from, unsigned side, int64_t now,
+                            struct fair_conn **ret_victim);
+/* -ENOMEM: it stays uncounted; the caller drops it. */
+int fair_add(struct fair *f, struct fair_conn *c, const struct sockaddr *from, unsigned side, int fd, int64_t now);
+void fair_remove(struct fair *f, struct fair_conn *c); /* of one not added: nothing */
+
+void fair_phase(struct fair *f, struct fair_conn *c, enum fair_phase phase, int64_t now);
+/* Counts it no more; it stays listed with its side until removed. */
+void fair_doom(struct fair *f, struct fair_conn *c);
+/* A node passed on this connection. */
+void fair_known(struct fair *f, struct fair_conn *c);
+bool fair_is_known(const struct fair_conn *c);
+
+/* Takes `cost` tokens for work that its peer causes; `stranger`: from the
+ * strangers' common ones too, unless the address is known. */
+bool fair_spend(struct fair *f, struct fair_conn *c, unsigned cost, bool stranger, int64_t now);
+
+/* Bytes of bodies: changes c's by n. fair_hog() is whose body has to go: of
+ * the address that holds most, the one begun first; NULL: only c itself. */
+void fair_body(struct fair_conn *c, size_t bytes);
+struct fair_conn *fair_hog(struct fair *f, const struct fair_conn *c);
+
+struct fair_conn *fair_first(const struct fair *f, unsigned side);
+unsigned fair_count(const struct fair *f, unsigned side);
+
+#endif

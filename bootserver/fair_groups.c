@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fair_impl.h"
+
+#include "mem.h"
+
+#include <netinet/in.h>
+#include <openssl/rand.h>
+
+#define TABLE 16384 /* a power of two */
+
+static void key_of(const struct sockaddr *from, uint8_t ret[16])
+{
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)from;
+        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
+
+        memset(ret, 0, 16);
+        if (from->sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+                memcpy(ret, &six->sin6_addr, 8); /* the /64 */
+                ret[15] = 1;                     /* ::/64 is not 0.0.0.0 */
+                return;
+        }
+        ret[10] = ret[11] = 0xff;
+        if (from->sa_family == AF_INET)
+                memcpy(ret + 12, &four->sin_addr, 4);
+        else if (from->sa_family == AF_INET6)
+                memcpy(ret + 12, (const uint8_t *)&six->sin6_addr + 12, 4);
+}
+
+/* Salted, so that nobody can choose addresses that share a chain. */
+static size_t slot(const struct fair *f, const uint8_t key[16])
+{
+        uint64_t w[2];
+        uint64_t h;
+
+        memcpy(w, key, 16);
+        h = (w[0] ^ f->salt[0]) * 0x9e3779b97f4a7c15u;
+        h = ((h ^ (h >> 29)) + (w[1] ^ f->salt[1])) * 0xbf58476d1ce4e5b9u;
+        h = (h ^ (h >> 32)) * 0x94d049bb133111ebu;
+        return (size_t)(h >> 33) & (TABLE - 1);
+}
+
+int groups_new(struct fair *f)
+{
+        f->table = calloc(TABLE, sizeof(struct fair_group *));
+        if (!f->table)
+                return -ENOMEM;
+        return RAND_bytes((unsigned char *)f->salt, sizeof(f->salt)) == 1 ? 0 : -EIO;
+}
+
+static void forget(struct fair *f, struct fair_group *g)
+{
+        struct fair_group **p = &f->table[slot(f, g->key)];
+
+        while (*p && *p != g)
+                p = &(*p)->chain;
+        if (*p)
+                *p = g->chain;
+        free(g);
+}
+
+void groups_free(struct fair *f)
+{
+        for (size_t i = 0; f->table && i < TABLE; i++)
+                for (struct fair_group *g = f->table[i], *next; g; g = next) {
+                        next = g->chain;
+                        free(g);
+                }
+        free(f->table);
+}
+
+static void idle_remove(struct fair *f, struct fair_group *g)
+{
+        struct idle *l = &f->idle[g->known];
+
+        *(g->idle_prev ? &g->idle_prev->idle_next : &l->first) = g->idle_next;
+        *(g->idle_next ? &g->idle_next->idle_prev : &l->last) = g->idle_prev;
+        g->idle_prev = g->idle_next = NULL;
+        l->n--;
+}
+
+static void idle_add(struct fair *f, struct fair_group *g)
+{
+        struct idle *l = &f->idle[g->known];
+
+        g->idle_prev = l->last;
+        *(l->last ? &l->last->idle_next : &l->first) = g;
+        l->last = g;
+        l->n++;
+}
+
+static void forget_one(struct fair *f)
+{
+        struct fair_group *g = f->idle[0].first ? f->idle[0].first : f->idle[1].first;
+
+        idle_remove(f, g);
+        forget(f, g);
+}
+
+struct fair_group *group_get(struct fair *f, const struct sockaddr *from, int64_t now)
+{
+        struct fair_group *g;
+        uint8_t key[16];
+        size_t i;
+
+        key_of(from, key);
+        i = slot(f, key);
+        for (g = f->table[i]; g; g = g->chain)
+                if (memcmp(g->key, key, sizeof(key)) == 0)
+                        return g;
+        g = calloc(1, sizeof(*g));
+        if (!g)
+                return NULL;
+        memcpy(g->key, key, sizeof(key));
+        g->work = (struct tokens){ (int64_t)f->limits.rate_address * FAIR_BURST * 1000, now };
+        for (unsigned s = 0; s < FAIR_SIDES; s++)
+                g->side[s].come = g->work;
+        if (f->idle[0].n + f->idle[1].n >= FAIR_REMEMBERED)
+                forget_one(f);
+        g->chain = f->table[i];
+        f->table[i] = g;
+        idle_add(f, g);
+        return g;
+}
+
+void group_hold(struct fair *f, struct fair_group *g)
+{
+        if (g->refs++ == 0)
+                idle_remove(f, g);
+}
+
+void group_drop(struct fair *f, struct fair_group *g)
+{
+        if (--g->refs > 0)
+                return;
+        if (f->idle[0].n + f->idle[1].n >= FAIR_REMEMBERED)
+                forget_one(f);
+        idle_add(f, g);
+}
+
+void group_rank(struct fair *f, struct fair_group *g, unsigned side)
+{
+        struct share *s = &g->side[side];
+        unsigned n = s->open < BUCKETS ? s->open : BUCKETS - 1;
+        struct rank *want = n == 0 ? NULL : &f->ranks[side][g->known][n];
+
+        if (s->rank == want)
+                return;
+        if (s->rank) {
+                *(s->prev ? &s->prev->side[side].next : &s->rank->first) = s->next;
+                *(s->next ? &s->next->side[side].prev : &s->rank->last) = s->prev;
+        }
+        s->rank = want;
+        s->prev = s->next = NULL;
+        if (!want)
+                return;
+        s->prev = want->last;
+        *(want->last ? &want->last->side[side].next : &want->first) = g;
+        want->last = g;
+}

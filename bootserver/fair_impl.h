@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fair_impl.h - shared by fair.c (decisions) and fair_groups.c (the table
+ * of addresses). */
+#ifndef MUSTER_FAIR_IMPL_H
+#define MUSTER_FAIR_IMPL_H
+
+#include "fair.h"
+
+#define BUCKETS 257 /* by number of connections; the last is for all above */
+
+struct tokens {
+        int64_t milli; /* thousandths of a token */
+        int64_t last;
+};
+
+/* One address and one side: its connections, and its place in `rank`. */
+struct share {
+        struct fair_conn *first, *last; /* those that may be thrown out */
+        unsigned open;                  /* of them */
+        unsigned count;                 /* all that are not doomed */
+        struct fair_group *prev, *next; /* in its rank */
+        struct rank *rank;              /* NULL: has none to throw out */
+        struct tokens come;
+};
+
+struct rank {
+        struct fair_group *first, *last;
+};
+
+struct fair_group {
+        uint8_t key[16];
+        struct fair_group *chain;               /* hash */
+        struct fair_group *idle_prev, *idle_next;
+        struct share side[FAIR_SIDES];
+        struct tokens work;
+        size_t body;
+        unsigned refs; /* connections, the doomed too */
+        bool known;
+};
+
+struct idle {
+        struct fair_group *first, *last;
+        unsigned n;
+};
+
+struct fair {
+        struct fair_limits limits;
+        struct fair_group **table;
+        uint64_t salt[2];
+        struct rank ranks[FAIR_SIDES][2][BUCKETS]; /* [known] */
+        struct idle idle[2];                       /* [known]: addresses without connections */
+        struct fair_conn *all[FAIR_SIDES];
+        unsigned count[FAIR_SIDES];
+        struct tokens strangers[FAIR_SIDES];
+        struct tokens strangers_work;
+};
+
+/* The address's record, made when it is new; NULL: no memory. */
+struct fair_group *group_get(struct fair *f, const struct sockaddr *from, int64_t now);
+void group_hold(struct fair *f, struct fair_group *g);
+void group_drop(struct fair *f, struct fair_group *g);
+/* After g->side[side].open or g->known changed. */
+void group_rank(struct fair *f, struct fair_group *g, unsigned side);
+int groups_new(struct fair *f);
+void groups_free(struct fair *f);
+
+#endif
