@@ -20,6 +20,7 @@ static const struct {
         { "systemd.run", "systemd.run= starts a command of its own" },
         { "rd.systemd.run", "rd.systemd.run= starts a command of its own" },
         { "systemd.setenv", "systemd.setenv= can unlock the rescue shell" },
+        { "systemd.crash_shell", "systemd.crash-shell opens a shell when systemd crashes" },
         { "single", "single starts a rescue shell" },
         { "emergency", "emergency starts a shell" },
         { "rescue", "rescue starts a shell" },
@@ -34,6 +35,7 @@ static const struct {
 struct seen {
         bool shell_off;
         bool emergency;
+        bool no_credentials;
 };
 
 static const char *word_refused(const char *word, struct seen *seen)
@@ -59,6 +61,12 @@ static const char *word_refused(const char *word, struct seen *seen)
                 if (strcmp(value, "reboot") != 0 && strcmp(value, "poweroff") != 0 && strcmp(value, "halt") != 0)
                         return "rd.emergency is reboot, poweroff or halt";
                 seen->emergency = true;
+        }
+        /* SMBIOS strings and fw_cfg files carry passwords, SSH keys and units, and no PCR shows them */
+        if (strcmp(key, "systemd.import_credentials") == 0) {
+                if (strcmp(value, "no") != 0)
+                        return "systemd.import_credentials other than no lets a hypervisor or BMC set passwords and units";
+                seen->no_credentials = true;
         }
         return NULL;
 }
@@ -90,5 +98,7 @@ const char *cmdline_refused(const char *cmdline, bool allow_shell)
                 return "rd.shell=0 is missing: a failing boot would open a shell";
         if (!seen.emergency)
                 return "rd.emergency=reboot (or poweroff, halt) is missing: a failing boot would open a shell";
+        if (!seen.no_credentials)
+                return "systemd.import_credentials=no is missing: a hypervisor or BMC could set passwords and units, unmeasured";
         return NULL;
 }

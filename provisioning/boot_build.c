@@ -10,7 +10,8 @@
 #include <sys/utsname.h>
 
 #define DEFAULT_CMDLINE \
-        "root=muster ip=dhcp rd.neednet=1 rd.shell=0 rd.emergency=reboot panic=30 quiet console=tty0 console=ttyS0,115200"
+        "root=muster ip=dhcp rd.neednet=1 rd.shell=0 rd.emergency=reboot systemd.import_credentials=no nohibernate " \
+        "panic=30 quiet console=tty0 console=ttyS0,115200"
 #define DEFAULT_STUB "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 
 enum { O_KERNEL = CLI_LONG, O_MODULES, O_KVER, O_KMODDIR, O_CMDLINE, O_STUB, O_ETC, O_NODE, O_MODULE_DIR, O_DRIVERS,

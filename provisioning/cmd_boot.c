@@ -52,8 +52,8 @@ static int choose_cmdline(struct entry *e, struct fail *f)
         lacks = served_cmdline_lacks(e->cmdline);
         if (lacks && !e->allow_shell)
                 return fail_set(f, MUSTER_NO, "", "add it to --cmdline, or give --allow-shell if that is meant",
-                                "add boot entry %s: without %s on the command line a failed boot ends in a shell", e->name,
-                                lacks);
+                                "add boot entry %s: its command line lacks %s; without it the console, the hypervisor or the BMC "
+                                "opens a shell", e->name, lacks);
         return 0;
 }
 

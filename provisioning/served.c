@@ -73,6 +73,7 @@ const char *served_cmdline_lacks(const char *cmdline)
 {
         bool shell_off = false;
         bool emergency = false;
+        bool no_credentials = false;
 
         for (const char *p = cmdline + strspn(cmdline, " "); *p; p += strspn(p, " ")) {
                 size_t n = strcspn(p, " ");
@@ -81,7 +82,13 @@ const char *served_cmdline_lacks(const char *cmdline)
                         shell_off = true;
                 if (n > 13 && strncmp(p, "rd.emergency=", 13) == 0)
                         emergency = true;
+                if (n == 29 && strncmp(p, "systemd.import_credentials=no", n) == 0)
+                        no_credentials = true;
                 p += n;
         }
-        return !shell_off ? "rd.shell=0" : !emergency ? "rd.emergency=reboot (or poweroff, halt)" : NULL;
+        if (!shell_off)
+                return "rd.shell=0";
+        if (!emergency)
+                return "rd.emergency=reboot (or poweroff, halt)";
+        return no_credentials ? NULL : "systemd.import_credentials=no";
 }

@@ -54,7 +54,7 @@ done
 check ".linux is the kernel" cmp "$tmp/linux" "$kernel"
 check ".initrd is the initramfs" cmp "$tmp/initrd" "$tmp/a.img"
 check ".osrel is the parent's os-release" cmp "$tmp/osrel" /etc/os-release
-for w in root=muster rd.neednet=1 rd.shell=0 rd.emergency=reboot; do
+for w in root=muster rd.neednet=1 rd.shell=0 rd.emergency=reboot systemd.import_credentials=no nohibernate; do
         check "the default command line has $w" grep -qw -- "$w" "$tmp/cmdline"
 done
 overlap=$(objdump -h "$tmp/a.efi" | awk '$1 ~ /^[0-9]+$/ { print $4, $3 }' | sort | python3 -c '

@@ -104,7 +104,7 @@ check "the socket is found through --config" m --config "$etc/musterd.conf" stat
 export MUSTER_SOCKET=$tmp/run/admin.sock
 
 # a small UKI: the stub, a kernel (any PE image) and a command line
-line='root=muster rd.shell=0 rd.emergency=reboot quiet'
+line='root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no quiet'
 uki() { # OUT CMDLINE
         printf '%s' "$2" >"$tmp/cmdline"
         echo 'ID=test' >"$tmp/osrel"

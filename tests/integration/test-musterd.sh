@@ -142,7 +142,7 @@ is "hooks ignore no signal" 0 "$((0x$(awk '{ print $2 }' "$tmp/heard/15") & 0x7f
 check "a hook that fails is logged" grep -q 'hook .*20-fails failed with status 3' "$tmp/musterd.log"
 
 # ---- boots ------------------------------------------------------------------
-line='root=muster console=ttyS0 rd.shell=0 rd.emergency=reboot'
+line='root=muster console=ttyS0 rd.shell=0 rd.emergency=reboot systemd.import_credentials=no'
 make_uki "$state/boot/one.efi" "initrd one"
 make_uki "$state/boot/two.efi" "initrd two"
 is "nothing to boot yet" 404 "$(boot_status /ipxe)"

@@ -192,7 +192,7 @@ tpm_on "$tmp/tpm" unmeasured
 # shellcheck disable=SC2046
 tpm2_pcrextend $(cat "$tmp/extends")
 refused 7 M-CMDLINE "another kernel command line is refused" node_boot "$run" "$p/node.conf"
-"$tmp/evidence" log "$tmp" "$boot_file" "root=muster rd.shell=0 rd.emergency=reboot"
+"$tmp/evidence" log "$tmp" "$boot_file" "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no"
 tpm_off
 
 # --- TPMs -----------------------------------------------------------------------

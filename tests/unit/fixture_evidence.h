@@ -90,6 +90,6 @@ struct buf fixture_pe(const struct fx_section *s, size_t n);
 struct buf fixture_uki(const char *kernel, const char *initrd, const char *cmdline);
 
 #define FX_FILE "r9.efi"
-#define FX_CMDLINE "root=muster rd.shell=0 rd.emergency=reboot console=ttyS0"
+#define FX_CMDLINE "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no console=ttyS0"
 
 #endif

@@ -71,8 +71,10 @@ static void the_last_refusal_is_the_newest_with_a_code(void **state)
 static void a_command_line_must_close_the_shell(void **state)
 {
         (void)state;
-        assert_null(served_cmdline_lacks("root=muster rd.shell=0 rd.emergency=reboot"));
-        assert_null(served_cmdline_lacks("  rd.emergency=halt   rd.shell=0 "));
+        assert_null(served_cmdline_lacks("root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no"));
+        assert_null(served_cmdline_lacks("  systemd.import_credentials=no rd.emergency=halt   rd.shell=0 "));
+        assert_non_null(strstr(served_cmdline_lacks("rd.shell=0 rd.emergency=reboot"), "import_credentials"));
+        assert_non_null(strstr(served_cmdline_lacks("rd.shell=0 rd.emergency=reboot systemd.import_credentials=not"), "import"));
         assert_non_null(strstr(served_cmdline_lacks(""), "rd.shell"));
         assert_non_null(strstr(served_cmdline_lacks("rd.emergency=reboot"), "rd.shell"));
         assert_non_null(strstr(served_cmdline_lacks("rd.shell=01 rd.emergency=reboot"), "rd.shell"));

@@ -123,12 +123,13 @@ static void a_script_is_filled_and_nothing_slips_in(void **state)
 
 static void command_lines_that_open_a_shell_are_refused(void **state)
 {
-        static const char good[] = "root=muster rd.shell=0 rd.emergency=reboot";
+        static const char good[] = "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no";
         static const char *const bad[] = {
                 "rd.break", "rd.break=pre-mount", "init=/bin/sh", "rdinit=/bin/sh", "rd.shell", "rd.shell=1", "single", "1",
                 "systemd.debug-shell", "systemd.debug_shell=1", "rd.systemd.debug-shell", "systemd.unit=rescue.target",
                 "rd.systemd.unit=emergency.target", "rd.emergency=shell", "emergency", "-b", "-- x", "a=\"rd.break\"",
-                "systemd.setenv=SYSTEMD_SULOGIN_FORCE=1", "rd.cmdline=ask",
+                "systemd.setenv=SYSTEMD_SULOGIN_FORCE=1", "rd.cmdline=ask", "systemd.crash-shell",
+                "systemd.import_credentials=yes", "systemd.import-credentials", "systemd.import_credentials",
         };
         char line[256];
 
@@ -136,6 +137,7 @@ static void command_lines_that_open_a_shell_are_refused(void **state)
         assert_null(cmdline_refused(good, false));
         assert_non_null(cmdline_refused("root=muster rd.shell=0", false));
         assert_non_null(cmdline_refused("root=muster rd.emergency=reboot", false));
+        assert_non_null(cmdline_refused("root=muster rd.shell=0 rd.emergency=reboot", false));
         assert_non_null(cmdline_refused("root=muster xrd.shell=0 rd.emergency=reboot", false));
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 (void)snprintf(line, sizeof(line), "%s %s", good, bad[i]);
