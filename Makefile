@@ -83,6 +83,12 @@ $(B)/nodetest/%.o: %.c
 	$(if $(V),,@echo '  CC test $<')
 	$(Q)$(CC) $(BASE) $(NODEF) -DMUSTER_TEST_TCTI -c $< -o $@
 
+# musterd with the fault points of bootserver/fault.h
+$(B)/faults/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  CC flt  $<')
+	$(Q)$(CC) $(BASE) $(HOSTF) -DMUSTER_FAULTS -c $< -o $@
+
 $(B)/libcommon.a: $(call obj,host,$(COMMON))
 	@rm -f $@; $(AR) rcs $@ $^
 $(B)/libserver.a: $(call obj,host,$(filter-out bootserver/musterd.c,$(SERVER)))
@@ -108,6 +114,11 @@ $(BIN)/muster-node: $(call obj,node,$(NODE) $(COMMON) $(TPM))
 $(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM))
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
+
+# for tests; never installed
+$(BIN)/musterd-faults: $(call obj,faults,$(SERVER) tests/faults/fault.c) $(B)/libcommon.a
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
 
 # ---- tests ------------------------------------------------------------------
 UNITBIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
@@ -141,7 +152,7 @@ $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 	$(Q)clang -fsanitize=address,undefined -o $@ $^ $(SERVERLIB)
 .PHONY: fuzz fuzz-replay
 
-tools: all $(BIN)/muster-node-test
+tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
 # what tests/bench/run measures with: the client's and the server's own objects
 BENCHBIN := $(B)/bench/decide_bench $(B)/bench/image_fetch
@@ -225,6 +236,6 @@ install: all
 	install -m 0644 README.md LICENSE common/PROTOCOL.md bootserver/API.md $(DESTDIR)$(PREFIX)/share/doc/muster/
 
 clean: # not the fixtures, tss, kernel and image
-	rm -rf $(B) $(O)/san $(PROGRAMS) $(BIN)/muster-node-test $(BIN)/muster-node.debug $(O)/test-logs $(O)/bench
+	rm -rf $(B) $(O)/san $(PROGRAMS) $(BIN)/muster-node-test $(BIN)/musterd-faults $(BIN)/muster-node.debug $(O)/test-logs $(O)/bench
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -91,7 +91,7 @@ enum MHD_Result on_events_verify(struct call *c)
         struct jout o = { 0 };
         uint64_t count = 0;
         uint64_t bad = 0;
-        int r = journal_verify(c->srv->store, &count, &bad);
+        int r = journal_verify(c->srv->store, 0, &count, &bad);
 
         if (r < 0)
                 return reply_failure(c, r, "cannot read the journal");

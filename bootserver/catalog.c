@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog_files.h"
 
+#include "fault.h"
 #include "names.h"
 
 static const char *const setting_names[2][2] = { { "default_boot", "previous_boot" },
@@ -123,8 +124,10 @@ int catalog_reload(struct catalog *c)
 {
         struct load l = { .c = c, .old_boots = take_ptr(c->boots), .boots_end = &c->boots,
                           .old_images = take_ptr(c->images), .images_end = &c->images };
-        int r = c->store->ops->boot_list(c->store, on_boot_row, &l);
+        int r;
 
+        FAULT_POINT("catalog-reload");
+        r = c->store->ops->boot_list(c->store, on_boot_row, &l);
         if (r == 0)
                 r = c->store->ops->image_list(c->store, on_image_row, &l);
         for (int image = 0; image < 2 && r == 0; image++)
@@ -163,6 +166,7 @@ int catalog_reload_profiles(struct catalog *c)
 {
         struct load l = { .c = c, .profiles_end = &c->profiles };
 
+        FAULT_POINT("profiles-reload");
         FREE_LIST(c->profiles, catalog_profile, profile_entry_free)
         return c->store->ops->profile_list(c->store, NULL, on_profile_row, &l);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks.h"
 
+#include "fault.h"
 #include "hooks_runner.h"
 #include "isolation.h"
 #include "jout.h"
@@ -77,6 +78,7 @@ void hooks_send(struct hooks *h, const struct node *n, const char *from, const c
         struct buf text = { 0 };
         int r;
 
+        FAULT_POINT("hooks-send");
         if (!h)
                 return;
         jout_obj(&o, NULL);

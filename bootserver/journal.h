@@ -29,9 +29,9 @@ struct journal_entry {
 int journal_hash(const uint8_t prev[DIGEST_LEN], const struct event_row *e, uint8_t ret[DIGEST_LEN]);
 int journal_append(struct store *s, int64_t now, const struct journal_entry *e, uint64_t *ret_seq);
 
-/* Recomputes the chain. ret_bad is the first seq that does not hold, 0 when
- * all do. */
-int journal_verify(struct store *s, uint64_t *ret_count, uint64_t *ret_bad);
+/* Recomputes the chain behind event `after`, whose hash is taken as it is (0:
+ * all of it). ret_bad is the first seq that does not hold, 0 when all do. */
+int journal_verify(struct store *s, uint64_t after, uint64_t *ret_count, uint64_t *ret_bad);
 
 /* A new random incident id. */
 int journal_incident(char ret[INCIDENT_LEN + 1]);

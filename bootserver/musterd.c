@@ -4,15 +4,15 @@
 #include "hooks.h"
 #include "isolation.h"
 #include "listen.h"
+#include "notify.h"
 #include "version.h"
 
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <time.h>
 
-enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE = 4, EXIT_LISTEN = 5 };
+enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE = 4, EXIT_LISTEN = 5, EXIT_DISK = 6 };
 
 #define DEFAULT_CONF "/etc/muster/musterd.conf"
 #define TEMPLATE_MAX 16384
@@ -75,33 +75,6 @@ static int parse_args(int argc, char **argv, struct args *ret)
         return -1;
 }
 
-/* systemd's socket; -1: nobody asked */
-static int notify_fd = -1;
-
-/* While sockets can still be made and connected. */
-static void notify_open(void)
-{
-        const char *path = getenv("NOTIFY_SOCKET");
-        struct sockaddr_un sun = { .sun_family = AF_UNIX };
-        size_t n = path ? strlen(path) : 0;
-
-        if (n == 0 || n >= sizeof(sun.sun_path) || (path[0] != '/' && path[0] != '@'))
-                return;
-        memcpy(sun.sun_path, path, n);
-        if (path[0] == '@')
-                sun.sun_path[0] = '\0';
-        notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (notify_fd >= 0 &&
-            connect(notify_fd, (struct sockaddr *)&sun, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-                log_warn("cannot reach systemd's socket %s: %s", path, strerror(errno));
-}
-
-static void notify(const char *state)
-{
-        if (notify_fd >= 0)
-                (void)send(notify_fd, state, strlen(state), MSG_NOSIGNAL);
-}
-
 /* As root: the configuration is read; keys, template and sockets follow. */
 static int prepare(struct server *srv, uid_t *ret_uid)
 {
@@ -127,6 +100,12 @@ static int prepare(struct server *srv, uid_t *ret_uid)
         return r < 0 ? failed(EXIT_LISTEN, &f) : EXIT_OK;
 }
 
+/* Damage waits for an admin; a full disk may have room the next time. */
+static int store_exit(int r)
+{
+        return r == -EUCLEAN || r == -EPROTO ? EXIT_STORE : EXIT_DISK;
+}
+
 static int start(struct server *srv)
 {
         struct fail f = { 0 };
@@ -138,7 +117,7 @@ static int start(struct server *srv)
         if (r == 0)
                 r = catalog_open(&srv->conf, srv->store, &srv->catalog, &f);
         if (r < 0)
-                return failed(EXIT_STORE, &f);
+                return failed(store_exit(r), &f);
         r = ek_cas_new(srv->conf.ek_ca_dir, &srv->ek_cas);
         if (r == 0)
                 (void)ek_cas_reload(srv->ek_cas);
@@ -166,20 +145,31 @@ static void reload(struct server *srv)
         log_info("reloaded: %d EK CA certificates, %d iPXE binaries", cas, ipxe);
 }
 
-static void serve(struct server *srv, const sigset_t *signals)
+static int serve(struct server *srv, const sigset_t *signals)
 {
+        struct timespec tick = { .tv_sec = notify_interval() };
+        int r = EXIT_OK;
+
         notify("READY=1");
         log_info("ready version=%s boot=%s attest=%s admin=%s", MUSTER_VERSION, srv->conf.boot_listen,
                  srv->conf.attest_listen, srv->conf.admin_socket);
         for (;;) {
-                int sig = sigwaitinfo(signals, NULL);
+                int sig = sigtimedwait(signals, NULL, &tick);
 
                 if (sig == SIGHUP)
                         reload(srv);
                 else if (sig == SIGTERM || sig == SIGINT)
                         break;
+                if (atomic_load(&srv->store->unsure)) {
+                        log_err("a sync failed, so what is on disk is not known: stopping, to write it again at the next start. "
+                                "Next: check the disk that holds %s", srv->conf.state_dir);
+                        r = EXIT_DISK;
+                        break;
+                }
+                notify_alive(srv);
         }
         notify("STOPPING=1");
+        return r;
 }
 
 static void stop(struct server *srv)
@@ -236,7 +226,7 @@ int main(int argc, char **argv)
         if (r == EXIT_OK)
                 r = start(srv);
         if (r == EXIT_OK)
-                serve(srv, &signals);
+                r = serve(srv, &signals);
         stop(srv);
         if (r == EXIT_OK)
                 log_info("stopped");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server.h"
 
+#include "fault.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -27,8 +29,11 @@ static enum MHD_Result queue(struct call *c, unsigned status, const char *type, 
             (!serve_limit(c->session) || MHD_add_response_header(resp, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES) &&
             (!c->allow || MHD_add_response_header(resp, MHD_HTTP_HEADER_ALLOW, c->allow) == MHD_YES) &&
             (c->session->listener == L_BOOT ||
-             MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES))
+             MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES)) {
+                FAULT_POINT("reply-queue");
                 r = MHD_queue_response(c->conn, status, resp);
+                FAULT_POINT("reply-queued");
+        }
         MHD_destroy_response(resp);
         return r;
 }

@@ -12,12 +12,19 @@
  * negative return of it ends the list with that value. A callback must not
  * change the store. Errors: -ENOENT (no such thing), -EEXIST (the id or
  * the name is taken), -EIO (the backend failed; it has been logged),
- * -ENOMEM. */
+ * -ENOMEM.
+ *
+ * A commit that failed has changed nothing that is acted on, and the store
+ * goes on: a full disk may have room again. But once a sync failed nobody
+ * knows what is on disk: `unsure` is set, nothing more is committed, and the
+ * process has to end and open the store anew, which writes it all again. */
 #ifndef MUSTER_STORE_H
 #define MUSTER_STORE_H
 
 #include "ekcert.h"
 #include "log.h"
+
+#include <stdatomic.h>
 
 #define NODE_ID_HEX 64
 #define NAME_MAX_LEN 63
@@ -138,13 +145,24 @@ struct store_ops {
         int (*event_put)(struct store *s, const struct event_row *e);
         int (*event_head)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* 0 and zeroes: empty */
         int (*event_list)(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);
+
+        int (*copy)(struct store *s, const char *path); /* all of it as of now, into a new file of mode 0600 */
 };
 
 struct store {
         const struct store_ops *ops;
+        atomic_bool unsure;
 };
 
+/* For one process at a time: the store is locked, checked, and held against
+ * the note of the journal's head (journal_head.h). -EUCLEAN: it is damaged or
+ * parts of it are lost; -EPROTO: another version's; -EBUSY: in use; else the
+ * errno of what may pass by itself (-ENOSPC, -EROFS, -EIO …). */
 int store_sqlite_open(const char *path, struct store **ret, struct fail *fail);
+/* To read only, beside a process that uses it; no check, no lock. */
+int store_sqlite_view(const char *path, struct store **ret, struct fail *fail);
+/* Is every page as it must be? -EUCLEAN with SQLite's words for it. */
+int store_sqlite_check(struct store *s, struct fail *fail);
 
 void node_wipe(struct node *n);
 const char *node_state_text(enum node_state s);

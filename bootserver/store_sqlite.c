@@ -1,13 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_sqlite.h"
 
-#include <sys/stat.h>
+#include "fault.h"
+#include "journal_head.h"
 
-static int sql_errno(struct sqlite_store *s, int rc, const char *what)
+const char *sql_next_step(int rc)
+{
+        switch (rc & 0xff) {
+        case SQLITE_FULL: return "free space on the disk that holds the state directory";
+        case SQLITE_READONLY: return "make the disk that holds the state directory writable again, and give the directory to musterd's user";
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB: return "stop musterd, see what is damaged with `muster log verify --database FILE`, then `muster restore` a backup";
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return "stop the other program that uses the database";
+        default: return "check the disk that holds the state directory";
+        }
+}
+
+int sql_errno(struct sqlite_store *s, int rc, const char *what)
 {
         if ((rc & 0xff) == SQLITE_CONSTRAINT)
                 return -EEXIST;
-        log_err("store: %s: %s. Next: check the disk that holds the state directory", what, sqlite3_errmsg(s->db));
+        if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC)
+                atomic_store(&s->store.unsure, true);
+        log_err("store: %.60s: %s. Next: %s", what, sqlite3_errmsg(s->db), sql_next_step(rc));
         return (rc & 0xff) == SQLITE_NOMEM ? -ENOMEM : -EIO;
 }
 
@@ -133,7 +149,8 @@ static int sq_begin(struct store *st)
         int r;
 
         (void)pthread_mutex_lock(&s->lock);
-        r = run(st, Q_BEGIN);
+        s->new_seq = 0;
+        r = atomic_load(&st->unsure) ? -EIO : run(st, Q_BEGIN);
         if (r < 0)
                 (void)pthread_mutex_unlock(&s->lock);
         return r;
@@ -150,13 +167,19 @@ static void sq_rollback(struct store *st)
 
 static int sq_commit(struct store *st)
 {
-        int r = run(st, Q_COMMIT);
+        struct sqlite_store *s = sqlite_of(st);
+        int r;
 
+        FAULT_POINT("store-commit");
+        r = run(st, Q_COMMIT);
+        FAULT_POINT("store-committed");
         if (r < 0) {
                 sq_rollback(st);
                 return r == -ENOMEM ? r : -EIO;
         }
-        (void)pthread_mutex_unlock(&sqlite_of(st)->lock);
+        if (s->new_seq > 0 && s->head_fd >= 0)
+                journal_head_note(s->head_fd, s->new_seq, s->new_hash);
+        (void)pthread_mutex_unlock(&s->lock);
         return 0;
 }
 
@@ -167,11 +190,13 @@ static void sq_close(struct store *st)
         for (size_t i = 0; i < QUERIES; i++)
                 (void)sqlite3_finalize(s->stmt[i]);
         (void)sqlite3_close(s->db);
+        closep(&s->head_fd);
+        closep(&s->lock_fd);
         (void)pthread_mutex_destroy(&s->lock);
         free(s);
 }
 
-static const struct store_ops sqlite_ops = {
+const struct store_ops sqlite_ops = {
         .close = sq_close, .begin = sq_begin, .commit = sq_commit, .rollback = sq_rollback,
         .node_get = sq_node_get, .node_find = sq_node_find, .node_prefix = sq_node_prefix,
         .node_by_facts = sq_node_by_facts, .node_put = sq_node_put, .node_delete = sq_node_delete,
@@ -182,90 +207,5 @@ static const struct store_ops sqlite_ops = {
         .profile_put = sq_profile_put, .profile_list = sq_profile_list,
         .setting_put = sq_setting_put, .setting_get = sq_setting_get,
         .event_put = sq_event_put, .event_head = sq_event_head, .event_list = sq_event_list,
+        .copy = sq_copy,
 };
-
-static int user_version(sqlite3 *db, int *ret)
-{
-        sqlite3_stmt *q = NULL;
-        int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &q, NULL);
-
-        if (rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-                *ret = sqlite3_column_int(q, 0);
-        else
-                rc = rc == SQLITE_OK ? SQLITE_ERROR : rc;
-        (void)sqlite3_finalize(q);
-        return rc;
-}
-
-static int make_schema(sqlite3 *db)
-{
-        char set[64];
-        int rc;
-
-        (void)snprintf(set, sizeof(set), "PRAGMA user_version = %d; COMMIT", STORE_SCHEMA_VERSION);
-        rc = sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
-        if (rc == SQLITE_OK)
-                rc = sqlite3_exec(db, store_schema, NULL, NULL, NULL);
-        if (rc == SQLITE_OK)
-                rc = sqlite3_exec(db, set, NULL, NULL, NULL);
-        return rc;
-}
-
-/* FULL in WAL mode: a commit is on disk when it returns. */
-static int prepare(struct sqlite_store *s, const char *path, struct fail *fail)
-{
-        static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"
-                                      "PRAGMA secure_delete = ON;";
-        const char *next = "restore it from a backup, or move it away to start with an empty one";
-        int version = 0;
-        int rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
-
-        if (rc == SQLITE_OK)
-                rc = user_version(s->db, &version);
-        if (rc == SQLITE_OK && version == 0) {
-                rc = make_schema(s->db);
-                version = STORE_SCHEMA_VERSION;
-        }
-        if (rc == SQLITE_BUSY)
-                return fail_set(fail, -EBUSY, "", "stop the other musterd first", "%s is in use by another process", path);
-        if (rc != SQLITE_OK)
-                return fail_set(fail, -EIO, "", next, "cannot use %s: %s", path, sqlite3_errmsg(s->db));
-        if (version != STORE_SCHEMA_VERSION)
-                return fail_set(fail, -EPROTO, "", "run the musterd that wrote it",
-                                "%s has schema version %d, this musterd knows %d", path, version, STORE_SCHEMA_VERSION);
-        for (size_t i = 0; i < QUERIES; i++) {
-                rc = sqlite3_prepare_v3(s->db, store_queries[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i], NULL);
-                if (rc != SQLITE_OK)
-                        return fail_set(fail, -EIO, "", next, "cannot use %s: %s", path, sqlite3_errmsg(s->db));
-        }
-        return 0;
-}
-
-int store_sqlite_open(const char *path, struct store **ret, struct fail *fail)
-{
-        _cleanup_(store_closep) struct store *made = NULL;
-        struct sqlite_store *s = calloc(1, sizeof(*s));
-        pthread_mutexattr_t attr;
-        int r;
-
-        if (!s)
-                return -ENOMEM;
-        made = &s->store;
-        s->store.ops = &sqlite_ops;
-        (void)pthread_mutexattr_init(&attr);
-        (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-        (void)pthread_mutex_init(&s->lock, &attr);
-        (void)pthread_mutexattr_destroy(&attr);
-        if (sqlite3_open_v2(path, &s->db,
-                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
-                                    SQLITE_OPEN_EXRESCODE,
-                            NULL) != SQLITE_OK)
-                return fail_set(fail, -EIO, "", "check state-dir and who owns it", "cannot open %s: %s", path,
-                                s->db ? sqlite3_errmsg(s->db) : "no memory");
-        (void)sqlite3_busy_timeout(s->db, 2000);
-        r = prepare(s, path, fail);
-        if (r < 0)
-                return r;
-        *ret = take_ptr(made);
-        return 0;
-}

@@ -33,6 +33,10 @@ struct sqlite_store {
         sqlite3 *db;
         sqlite3_stmt *stmt[QUERIES];
         pthread_mutex_t lock;
+        int lock_fd;               /* held for the process; -1: only viewed */
+        int head_fd;               /* journal.head; -1: not kept */
+        uint64_t new_seq;          /* of the transaction: its last event, 0: none */
+        uint8_t new_hash[DIGEST_LEN];
 };
 
 struct sql {
@@ -49,6 +53,11 @@ static inline struct sqlite_store *sqlite_of(struct store *s)
 {
         return (struct sqlite_store *)(void *)s;
 }
+
+/* Logs what failed, with what to do; notes a failed sync. */
+int sql_errno(struct sqlite_store *s, int rc, const char *what);
+const char *sql_next_step(int rc);
+extern const struct store_ops sqlite_ops;
 
 int sql_start(struct store *s, enum query q, struct sql *ret);
 void sql_end(struct sql *q);
@@ -89,6 +98,7 @@ int sq_profile_put(struct store *s, const char *name, const char *const json[PRO
 int sq_profile_list(struct store *s, const char *name, profile_fn fn, void *ctx);
 int sq_setting_put(struct store *s, const char *key, const char *value);
 int sq_setting_get(struct store *s, const char *key, char *ret, size_t n);
+int sq_copy(struct store *s, const char *path);
 int sq_event_put(struct store *s, const struct event_row *e);
 int sq_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
 int sq_event_list(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_sqlite.h"
 
+#include "fault.h"
+
 static int delete_named(struct store *s, enum query which, const char *name)
 {
         _cleanup_(sql_end) struct sql q = { 0 };
@@ -9,6 +11,7 @@ static int delete_named(struct store *s, enum query which, const char *name)
         if (r < 0)
                 return r;
         sql_text(&q, 1, name);
+        FAULT_POINT("entry-delete");
         r = sql_run(&q);
         return r < 0 ? r : sql_changed(&q);
 }
@@ -27,6 +30,7 @@ int sq_boot_put(struct store *s, const struct boot_row *b)
         sql_int(&q, 5, (int64_t)b->size);
         sql_int(&q, 6, b->added);
         sql_int(&q, 7, b->allow_shell);
+        FAULT_POINT("boot-write");
         return sql_run(&q);
 }
 
@@ -74,6 +78,7 @@ int sq_image_put(struct store *s, const struct image_row *i)
         sql_blob(&q, 6, i->header, sizeof(i->header));
         sql_blob(&q, 7, i->wrapped_key, sizeof(i->wrapped_key));
         sql_int(&q, 8, i->added);
+        FAULT_POINT("image-write");
         return sql_run(&q);
 }
 
@@ -116,6 +121,7 @@ int sq_profile_put(struct store *s, const char *name, const char *const json[PRO
         sql_text(&q, 1, name);
         for (int i = 0; i < PROFILE_SLOTS; i++)
                 sql_text(&q, 2 + i, json[i]);
+        FAULT_POINT("profile-write");
         return sql_run(&q);
 }
 
@@ -149,6 +155,7 @@ int sq_setting_put(struct store *s, const char *key, const char *value)
         sql_text(&q, 1, key);
         if (value)
                 sql_text(&q, 2, value);
+        FAULT_POINT("setting-write");
         return sql_run(&q);
 }
 

@@ -18,7 +18,12 @@ int sq_event_put(struct store *s, const struct event_row *e)
         sql_text(&q, 8, e->detail);
         sql_text(&q, 9, e->explain);
         sql_blob(&q, 10, e->hash, sizeof(e->hash));
-        return sql_run(&q);
+        r = sql_run(&q);
+        if (r == 0) {
+                q.s->new_seq = e->seq;
+                memcpy(q.s->new_hash, e->hash, DIGEST_LEN);
+        }
+        return r;
 }
 
 int sq_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN])

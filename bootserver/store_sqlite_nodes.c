@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_sqlite.h"
 
+#include "fault.h"
+
 static int read_times(const struct sql *q, struct node *n)
 {
         n->first_seen = col_int(q, 13);
@@ -164,8 +166,12 @@ int sq_node_put(struct store *s, const struct node *n, const char *const *macs, 
         if (r < 0)
                 return r;
         bind_node(&q, n);
+        FAULT_POINT("node-write");
         r = sql_run(&q);
-        return r < 0 || !macs ? r : put_macs(s, n->id, macs, n_macs);
+        if (r == 0 && macs)
+                r = put_macs(s, n->id, macs, n_macs);
+        FAULT_POINT("node-written");
+        return r;
 }
 
 int sq_node_delete(struct store *s, const char *id)
@@ -176,6 +182,7 @@ int sq_node_delete(struct store *s, const char *id)
         if (r < 0)
                 return r;
         sql_text(&q, 1, id);
+        FAULT_POINT("node-delete");
         r = sql_run(&q);
         if (r == 0)
                 r = sql_changed(&q);
@@ -246,6 +253,7 @@ int sq_evidence_put(struct store *s, const char *id, int64_t when, const void *p
         sql_text(&q, 1, id);
         sql_int(&q, 2, when);
         sql_blob(&q, 3, p ? p : "", n);
+        FAULT_POINT("evidence-write");
         return sql_run(&q);
 }
 
