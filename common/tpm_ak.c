@@ -38,13 +38,11 @@ static bool is_ak(const TPM2B_PUBLIC *pub)
 static int ak_at(struct tpm *t, struct tpm_key *ret, struct fail *f)
 {
         TPM2B_PUBLIC pub;
-        int r = tpm_key_look(t, TPM_AK_HANDLE, ret, &pub);
+        int r = tpm_key_look(t, TPM_AK_HANDLE, ret, &pub, f);
 
-        if (r == -ENOENT)
-                return r;
         if (r < 0)
-                return fail_set(f, r, "E-TPM", "", "read the AK at 0x8101C001 of %s: %s", t->name, strerror(-r));
-        return is_ak(&pub) ? 0 : -ESTALE;
+                return r;
+        return is_ak(&pub) && ret->endorsement ? 0 : -ESTALE;
 }
 
 static int ak_make(struct tpm *t, struct fail *f)
@@ -76,29 +74,39 @@ static int ak_make(struct tpm *t, struct fail *f)
         return 0;
 }
 
+static int ak_make_at(struct tpm *t, struct tpm_key *ret, struct fail *f)
+{
+        int r = ak_make(t, f);
+
+        if (r < 0)
+                return r;
+        r = ak_at(t, ret, f);
+        if (r == -ENOENT || r == -ESTALE)
+                return fail_set(f, -EIO, "E-TPM", "", "make the AK on %s: what the TPM made is not one", t->name);
+        return r;
+}
+
+int tpm_ak_renew(struct tpm *t, struct tpm_key *ak, struct fail *f)
+{
+        ESYS_TR gone = ESYS_TR_NONE;
+        TSS2_RC rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, ak->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                       TPM_AK_HANDLE, &gone);
+
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, t, NULL, rc, "remove what is at 0x8101C001 and is not Muster's AK");
+        ak->tr = ESYS_TR_NONE; /* gone with the eviction */
+        return ak_make_at(t, ak, f);
+}
+
 int tpm_ak_open(struct tpm *t, struct tpm_key *ret, struct fail *f)
 {
         _cleanup_(tpm_key_close) struct tpm_key k = { .t = NULL, .tr = ESYS_TR_NONE };
         int r = ak_at(t, &k, f);
 
-        if (r == -ESTALE) {
-                ESYS_TR gone = ESYS_TR_NONE;
-                TSS2_RC rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, k.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                               ESYS_TR_NONE, TPM_AK_HANDLE, &gone);
-
-                if (rc != TSS2_RC_SUCCESS)
-                        return tpm_fail(f, t, NULL, rc, "remove what is at 0x8101C001 and is not Muster's AK");
-                k.tr = ESYS_TR_NONE; /* gone with the eviction */
-                r = -ENOENT;
-        }
-        if (r == -ENOENT) {
-                r = ak_make(t, f);
-                if (r < 0)
-                        return r;
-                r = ak_at(t, &k, f);
-                if (r == -ENOENT || r == -ESTALE)
-                        return fail_set(f, -EIO, "E-TPM", "", "make the AK on %s: what the TPM made is not one", t->name);
-        }
+        if (r == -ESTALE)
+                r = tpm_ak_renew(t, &k, f);
+        else if (r == -ENOENT)
+                r = ak_make_at(t, &k, f);
         if (r < 0)
                 return r;
         *ret = k;

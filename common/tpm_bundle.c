@@ -84,5 +84,6 @@ int tpm_bundle_unseal(const struct tpm_key *ek, const struct wire_bundle *b, con
                 r = fail_set(f, -EBADMSG, "E-BUNDLE", next_bundle, "unseal the bundle's key: it is not 32 bytes");
         wipe(out, sizeof(*out));
         Esys_Free(out);
+        tpm_tcti_forget(ek->t->tcti);
         return r;
 }

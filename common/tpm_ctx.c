@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpm_ctx.h"
 
-#include "policy.h"
-
 #include <fcntl.h>
 #include <time.h>
 #include <tss2/tss2_rc.h>
@@ -14,6 +12,8 @@
 #define DEVICE_WAIT_MS 10000 /* for the driver to appear */
 
 static const char next_tpm[] = "check that the TPM 2.0 is enabled in the firmware's setup and that its driver is in the initramfs";
+static const char next_bus[] = "see whether something sits between the machine and its TPM; switch the machine off and on";
+static const char next_slots[] = "switch the machine off and on: something else holds the TPM's sessions or objects";
 
 TSS2_RC tpm_rc_base(TSS2_RC rc)
 {
@@ -23,16 +23,37 @@ TSS2_RC tpm_rc_base(TSS2_RC rc)
         return rc & TPM2_RC_FMT1 ? rc & (TPM2_RC_FMT1 | 0x3f) : rc;
 }
 
+static const char *next_step(TSS2_RC rc)
+{
+        switch (tpm_rc_base(rc)) {
+        case TPM2_RC_BAD_AUTH:
+                return "clear the TPM's owner and endorsement authorisation (tpm2_changeauth), or clear the TPM in the "
+                       "firmware's setup";
+        case TPM2_RC_LOCKOUT:
+                return "wait until the TPM's lockout ends, or end it with tpm2_dictionarylockout --clear-lockout";
+        case TPM2_RC_FAILURE:
+                return "switch the machine off and on; replace the TPM if its self-test fails again";
+        case TPM2_RC_INITIALIZE:
+                return "update the firmware: it did not start the TPM";
+        case TPM2_RC_SESSION_HANDLES:
+        case TPM2_RC_SESSION_MEMORY:
+        case TPM2_RC_OBJECT_HANDLES:
+        case TPM2_RC_OBJECT_MEMORY:
+                return next_slots;
+        case TPM2_RC_AUTH_FAIL:
+        case TSS2_ESYS_RC_RSP_AUTH_FAILED:
+        case TSS2_ESYS_RC_MALFORMED_RESPONSE:
+        case TSS2_TCTI_RC_MALFORMED_RESPONSE:
+                return next_bus;
+        default:
+                return tpm_rc_busy(rc) ? "switch the machine off and on; the TPM stayed busy for 10 s" : next_tpm;
+        }
+}
+
 int tpm_fail(struct fail *f, const struct tpm *t, const char *code, TSS2_RC rc, const char *what)
 {
-        const char *next = next_tpm;
-        TSS2_RC b = tpm_rc_base(rc);
-
-        if (b == TPM2_RC_BAD_AUTH || b == TPM2_RC_AUTH_FAIL || b == TPM2_RC_LOCKOUT)
-                next = "clear the TPM's owner and endorsement authorisation (tpm2_changeauth), or clear the TPM in the "
-                       "firmware's setup";
-        return fail_set(f, -EIO, code ? code : "E-TPM", next, "%s on %s: %s (0x%x)", what, t->name, Tss2_RC_Decode(rc),
-                        rc);
+        return fail_set(f, -EIO, code ? code : "E-TPM", next_step(rc), "%s on %s: %s (0x%x)", what, t->name,
+                        Tss2_RC_Decode(rc), rc);
 }
 
 void tpm_obj_flush(struct tpm_obj *o)
@@ -155,27 +176,6 @@ static int properties(struct tpm *t, uint32_t *ret_permanent, struct fail *f)
         return 0;
 }
 
-static int check_bank(struct tpm *t, struct fail *f)
-{
-        _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
-        TPMI_YES_NO more = 0;
-        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, 1, &more,
-                                        &cap);
-
-        if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, t, NULL, rc, "read which PCR banks are active");
-        for (uint32_t i = 0; i < cap->data.assignedPCR.count; i++) {
-                const TPMS_PCR_SELECTION *s = &cap->data.assignedPCR.pcrSelections[i];
-
-                if (s->hash == TPM2_ALG_SHA256 && s->sizeofSelect >= POLICY_SELECT_LEN &&
-                    (s->pcrSelect[0] & policy_select[0]) == policy_select[0] &&
-                    (s->pcrSelect[1] & policy_select[1]) == policy_select[1])
-                        return 0;
-        }
-        return fail_set(f, -EPROTONOSUPPORT, "E-BANK", "enable the SHA-256 PCR bank in the firmware's setup",
-                        "use %s: its SHA-256 PCR bank is not active", t->name);
-}
-
 static int inspect(struct tpm *t, struct fail *f)
 {
         uint32_t permanent = 0;
@@ -188,7 +188,7 @@ static int inspect(struct tpm *t, struct fail *f)
                                 "remove it with tpm2_changeauth, or clear the TPM in the firmware's setup",
                                 "use %s: its %s authorisation is set, Muster needs it empty", t->name,
                                 permanent & TPMA_PERMANENT_OWNERAUTHSET ? "owner" : "endorsement");
-        return check_bank(t, f);
+        return 0;
 }
 
 int tpm_open(const char *spec, struct tpm **ret, struct fail *f)
@@ -202,6 +202,8 @@ int tpm_open(const char *spec, struct tpm **ret, struct fail *f)
         r = device_open(t, spec, f);
         if (r < 0)
                 return r;
+        for (size_t i = 0; i < ELEMENTSOF(t->nv); i++)
+                t->nv[i] = ESYS_TR_NONE;
         r = tpm_tcti_wrap(t->device, &t->counts, &t->tcti);
         if (r < 0)
                 return fail_set(f, r, "E-TPM", "", "open the TPM: %s", strerror(-r));
@@ -219,6 +221,7 @@ void tpm_close(struct tpm *t)
 {
         if (!t)
                 return;
+        tpm_tcti_flush(t->tcti);
         if (t->esys)
                 Esys_Finalize(&t->esys);
         tpm_tcti_free(t->tcti);

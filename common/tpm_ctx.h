@@ -18,19 +18,21 @@
 
 struct tpm {
         ESYS_CONTEXT *esys;
-        TSS2_TCTI_CONTEXT *tcti;   /* the counting wrapper */
+        TSS2_TCTI_CONTEXT *tcti;   /* the wrapper of tpm_tcti.h */
         TSS2_TCTI_CONTEXT *device;
         struct tpm_counts counts;
         uint64_t nv_written;       /* bytes, of Muster's indices */
         uint32_t nv_index_max;     /* bytes of one index */
         uint32_t nv_buffer_max;    /* bytes of one NV_Read or NV_Write */
+        ESYS_TR nv[2];             /* Muster's indices once looked at, tpm_nv.c's */
         char name[64];             /* "/dev/tpmrm0" */
         char vendor[40];           /* "IBM SW TPM, firmware 2019.1023" */
 };
 
 /* spec NULL: /dev/tpmrm0, else /dev/tpm0. Test builds take "swtpm:CONF".
- * E-TPM: none, TPM 1.2 or failing; E-BANK; E-AUTH. */
+ * E-TPM: none, TPM 1.2 or failing; E-AUTH. */
 int tpm_open(const char *spec, struct tpm **ret, struct fail *f);
+/* Leaves no object and no session in the TPM, whatever failed before. */
 void tpm_close(struct tpm *t);
 DEFINE_CLEANUP(struct tpm *, tpm_close)
 
@@ -47,6 +49,12 @@ int tpm_fail(struct fail *f, const struct tpm *t, const char *code, TSS2_RC rc, 
 
 /* The TPM's own response code without parameter numbers. */
 TSS2_RC tpm_rc_base(TSS2_RC rc);
+
+/* TPM2_ReadPublic or TPM2_NV_ReadPublic, once: *ret names what is at the
+ * handle and *ret_public is the TPM2B_PUBLIC or TPM2B_NV_PUBLIC, to be
+ * freed, that this very answer gave. -ENOENT: nothing there, or nothing that
+ * can be read. */
+int tpm_look(struct tpm *t, TPM2_HANDLE handle, ESYS_TR *ret, struct buf *ret_public, struct fail *f);
 
 /* Handles that exist, from `first` to `last`. */
 int tpm_handles(struct tpm *t, TPM2_HANDLE first, TPM2_HANDLE last, TPM2_HANDLE *ret, size_t max, size_t *ret_n,

@@ -83,55 +83,63 @@ void tpm_ek_certs_free(struct tpm_ek_certs *c)
         c->n = 0;
 }
 
-/* handle, Name, type 1 (a key), then the public area to the end */
-static int public_of_record(const uint8_t *p, size_t len, TPM2_HANDLE handle, TPM2B_PUBLIC *ret, size_t *ret_at)
+/* TPM2_ReadPublic's answer ends with a qualified name: H(hierarchy, Name)
+ * for a primary. One who was owner of the TPM could put a key of the owner
+ * hierarchy in the place of ours. */
+static bool in_endorsement(struct tpm *t, const TPM2B_PUBLIC *pub)
 {
+        uint8_t area[4 + 2 + 2 + DIGEST_LEN] = { 0x40, 0x00, 0x00, 0x0b };
+        uint8_t digest[DIGEST_LEN];
+        TPM2B_PUBLIC seen = { 0 };
         TPM2B_NAME name = { 0 };
-        TPM2_HANDLE h = 0;
-        uint32_t type = 0;
-        size_t at = 0;
+        TPM2B_NAME qualified = { 0 };
+        size_t len = 0;
+        size_t at = 10;
+        const uint8_t *p = tpm_tcti_answer(t->tcti, &len);
 
-        if (Tss2_MU_TPM2_HANDLE_Unmarshal(p, len, &at, &h) != TSS2_RC_SUCCESS || h != handle ||
-            Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &name) != TSS2_RC_SUCCESS ||
-            Tss2_MU_UINT32_Unmarshal(p, len, &at, &type) != TSS2_RC_SUCCESS || type != 1)
-                return -EBADMSG;
-        *ret_at = at;
-        if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(p, len, &at, ret) != TSS2_RC_SUCCESS || at != len)
-                return -EBADMSG;
-        return 0;
+        return pub->publicArea.nameAlg == TPM2_ALG_SHA256 &&
+               Tss2_MU_TPM2B_PUBLIC_Unmarshal(p, len, &at, &seen) == TSS2_RC_SUCCESS &&
+               Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &name) == TSS2_RC_SUCCESS &&
+               Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &qualified) == TSS2_RC_SUCCESS && at == len &&
+               name.size == 2 + DIGEST_LEN && memcpy(area + 4, name.name, name.size) &&
+               EVP_Digest(area, 4 + name.size, digest, NULL, EVP_sha256(), NULL) == 1 && qualified.size == name.size &&
+               memcmp(qualified.name, name.name, 2) == 0 && same_bytes(qualified.name + 2, DIGEST_LEN, digest, DIGEST_LEN);
 }
 
-int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_PUBLIC *ret_public)
+int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_PUBLIC *ret_public, struct fail *f)
 {
         struct tpm_key k = { .t = t, .tr = ESYS_TR_NONE, .handle = handle };
-        _cleanup_(esys_freep) uint8_t *record = NULL;
+        _cleanup_(buf_wipe) struct buf b = { 0 };
         TPM2B_PUBLIC pub = { 0 };
-        size_t len = 0;
         size_t at = 0;
+        int r = tpm_look(t, handle, &k.tr, &b, f);
 
-        if (Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &k.tr) != TSS2_RC_SUCCESS)
-                return -ENOENT;
-        if (Esys_TR_Serialize(t->esys, k.tr, &record, &len) != TSS2_RC_SUCCESS ||
-            public_of_record(record, len, handle, &pub, &at) < 0 || len - at > sizeof(k.public)) {
+        if (r < 0)
+                return r;
+        if (b.len > sizeof(k.public) || Tss2_MU_TPM2B_PUBLIC_Unmarshal(b.p, b.len, &at, &pub) != TSS2_RC_SUCCESS ||
+            at != b.len) {
                 tpm_key_close(&k);
-                return -EBADMSG;
+                return fail_set(f, -EBADMSG, "E-TPM", next_ek, "read the key at 0x%08X of %s: it does not parse", handle,
+                                t->name);
         }
-        memcpy(k.public, record + at, len - at);
-        k.public_len = len - at;
+        memcpy(k.public, b.p, b.len);
+        k.public_len = b.len;
+        k.endorsement = in_endorsement(t, &pub);
         *ret_public = pub;
         *ret = k;
         return 0;
 }
 
 /* 0 with *ret when `handle` holds an EK of this type; -ENOENT when not. */
-static int ek_at(struct tpm *t, TPM2_HANDLE handle, uint16_t type, struct tpm_key *ret)
+static int ek_at(struct tpm *t, TPM2_HANDLE handle, uint16_t type, struct tpm_key *ret, struct fail *f)
 {
         struct tpm_key k;
         TPM2B_PUBLIC pub;
+        int r = tpm_key_look(t, handle, &k, &pub, f);
 
-        if (tpm_key_look(t, handle, &k, &pub) < 0)
-                return -ENOENT;
-        if (!is_ek(type, &pub)) {
+        if (r < 0)
+                return r;
+        if (!is_ek(type, &pub) || !k.endorsement) {
                 tpm_key_close(&k);
                 return -ENOENT;
         }
@@ -150,6 +158,21 @@ static bool not_supported(TSS2_RC rc)
                b == TPM2_RC_KEY_SIZE || b == TPM2_RC_SELECTOR;
 }
 
+/* Something that is no EK may sit there; the handle is Muster's. */
+static int handle_free(struct tpm *t, struct fail *f)
+{
+        _cleanup_(buf_wipe) struct buf ignored = { 0 };
+        ESYS_TR tr = ESYS_TR_NONE;
+        int r = tpm_look(t, TPM_EK_HANDLE, &tr, &ignored, f);
+        TSS2_RC rc;
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, TPM_EK_HANDLE,
+                               &tr);
+        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, t, NULL, rc, "remove what is at 0x8101C000 and is no EK");
+}
+
 static int ek_make(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fail *f)
 {
         static const TPM2B_SENSITIVE_CREATE no_auth = { 0 };
@@ -159,6 +182,7 @@ static int ek_make(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fai
         ESYS_TR persistent = ESYS_TR_NONE;
         TPM2B_PUBLIC template;
         TSS2_RC rc;
+        int r;
 
         ek_template(type, &template);
         rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth,
@@ -168,67 +192,91 @@ static int ek_make(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fai
                 (void)tpm_fail(f, t, NULL, rc, type == TPM2_ALG_ECC ? "make the ECC P-256 EK" : "make the RSA-2048 EK");
                 return not_supported(rc) ? -ENOTSUP : -EIO;
         }
-        if (Esys_TR_FromTPMPublic(t->esys, TPM_EK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &persistent) ==
-            TSS2_RC_SUCCESS) /* something else sits there; the handle is Muster's */
-                (void)Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, persistent, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                        ESYS_TR_NONE, TPM_EK_HANDLE, &persistent);
-        persistent = ESYS_TR_NONE;
+        r = handle_free(t, f);
+        if (r < 0)
+                return r;
         rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, o.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
                                TPM_EK_HANDLE, &persistent);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, t, NULL, rc, "keep the EK at 0x8101C000");
         (void)Esys_TR_Close(t->esys, &persistent);
-        if (ek_at(t, TPM_EK_HANDLE, type, ret) < 0)
+        r = ek_at(t, TPM_EK_HANDLE, type, ret, f);
+        if (r == -ENOENT)
                 return fail_set(f, -EIO, "E-TPM", next_ek, "make the EK on %s: what the TPM made is not an EK", t->name);
-        return 0;
+        return r;
 }
 
+/* Muster's own handle first: there is nothing to search for in a steady
+ * boot, and an EK of the same template is the same key wherever it is. */
 static int ek_of_type(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fail *f)
 {
         TPM2_HANDLE at[64];
         size_t n = 0;
-        int r = tpm_handles(t, EK_FIRST, EK_LAST, at, ELEMENTSOF(at) - 1, &n, f);
+        int r = ek_at(t, TPM_EK_HANDLE, type, ret, f);
 
+        if (r != -ENOENT)
+                return r;
+        r = tpm_handles(t, EK_FIRST, EK_LAST, at, ELEMENTSOF(at), &n, f);
         if (r < 0)
                 return r;
-        at[n++] = TPM_EK_HANDLE;
-        for (size_t i = 0; i < n; i++)
-                if (ek_at(t, at[i], type, ret) == 0)
-                        return 0;
+        for (size_t i = 0; i < n; i++) {
+                r = ek_at(t, at[i], type, ret, f);
+                if (r != -ENOENT)
+                        return r;
+        }
         return ek_make(t, type, ret, f);
 }
 
-/* Reads an index that its owner or anyone may read; -ENOENT when not. */
-static int nv_read_public(struct tpm *t, TPM2_HANDLE index, struct buf *ret)
+/* What a TPM says of an index that is not for us to read. */
+static bool not_for_us(TSS2_RC rc)
 {
-        _cleanup_(esys_freep) TPM2B_NV_PUBLIC *pub = NULL;
+        switch (tpm_rc_base(rc)) {
+        case TPM2_RC_NV_UNINITIALIZED:
+        case TPM2_RC_NV_AUTHORIZATION:
+        case TPM2_RC_NV_LOCKED:
+        case TPM2_RC_AUTH_TYPE:
+        case TPM2_RC_AUTH_UNAVAILABLE:
+        case TPM2_RC_AUTH_FAIL:
+        case TPM2_RC_BAD_AUTH:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* Reads an index that its owner or anyone may read; -ENOENT when not. */
+static int nv_read_public(struct tpm *t, TPM2_HANDLE index, struct buf *ret, struct fail *f)
+{
+        _cleanup_(buf_wipe) struct buf area = { 0 };
         _cleanup_(buf_wipe) struct buf b = { 0 };
+        TPM2B_NV_PUBLIC pub = { 0 };
         ESYS_TR tr = ESYS_TR_NONE;
         ESYS_TR auth;
-        uint16_t size;
-        TSS2_RC rc;
+        size_t at = 0;
+        size_t size;
+        TSS2_RC rc = TSS2_RC_SUCCESS;
+        int r = tpm_look(t, index, &tr, &area, f);
 
-        if (Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr) != TSS2_RC_SUCCESS)
-                return -ENOENT;
-        rc = Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL);
-        size = rc == TSS2_RC_SUCCESS ? pub->nvPublic.dataSize : 0;
-        auth = size && (pub->nvPublic.attributes & TPMA_NV_AUTHREAD) ? tr : ESYS_TR_RH_OWNER;
+        if (r < 0)
+                return r;
+        size = Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(area.p, area.len, &at, &pub) == TSS2_RC_SUCCESS ? pub.nvPublic.dataSize : 0;
+        auth = pub.nvPublic.attributes & TPMA_NV_AUTHREAD ? tr : ESYS_TR_RH_OWNER;
         if (size > 0 && size <= NV_CERT_ROOM)
                 b.p = malloc(size);
         while (b.p && b.len < size) {
                 _cleanup_(esys_freep) TPM2B_MAX_NV_BUFFER *part = NULL;
-                uint16_t n = (uint16_t)(size - b.len);
+                size_t n = size - b.len < t->nv_buffer_max ? size - b.len : t->nv_buffer_max;
 
-                if (n > t->nv_buffer_max)
-                        n = (uint16_t)t->nv_buffer_max;
-                rc = Esys_NV_Read(t->esys, auth, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, n, (uint16_t)b.len,
-                                  &part);
+                rc = Esys_NV_Read(t->esys, auth, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)n,
+                                  (uint16_t)b.len, &part);
                 if (rc != TSS2_RC_SUCCESS || part->size != n)
                         break;
                 memcpy(b.p + b.len, part->buffer, n);
                 b.len += n;
         }
         (void)Esys_TR_Close(t->esys, &tr);
+        if (rc != TSS2_RC_SUCCESS && !not_for_us(rc))
+                return tpm_fail(f, t, NULL, rc, "read the EK certificate in NV");
         if (size == 0 || b.len < size)
                 return -ENOENT;
         *ret = b;
@@ -267,7 +315,7 @@ static void read_chain(struct tpm *t, struct tpm_ek_certs *c)
         for (size_t i = 0; i < n; i++) {
                 _cleanup_(buf_wipe) struct buf nv = { 0 };
 
-                if (nv_read_public(t, at[i], &nv) == 0)
+                if (nv_read_public(t, at[i], &nv, &ignored) == 0)
                         take_certs(&nv, c);
         }
 }
@@ -290,8 +338,13 @@ int tpm_ek_open(struct tpm *t, struct tpm_key *ret, struct tpm_ek_certs *ret_cer
                 for (size_t i = 0; i < n; i++) {
                         _cleanup_(buf_wipe) struct buf nv = { 0 };
 
-                        if (there[i] != kinds[k].cert || nv_read_public(t, there[i], &nv) < 0)
+                        if (there[i] != kinds[k].cert)
                                 continue;
+                        r = nv_read_public(t, there[i], &nv, f);
+                        if (r == -ENOENT)
+                                continue;
+                        if (r < 0)
+                                return r;
                         take_certs(&nv, ret_certs);
                         if (ret_certs->n == 0)
                                 continue;

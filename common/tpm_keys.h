@@ -21,6 +21,7 @@ struct tpm_key {
         TPM2_HANDLE handle;
         uint8_t public[1024]; /* TPM2B_PUBLIC */
         size_t public_len;
+        bool endorsement; /* a primary of the endorsement hierarchy */
 };
 
 void tpm_key_close(struct tpm_key *k);
@@ -29,7 +30,7 @@ void tpm_key_close(struct tpm_key *k);
  * public area here is the very one that sessions get salted to, so that the
  * key whose id a parent accepts and the key of the sessions are one, whoever
  * sits on the bus. -ENOENT: nothing there. */
-int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_PUBLIC *ret_public);
+int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_PUBLIC *ret_public, struct fail *f);
 
 struct tpm_ek_certs {
         struct buf der[TPM_EK_CERTS]; /* the leaf first */
@@ -44,12 +45,15 @@ int tpm_ek_open(struct tpm *t, struct tpm_key *ret, struct tpm_ek_certs *ret_cer
 
 /* Muster's AK; made once, and again when it is not as it should be. */
 int tpm_ak_open(struct tpm *t, struct tpm_key *ret, struct fail *f);
+/* Replaces an AK that nobody can use: a new one in *ak. */
+int tpm_ak_renew(struct tpm *t, struct tpm_key *ak, struct fail *f);
 
+/* E-BANK when the TPM has not all of them in SHA-256. */
 int tpm_pcr_read(struct tpm *t, uint8_t ret[POLICY_PCRS][DIGEST_LEN], struct fail *f);
-int tpm_pcr_extend(struct tpm *t, unsigned pcr, const uint8_t digest[DIGEST_LEN], struct fail *f);
 
 /* TPMS_ATTEST and TPMT_SIGNATURE; the caller buf_wipe()s them. -EAGAIN:
- * the PCRs are no longer those of `pcrs`; read them again. */
+ * the PCRs are no longer those of `pcrs`; read them again. -EKEYREJECTED:
+ * this AK has a password. */
 int tpm_quote(const struct tpm_key *ak, const uint8_t qualifying[DIGEST_LEN],
               const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN], struct buf *ret_quote, struct buf *ret_signature,
               uint32_t *ret_reset_count, struct fail *f);

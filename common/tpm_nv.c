@@ -1,79 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpm_nv.h"
 
-#include <time.h>
 #include <tss2/tss2_mu.h>
-
-#define RATE_WAIT_MS 200
-#define RATE_WAITS 50
 
 static const char next_nv[] = "free NV space in the TPM (tpm2_getcap handles-nv-index), or clear it";
 
-static int nv_open(struct tpm *t, enum nv_purpose purpose, ESYS_TR *ret)
+static ESYS_TR *slot(struct tpm *t, enum nv_purpose purpose)
 {
-        if (Esys_TR_FromTPMPublic(t->esys, nvdata_index(purpose), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ret) ==
-            TSS2_RC_SUCCESS)
-                return 0;
-        *ret = ESYS_TR_NONE;
-        return -ENOENT;
+        return &t->nv[purpose - 1];
 }
 
-static bool nv_name_is(struct tpm *t, ESYS_TR tr, enum nv_purpose purpose, const uint8_t *auth_policy, uint32_t state)
+static void nv_close(struct tpm *t, enum nv_purpose purpose)
+{
+        if (*slot(t, purpose) != ESYS_TR_NONE)
+                (void)Esys_TR_Close(t->esys, slot(t, purpose));
+        *slot(t, purpose) = ESYS_TR_NONE;
+}
+
+/* Looks at an index once; from then on ESYS keeps its Name up to date, and
+ * one exchanged since is refused by the session's HMAC. */
+static int nv_open(struct tpm *t, enum nv_purpose purpose, struct fail *f)
+{
+        _cleanup_(buf_wipe) struct buf ignored = { 0 };
+
+        return *slot(t, purpose) == ESYS_TR_NONE ? tpm_look(t, nvdata_index(purpose), slot(t, purpose), &ignored, f) : 0;
+}
+
+static bool nv_name_is(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy, uint32_t state)
 {
         _cleanup_(esys_freep) TPM2B_NAME *name = NULL;
         uint8_t want[NV_NAME_LEN];
 
-        return Esys_TR_GetName(t->esys, tr, &name) == TSS2_RC_SUCCESS &&
+        return Esys_TR_GetName(t->esys, *slot(t, purpose), &name) == TSS2_RC_SUCCESS &&
                nvdata_name(purpose, auth_policy, state, want) == 0 &&
                same_bytes(name->name, name->size, want, sizeof(want));
 }
 
 /* Opens the index when it is present as PROTOCOL.md says. */
-static int nv_open_present(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy, ESYS_TR *ret)
+static int nv_open_present(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy, struct fail *f)
 {
-        int r = nv_open(t, purpose, ret);
+        int r = nv_open(t, purpose, f);
 
         if (r < 0)
                 return r;
-        if (nv_name_is(t, *ret, purpose, auth_policy, NV_ATTR_WRITTEN))
-                return 0;
-        (void)Esys_TR_Close(t->esys, ret);
-        return -ESTALE;
+        return nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN) ? 0 : -ESTALE;
+}
+
+/* Ours, but an attempt before this one locked it until the next reset. */
+static bool nv_locked(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy)
+{
+        static const uint32_t locked[] = { NV_ATTR_WRITELOCKED, NV_ATTR_READLOCKED, NV_ATTR_WRITELOCKED | NV_ATTR_READLOCKED };
+
+        for (size_t i = 0; i < ELEMENTSOF(locked); i++)
+                if (nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN | locked[i]))
+                        return true;
+        return false;
 }
 
 int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, struct fail *f)
 {
-        _cleanup_(esys_freep) TPM2B_NV_PUBLIC *pub = NULL;
-        ESYS_TR tr = ESYS_TR_NONE;
-        TSS2_RC rc;
+        _cleanup_(buf_wipe) struct buf area = { 0 };
+        TPM2B_NV_PUBLIC pub = { 0 };
+        size_t at = 0;
+        int r;
 
-        if (nv_open(t, purpose, &tr) < 0)
-                return -ENOENT;
-        rc = Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL);
-        (void)Esys_TR_Close(t->esys, &tr);
-        if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, t, "E-NV", rc, "look at an NV index");
-        *ret = pub->nvPublic.attributes;
+        nv_close(t, purpose);
+        r = tpm_look(t, nvdata_index(purpose), slot(t, purpose), &area, f);
+        if (r < 0)
+                return r;
+        if (Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(area.p, area.len, &at, &pub) != TSS2_RC_SUCCESS)
+                return fail_set(f, -EBADMSG, "E-NV", next_nv, "look at NV index 0x%08x: its public area does not parse",
+                                nvdata_index(purpose));
+        *ret = pub.nvPublic.attributes;
         return 0;
 }
 
 int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
                 struct fail *f)
 {
-        ESYS_TR tr = ESYS_TR_NONE;
-        TSS2_RC rc;
+        int r = nv_open(t, purpose, f);
 
-        *ret = NV_STATE_NONE;
-        if (t->nv_index_max < nvdata_size(purpose))
-                return 0;
-        rc = Esys_TR_FromTPMPublic(t->esys, nvdata_index(purpose), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
-        *ret = NV_STATE_ABSENT;
-        if (tpm_rc_base(rc) == TPM2_RC_HANDLE)
-                return 0;
-        if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, t, "E-NV", rc, "look at an NV index");
-        *ret = nv_name_is(t, tr, purpose, auth_policy, NV_ATTR_WRITTEN) ? NV_STATE_PRESENT : NV_STATE_ALTERED;
-        (void)Esys_TR_Close(t->esys, &tr);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == -ENOENT)
+                *ret = t->nv_index_max < nvdata_size(purpose) ? NV_STATE_NONE : NV_STATE_ABSENT;
+        else if (nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN))
+                *ret = NV_STATE_PRESENT;
+        else
+                *ret = nv_locked(t, purpose, auth_policy) ? NV_STATE_NONE : NV_STATE_ALTERED;
         return 0;
 }
 
@@ -102,115 +116,129 @@ static int prepare(struct tpm_nv *n, enum tpm_secret secret, struct fail *f)
         return r < 0 ? r : tpm_approval_apply(&n->session, n->approval, f);
 }
 
+/* The node can do without NV, at the cost of the bundle on each boot. */
+static bool no_room(TSS2_RC rc)
+{
+        switch (tpm_rc_base(rc)) {
+        case TPM2_RC_NV_SPACE:
+        case TPM2_RC_NV_SIZE:
+        case TPM2_RC_SIZE:
+        case TPM2_RC_NV_RATE:
+        case TPM2_RC_NV_UNAVAILABLE:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* One NV_Read, authorised anew, appended to b, which has room. */
+static int read_part(struct tpm_nv *n, enum nv_purpose purpose, size_t want, struct buf *b, struct fail *f)
+{
+        ESYS_TR tr = *slot(n->t, purpose);
+        TPM2B_MAX_NV_BUFFER *part = NULL;
+        TSS2_RC rc;
+        int r = prepare(n, TPM_SECRET_RESPONSE, f);
+
+        if (r < 0)
+                return r;
+        rc = Esys_NV_Read(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)want, (uint16_t)b->len,
+                          &part);
+        tpm_tcti_forget(n->t->tcti);
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, n->t, "E-NV", rc, "read the keys in NV");
+        if (part->size == want) {
+                memcpy(b->p + b->len, part->buffer, want);
+                b->len += want;
+        } else {
+                r = fail_set(f, -EIO, "E-NV", next_nv, "read the keys in NV: the TPM gave a short answer");
+        }
+        wipe(part, sizeof(*part));
+        Esys_Free(part);
+        return r;
+}
+
 int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf b = { 0 };
         size_t size = nvdata_size(purpose);
-        ESYS_TR tr = ESYS_TR_NONE;
-        int r = nv_open_present(n->t, purpose, n->auth_policy, &tr);
+        size_t used = size;
+        int r = nv_open_present(n->t, purpose, n->auth_policy, f);
 
         if (r < 0)
                 return fail_set(f, -ESTALE, "E-NV", next_nv, "read NV index 0x%08x: it is not the index that was made",
                                 nvdata_index(purpose));
-        b.p = malloc(size);
+        b.p = calloc(1, size);
         if (!b.p)
-                r = fail_set(f, -ENOMEM, "E-NV", "", "read NV index 0x%08x: out of memory", nvdata_index(purpose));
-        while (r == 0 && b.len < size) {
-                TPM2B_MAX_NV_BUFFER *part = NULL;
-                size_t want = size - b.len < n->t->nv_buffer_max ? size - b.len : n->t->nv_buffer_max;
-                TSS2_RC rc;
-
-                r = prepare(n, TPM_SECRET_RESPONSE, f);
-                if (r < 0)
-                        break;
-                rc = Esys_NV_Read(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)want,
-                                  (uint16_t)b.len, &part);
-                if (rc != TSS2_RC_SUCCESS) {
-                        r = tpm_fail(f, n->t, "E-NV", rc, "read the keys in NV");
-                        break;
-                }
-                if (part->size == want) {
-                        memcpy(b.p + b.len, part->buffer, want);
-                        b.len += want;
-                } else {
-                        r = fail_set(f, -EIO, "E-NV", next_nv, "read the keys in NV: the TPM gave a short answer");
-                }
-                wipe(part, sizeof(*part));
-                Esys_Free(part);
+                return fail_set(f, -ENOMEM, "E-NV", "", "read NV index 0x%08x: out of memory", nvdata_index(purpose));
+        while (r == 0 && b.len < used) {
+                r = read_part(n, purpose, used - b.len < n->t->nv_buffer_max ? used - b.len : n->t->nv_buffer_max, &b, f);
+                /* what follows is zero padding, of which nothing depends */
+                if (r == 0 && used == size)
+                        used = nvdata_used(purpose, b.p, b.len);
         }
-        (void)Esys_TR_Close(n->t->esys, &tr);
-        if (r < 0)
+        if (r < 0) {
+                nv_close(n->t, purpose); /* another one may sit there now */
                 return r;
+        }
+        b.len = size;
         *ret = b;
         b = (struct buf){ 0 };
         return 0;
 }
 
-static int nv_define(struct tpm_nv *n, enum nv_purpose purpose, ESYS_TR *ret, struct fail *f)
+static int nv_define(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f)
 {
         static const TPM2B_AUTH no_auth = { 0 };
         uint8_t raw[NV_PUBLIC_LEN];
         TPM2B_NV_PUBLIC pub = { 0 };
         size_t off = 0;
         TSS2_RC rc;
-        TSS2_RC base;
 
         if (nvdata_public(purpose, n->auth_policy, 0, raw) < 0 ||
             Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(raw, sizeof(raw), &off, &pub) != TSS2_RC_SUCCESS)
                 return fail_set(f, -EINVAL, "E-NV", "", "compute the NV index's public area");
         rc = Esys_NV_DefineSpace(n->t->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth,
-                                 &pub, ret);
+                                 &pub, slot(n->t, purpose));
         if (rc == TSS2_RC_SUCCESS)
                 return 0;
-        *ret = ESYS_TR_NONE;
-        base = tpm_rc_base(rc);
+        *slot(n->t, purpose) = ESYS_TR_NONE;
         (void)tpm_fail(f, n->t, "E-NV", rc, "define an NV index");
-        return base == TPM2_RC_NV_SPACE || base == TPM2_RC_SIZE ? -ENOSPC : -EIO;
+        return no_room(rc) ? -ENOSPC : -EIO;
 }
 
 /* The index with its right Name, written or new; whatever else sits there
  * is removed first. */
-static int nv_open_or_make(struct tpm_nv *n, enum nv_purpose purpose, ESYS_TR *ret, struct fail *f)
+static int nv_open_or_make(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f)
 {
-        int r = nv_open(n->t, purpose, ret);
+        int r = nv_open(n->t, purpose, f);
 
-        if (r == 0 && (nv_name_is(n->t, *ret, purpose, n->auth_policy, NV_ATTR_WRITTEN) ||
-                       nv_name_is(n->t, *ret, purpose, n->auth_policy, 0)))
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == 0 && (nv_name_is(n->t, purpose, n->auth_policy, NV_ATTR_WRITTEN) ||
+                       nv_name_is(n->t, purpose, n->auth_policy, 0)))
                 return 0;
         if (r == 0) {
-                TSS2_RC rc = Esys_NV_UndefineSpace(n->t->esys, ESYS_TR_RH_OWNER, *ret, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                                   ESYS_TR_NONE);
+                TSS2_RC rc = Esys_NV_UndefineSpace(n->t->esys, ESYS_TR_RH_OWNER, *slot(n->t, purpose), ESYS_TR_PASSWORD,
+                                                   ESYS_TR_NONE, ESYS_TR_NONE);
 
                 if (rc != TSS2_RC_SUCCESS) {
-                        (void)Esys_TR_Close(n->t->esys, ret);
+                        nv_close(n->t, purpose);
                         (void)tpm_fail(f, n->t, "E-NV", rc, "remove an altered NV index");
                         return -ENOSPC;
                 }
+                *slot(n->t, purpose) = ESYS_TR_NONE;
         }
-        return nv_define(n, purpose, ret, f);
-}
-
-static TSS2_RC write_part(struct tpm_nv *n, ESYS_TR tr, const TPM2B_MAX_NV_BUFFER *part, size_t at)
-{
-        return Esys_NV_Write(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, part, (uint16_t)at);
-}
-
-static bool must_wait(TSS2_RC rc)
-{
-        TSS2_RC b = tpm_rc_base(rc);
-
-        return b == TPM2_RC_NV_RATE || b == TPM2_RC_NV_UNAVAILABLE;
+        return nv_define(n, purpose, f);
 }
 
 int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, size_t len, struct fail *f)
 {
         TPM2B_MAX_NV_BUFFER part = { 0 };
-        unsigned waits = 0;
-        ESYS_TR tr = ESYS_TR_NONE;
         size_t at = 0;
-        int r = nv_open_or_make(n, purpose, &tr, f);
+        int r = nv_open_or_make(n, purpose, f);
 
         while (r == 0 && at < len) {
+                ESYS_TR tr = *slot(n->t, purpose);
                 TSS2_RC rc;
 
                 part.size = (uint16_t)(len - at < n->t->nv_buffer_max ? len - at : n->t->nv_buffer_max);
@@ -218,46 +246,68 @@ int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, si
                 r = prepare(n, TPM_SECRET_COMMAND, f);
                 if (r < 0)
                         break;
-                rc = write_part(n, tr, &part, at);
-                if (must_wait(rc) && waits++ < RATE_WAITS) {
-                        const struct timespec w = { .tv_nsec = RATE_WAIT_MS * 1000000L };
-
-                        (void)nanosleep(&w, NULL);
-                } else if (rc != TSS2_RC_SUCCESS) {
-                        r = tpm_fail(f, n->t, "E-NV", rc, "write the keys to NV");
-                } else {
-                        at += part.size;
-                        n->t->nv_written += part.size;
+                rc = Esys_NV_Write(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, &part, (uint16_t)at);
+                tpm_tcti_forget(n->t->tcti);
+                if (rc != TSS2_RC_SUCCESS) {
+                        (void)tpm_fail(f, n->t, "E-NV", rc, "write the keys to NV");
+                        r = no_room(rc) ? -ENOSPC : -EIO;
+                        break;
                 }
+                at += part.size;
+                n->t->nv_written += part.size;
         }
         wipe(&part, sizeof(part));
-        if (tr != ESYS_TR_NONE)
-                (void)Esys_TR_Close(n->t->esys, &tr);
+        if (r < 0) {
+                nv_close(n->t, purpose);
+                tpm_nv_end(n); /* it may hold a policy that was not used */
+        }
         return r;
 }
 
+static int lock_one(struct tpm_nv *n, enum nv_purpose purpose, bool read, struct fail *f)
+{
+        ESYS_TR tr = *slot(n->t, purpose);
+        TSS2_RC rc;
+        int r = prepare(n, TPM_SECRET_NONE, f);
+
+        if (r < 0)
+                return r;
+        rc = read ? Esys_NV_ReadLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE)
+                  : Esys_NV_WriteLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE);
+        if (rc == TSS2_RC_SUCCESS)
+                return 0;
+        return tpm_fail(f, n->t, "E-CAP", rc, read ? "read-lock the keys in NV" : "write-lock the keys in NV");
+}
+
+/* The session is salted, so its HMAC says that the TPM itself has locked. */
 int tpm_nv_lock(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f)
 {
-        ESYS_TR tr = ESYS_TR_NONE;
-        TSS2_RC rc;
-        int r = nv_open_present(n->t, purpose, n->auth_policy, &tr);
+        int r = nv_open_present(n->t, purpose, n->auth_policy, f);
 
+        if (r == -EIO)
+                return r;
         if (r < 0)
                 return fail_set(f, -ESTALE, "E-CAP", "look who else uses this TPM",
                                 "lock NV index 0x%08x: it changed during the boot", nvdata_index(purpose));
-        r = prepare(n, TPM_SECRET_NONE, f);
-        if (r == 0) {
-                rc = Esys_NV_WriteLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE);
-                if (rc != TSS2_RC_SUCCESS)
-                        r = tpm_fail(f, n->t, "E-CAP", rc, "write-lock the keys in NV");
-        }
-        if (r == 0)
-                r = prepare(n, TPM_SECRET_NONE, f);
-        if (r == 0) {
-                rc = Esys_NV_ReadLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE);
-                if (rc != TSS2_RC_SUCCESS)
-                        r = tpm_fail(f, n->t, "E-CAP", rc, "read-lock the keys in NV");
-        }
-        (void)Esys_TR_Close(n->t->esys, &tr);
-        return r;
+        r = lock_one(n, purpose, false, f);
+        return r < 0 ? r : lock_one(n, purpose, true, f);
+}
+
+int tpm_nv_cap(struct tpm_nv *n, unsigned pcr, const void *data, size_t len, struct fail *f)
+{
+        _cleanup_(esys_freep) TPML_DIGEST_VALUES *values = NULL;
+        TPM2B_EVENT event = { .size = (uint16_t)len };
+        TSS2_RC rc;
+        int r;
+
+        if (len > sizeof(event.buffer))
+                return fail_set(f, -E2BIG, "E-CAP", "give the image a shorter name",
+                                "extend PCR %u: the manifest has %zu bytes, a TPM takes %zu", pcr, len,
+                                sizeof(event.buffer));
+        memcpy(event.buffer, data, len);
+        r = tpm_session_set_secret(&n->session, TPM_SECRET_COMMAND, f);
+        if (r < 0)
+                return r;
+        rc = Esys_PCR_Event(n->t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, n->session.tr, ESYS_TR_NONE, &event, &values);
+        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, n->t, "E-CAP", rc, "extend the cap PCR");
 }

@@ -13,7 +13,8 @@
 #include "tpm_session.h"
 #include "wire_attest.h"
 
-/* present, absent, altered, or none when the TPM cannot hold the index. */
+/* present, absent, altered, or none when the TPM cannot hold the index or
+ * it was locked earlier in this boot. */
 int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
                 struct fail *f);
 
@@ -32,15 +33,23 @@ int tpm_nv_start(struct tpm *t, ESYS_TR ek, const struct tpm_approval *approval,
                  const uint8_t auth_policy[DIGEST_LEN], struct tpm_nv *ret, struct fail *f);
 void tpm_nv_end(struct tpm_nv *n);
 
-/* All nvdata_size() bytes. -ESTALE: not present with the right Name. */
+/* All nvdata_size() bytes, the padding as zeroes whatever it is. -ESTALE:
+ * not present with the right Name. */
 int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, struct fail *f);
 
 /* Makes the index anew unless it is present, then writes all of it.
- * -ENOSPC: the TPM has no room, or keeps an altered index that the owner
- * may not remove; the bundle must do on each boot. */
+ * -ENOSPC: the TPM has no room, does not let itself be written, or keeps an
+ * altered index that the owner may not remove; the bundle must do on each
+ * boot. After a failure the session is ended: start another. */
 int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, size_t len, struct fail *f);
 
 /* NV_WriteLock and NV_ReadLock, until the next TPM reset. E-CAP. */
 int tpm_nv_lock(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f);
+
+/* Extends a PCR with H(data), at most 1,024 bytes, under the session's HMAC:
+ * PCR_Event, since unlike PCR_Extend's its parameter can be encrypted, which
+ * is what lets a policy session go with it. 0 means that the TPM did it,
+ * whoever sits on the bus. E-CAP. */
+int tpm_nv_cap(struct tpm_nv *n, unsigned pcr, const void *data, size_t len, struct fail *f);
 
 #endif

@@ -33,16 +33,6 @@ int tpm_pcr_read(struct tpm *t, uint8_t ret[POLICY_PCRS][DIGEST_LEN], struct fai
         return 0;
 }
 
-int tpm_pcr_extend(struct tpm *t, unsigned pcr, const uint8_t digest[DIGEST_LEN], struct fail *f)
-{
-        TPML_DIGEST_VALUES v = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA256 } } };
-        TSS2_RC rc;
-
-        memcpy(v.digests[0].digest.sha256, digest, DIGEST_LEN);
-        rc = Esys_PCR_Extend(t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &v);
-        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, t, "E-CAP", rc, "extend the cap PCR");
-}
-
 static int quote_inspect(const struct tpm *t, const TPM2B_ATTEST *q, const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
                          uint32_t *ret_reset_count, struct fail *f)
 {
@@ -75,8 +65,10 @@ int tpm_quote(const struct tpm_key *ak, const uint8_t qualifying[DIGEST_LEN],
         memcpy(extra.buffer, qualifying, DIGEST_LEN);
         rc = Esys_Quote(ak->t->esys, ak->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &extra, &scheme,
                         &tpm_quoted_pcrs, &quoted, &sig);
-        if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, ak->t, NULL, rc, "quote the PCRs");
+        if (rc != TSS2_RC_SUCCESS) {
+                (void)tpm_fail(f, ak->t, NULL, rc, "quote the PCRs");
+                return tpm_rc_base(rc) == TPM2_RC_BAD_AUTH || tpm_rc_base(rc) == TPM2_RC_AUTH_FAIL ? -EKEYREJECTED : -EIO;
+        }
         r = quote_inspect(ak->t, quoted, pcrs, ret_reset_count, f);
         if (r < 0)
                 return r;
@@ -128,5 +120,6 @@ int tpm_activate(const struct tpm_key *ek, const struct tpm_key *ak, const struc
                              "answer the parent's challenge: its secret is not 32 bytes");
         wipe(out, sizeof(*out));
         Esys_Free(out);
+        tpm_tcti_forget(t->tcti);
         return r;
 }

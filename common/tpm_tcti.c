@@ -1,29 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpm_tcti.h"
 
+#include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #define WRAP_MAGIC 0x6d75737465720001ull
+#define HEADER_LEN 10 /* tag, size, code */
+#define OPEN_MAX 16
+#define PAUSE_MIN_MS 10
+#define PAUSE_MAX_MS 500
+
+struct packet {
+        uint8_t p[TPM2_MAX_COMMAND_SIZE];
+        size_t len;
+};
 
 struct wrap {
         TSS2_TCTI_CONTEXT_COMMON_V2 v2;
         TSS2_TCTI_CONTEXT *inner;
         struct tpm_counts *counts;
+        struct packet command;
+        struct packet answer; /* len 0: none yet */
+        bool taken;           /* the layer above has the answer */
+        bool gave_up;         /* waited TPM_BUSY_MS for this very command */
+        uint8_t *above;       /* the buffer of the layer above */
+        TPM2_HANDLE open[OPEN_MAX];
+        size_t n_open;
 };
 
-static TSS2_TCTI_CONTEXT *inner_of(TSS2_TCTI_CONTEXT *c)
+static struct wrap *wrap_of(TSS2_TCTI_CONTEXT *c)
 {
-        return ((struct wrap *)c)->inner;
+        return (struct wrap *)c;
 }
 
-static void count(struct tpm_counts *c, const uint8_t *cmd, size_t size)
+static uint32_t be32(const uint8_t *p)
 {
-        uint32_t code;
+        return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put_be32(uint8_t *p, uint32_t v)
+{
+        for (int i = 0; i < 4; i++)
+                p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+static void count(struct tpm_counts *c, uint32_t code)
+{
         size_t i;
 
-        if (size < 10)
-                return;
-        code = (uint32_t)cmd[6] << 24 | (uint32_t)cmd[7] << 16 | (uint32_t)cmd[8] << 8 | cmd[9];
         c->total++;
         for (i = 0; i < c->n_by && c->by[i].code != code; i++)
                 ;
@@ -34,40 +58,151 @@ static void count(struct tpm_counts *c, const uint8_t *cmd, size_t size)
         c->by[i].n++;
 }
 
-static TSS2_RC w_transmit(TSS2_TCTI_CONTEXT *c, size_t size, const uint8_t *cmd)
+bool tpm_rc_busy(uint32_t rc)
 {
-        count(((struct wrap *)c)->counts, cmd, size);
-        return Tss2_Tcti_Transmit(inner_of(c), size, cmd);
+        switch (rc & 0xffff) {
+        case TPM2_RC_RETRY:
+        case TPM2_RC_YIELDED:
+        case TPM2_RC_TESTING:
+        case TPM2_RC_NV_RATE:
+        case TPM2_RC_NV_UNAVAILABLE:
+                return true;
+        default:
+                return false;
+        }
 }
 
+/* Keeps `open` true to what the TPM did. */
+static void track(struct wrap *w)
+{
+        const uint8_t *p = w->command.p;
+
+        if (be32(w->answer.p + 6) != TPM2_RC_SUCCESS)
+                return;
+        switch (be32(p + 6)) {
+        case TPM2_CC_StartAuthSession:
+        case TPM2_CC_CreatePrimary:
+        case TPM2_CC_Load:
+        case TPM2_CC_LoadExternal:
+                if (w->answer.len >= HEADER_LEN + 4 && w->n_open < OPEN_MAX)
+                        w->open[w->n_open++] = be32(w->answer.p + HEADER_LEN);
+                return;
+        case TPM2_CC_FlushContext:
+                for (size_t i = 0; i < w->n_open && w->command.len >= HEADER_LEN + 4; i++)
+                        if (w->open[i] == be32(p + HEADER_LEN)) {
+                                w->open[i] = w->open[--w->n_open];
+                                return;
+                        }
+                return;
+        default:
+                return;
+        }
+}
+
+static TSS2_RC w_transmit(TSS2_TCTI_CONTEXT *c, size_t size, const uint8_t *cmd)
+{
+        struct wrap *w = wrap_of(c);
+
+        if (size < HEADER_LEN || size > sizeof(w->command.p))
+                return TSS2_TCTI_RC_BAD_VALUE;
+        /* ESYS itself tries again too: let that not wait anew */
+        if (size != w->command.len || memcmp(cmd, w->command.p, size) != 0)
+                w->gave_up = false;
+        wipe(&w->answer, sizeof(w->answer));
+        w->taken = false;
+        memcpy(w->command.p, cmd, size);
+        w->command.len = size;
+        count(w->counts, be32(cmd + 6));
+        return Tss2_Tcti_Transmit(w->inner, size, w->command.p);
+}
+
+static TSS2_RC receive_once(struct wrap *w, int32_t timeout)
+{
+        size_t n = sizeof(w->answer.p);
+        TSS2_RC rc = Tss2_Tcti_Receive(w->inner, &n, w->answer.p, timeout);
+
+        if (rc != TSS2_RC_SUCCESS)
+                return rc;
+        if (n < HEADER_LEN || n > sizeof(w->answer.p) || be32(w->answer.p + 2) != n)
+                return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+        w->answer.len = n;
+        return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC receive_patiently(struct wrap *w, int32_t timeout)
+{
+        unsigned waited = 0;
+        unsigned pause = PAUSE_MIN_MS;
+
+        for (;;) {
+                struct timespec t;
+                TSS2_RC rc = receive_once(w, timeout);
+
+                if (rc != TSS2_RC_SUCCESS || w->gave_up || !tpm_rc_busy(be32(w->answer.p + 6)))
+                        return rc;
+                if (waited >= TPM_BUSY_MS) {
+                        w->gave_up = true;
+                        return rc;
+                }
+                t = (struct timespec){ .tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000L };
+                (void)nanosleep(&t, NULL);
+                waited += pause;
+                pause = pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
+                w->answer.len = 0;
+                rc = Tss2_Tcti_Transmit(w->inner, w->command.len, w->command.p);
+                if (rc != TSS2_RC_SUCCESS)
+                        return rc;
+        }
+}
+
+/* Without a buffer only the answer's size is asked for. */
 static TSS2_RC w_receive(TSS2_TCTI_CONTEXT *c, size_t *size, uint8_t *rsp, int32_t timeout)
 {
-        return Tss2_Tcti_Receive(inner_of(c), size, rsp, timeout);
+        struct wrap *w = wrap_of(c);
+
+        if (w->taken)
+                return TSS2_TCTI_RC_BAD_SEQUENCE;
+        if (w->answer.len == 0) {
+                TSS2_RC rc = receive_patiently(w, timeout);
+
+                if (rc != TSS2_RC_SUCCESS)
+                        return rc;
+                track(w);
+        }
+        if (rsp) {
+                if (*size < w->answer.len)
+                        return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+                memcpy(rsp, w->answer.p, w->answer.len);
+                w->above = rsp;
+                w->taken = true;
+        }
+        *size = w->answer.len;
+        return TSS2_RC_SUCCESS;
 }
 
 static void w_finalize(TSS2_TCTI_CONTEXT *c)
 {
-        ((struct wrap *)c)->inner = NULL;
+        wrap_of(c)->inner = NULL;
 }
 
 static TSS2_RC w_cancel(TSS2_TCTI_CONTEXT *c)
 {
-        return Tss2_Tcti_Cancel(inner_of(c));
+        return Tss2_Tcti_Cancel(wrap_of(c)->inner);
 }
 
 static TSS2_RC w_poll_handles(TSS2_TCTI_CONTEXT *c, TSS2_TCTI_POLL_HANDLE *h, size_t *n)
 {
-        return Tss2_Tcti_GetPollHandles(inner_of(c), h, n);
+        return Tss2_Tcti_GetPollHandles(wrap_of(c)->inner, h, n);
 }
 
 static TSS2_RC w_locality(TSS2_TCTI_CONTEXT *c, uint8_t locality)
 {
-        return Tss2_Tcti_SetLocality(inner_of(c), locality);
+        return Tss2_Tcti_SetLocality(wrap_of(c)->inner, locality);
 }
 
 static TSS2_RC w_sticky(TSS2_TCTI_CONTEXT *c, TPM2_HANDLE *h, uint8_t sticky)
 {
-        return Tss2_Tcti_MakeSticky(inner_of(c), h, sticky);
+        return Tss2_Tcti_MakeSticky(wrap_of(c)->inner, h, sticky);
 }
 
 int tpm_tcti_wrap(TSS2_TCTI_CONTEXT *inner, struct tpm_counts *counts, TSS2_TCTI_CONTEXT **ret)
@@ -90,52 +225,53 @@ int tpm_tcti_wrap(TSS2_TCTI_CONTEXT *inner, struct tpm_counts *counts, TSS2_TCTI
         w->v2.makeSticky = w_sticky;
         w->inner = inner;
         w->counts = counts;
+        w->taken = true;
         *ret = (TSS2_TCTI_CONTEXT *)w;
         return 0;
 }
 
-void tpm_tcti_free(TSS2_TCTI_CONTEXT *tcti)
+const uint8_t *tpm_tcti_answer(const TSS2_TCTI_CONTEXT *tcti, size_t *ret_len)
 {
-        free(tcti);
+        const struct wrap *w = (const struct wrap *)tcti;
+
+        *ret_len = w->answer.len;
+        return w->answer.p;
 }
 
-const char *tpm_command_name(uint32_t code)
+void tpm_tcti_forget(TSS2_TCTI_CONTEXT *tcti)
 {
-        static const struct {
-                uint32_t code;
-                const char *name;
-        } names[] = {
-                { TPM2_CC_ActivateCredential, "TPM2_ActivateCredential" },
-                { TPM2_CC_CreatePrimary, "TPM2_CreatePrimary" },
-                { TPM2_CC_EvictControl, "TPM2_EvictControl" },
-                { TPM2_CC_FlushContext, "TPM2_FlushContext" },
-                { TPM2_CC_GetCapability, "TPM2_GetCapability" },
-                { TPM2_CC_Import, "TPM2_Import" },
-                { TPM2_CC_Load, "TPM2_Load" },
-                { TPM2_CC_LoadExternal, "TPM2_LoadExternal" },
-                { TPM2_CC_NV_DefineSpace, "TPM2_NV_DefineSpace" },
-                { TPM2_CC_NV_Read, "TPM2_NV_Read" },
-                { TPM2_CC_NV_ReadLock, "TPM2_NV_ReadLock" },
-                { TPM2_CC_NV_ReadPublic, "TPM2_NV_ReadPublic" },
-                { TPM2_CC_NV_UndefineSpace, "TPM2_NV_UndefineSpace" },
-                { TPM2_CC_NV_Write, "TPM2_NV_Write" },
-                { TPM2_CC_NV_WriteLock, "TPM2_NV_WriteLock" },
-                { TPM2_CC_PCR_Extend, "TPM2_PCR_Extend" },
-                { TPM2_CC_PCR_Read, "TPM2_PCR_Read" },
-                { TPM2_CC_PolicyAuthorize, "TPM2_PolicyAuthorize" },
-                { TPM2_CC_PolicyCounterTimer, "TPM2_PolicyCounterTimer" },
-                { TPM2_CC_PolicyPCR, "TPM2_PolicyPCR" },
-                { TPM2_CC_PolicySecret, "TPM2_PolicySecret" },
-                { TPM2_CC_Quote, "TPM2_Quote" },
-                { TPM2_CC_ReadClock, "TPM2_ReadClock" },
-                { TPM2_CC_ReadPublic, "TPM2_ReadPublic" },
-                { TPM2_CC_StartAuthSession, "TPM2_StartAuthSession" },
-                { TPM2_CC_Unseal, "TPM2_Unseal" },
-                { TPM2_CC_VerifySignature, "TPM2_VerifySignature" },
-        };
+        struct wrap *w = wrap_of(tcti);
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (names[i].code == code)
-                        return names[i].name;
-        return NULL;
+        if (w->above && w->taken)
+                wipe(w->above, w->answer.len > w->command.len ? w->answer.len : w->command.len);
+        wipe(&w->command, sizeof(w->command));
+        wipe(&w->answer, sizeof(w->answer));
+}
+
+void tpm_tcti_flush(TSS2_TCTI_CONTEXT *tcti)
+{
+        struct wrap *w = wrap_of(tcti);
+
+        if (!w)
+                return;
+        while (w->n_open > 0) {
+                uint8_t cmd[HEADER_LEN + 4] = { 0x80, 0x01 };
+
+                put_be32(cmd + 2, sizeof(cmd));
+                put_be32(cmd + 6, TPM2_CC_FlushContext);
+                put_be32(cmd + HEADER_LEN, w->open[--w->n_open]);
+                wipe(&w->answer, sizeof(w->answer));
+                memcpy(w->command.p, cmd, sizeof(cmd));
+                w->command.len = sizeof(cmd);
+                if (Tss2_Tcti_Transmit(w->inner, sizeof(cmd), cmd) != TSS2_RC_SUCCESS ||
+                    receive_patiently(w, TSS2_TCTI_TIMEOUT_BLOCK) != TSS2_RC_SUCCESS)
+                        return;
+        }
+}
+
+void tpm_tcti_free(TSS2_TCTI_CONTEXT *tcti)
+{
+        if (tcti)
+                wipe(tcti, sizeof(struct wrap));
+        free(tcti);
 }

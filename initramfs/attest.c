@@ -137,6 +137,14 @@ static int ask(struct node *n)
 
         for (int i = 0; r == -EAGAIN && i < QUOTE_TRIES; i++)
                 r = build_body(n, &body);
+        if (r == -EKEYREJECTED) {
+                /* no AK of ours: one who was owner of this TPM left it there */
+                console_line("node=%.16s the AK at 0x8101C001 has a password, which ours never has: making it anew",
+                             n->id_hex);
+                r = tpm_ak_renew(n->tpm, &n->ak, &n->f);
+                if (r == 0)
+                        r = build_body(n, &body);
+        }
         if (r < 0)
                 return r;
         node_stage(n, "quote");
@@ -152,6 +160,7 @@ static int answer_challenge(struct node *n)
 
         r = tpm_activate(&n->ek, &n->ak, &n->verdict.credential_blob, &n->verdict.secret, secret, &n->f);
         if (r == 0) {
+                testing_secret("activation secret", secret, sizeof(secret));
                 r = wire_activate_build(secret, sizeof(secret), &body);
                 if (r < 0)
                         (void)fail_set(&n->f, r, "E-TPM", "", "answer the challenge: %s", strerror(-r));
@@ -174,6 +183,7 @@ static int judge_ok(struct node *n)
         if (wire_manifest_parse(v->manifest, &n->manifest, err) < 0)
                 return fail_set(&n->f, -EBADMSG, "E-PARENT", next_version, "read the manifest of parent %s: %s", n->parent,
                                 err);
+        testing_secret("image key", v->image_key, sizeof(v->image_key));
         return 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
+#include "testing.h"
+
 static const char *const purpose_name[] = { "", "ssh", "tls" };
 
 static const struct buf *certificate(const struct node *n, enum nv_purpose p)
@@ -21,6 +23,7 @@ static int open_bundle(struct node *n)
         if (r == 0)
                 r = tpm_bundle_unseal(&n->ek, b, &approval, k, &n->f);
         if (r == 0) {
+                testing_secret("K", k, sizeof(k));
                 r = bundle_open(k, n->id, b->data.p, b->data.len, &keys);
                 if (r < 0)
                         (void)fail_set(&n->f, r, "E-BUNDLE", "see `muster log --explain` for this node",
@@ -70,6 +73,7 @@ static int update_nv(struct node *n, struct tpm_nv *nv, enum nv_purpose p, const
 
         if (r < 0)
                 return r;
+        testing_secret("NV content", want.p, want.len);
         if (!same_bytes(old->p, old->len, want.p, want.len)) {
                 r = tpm_nv_write(nv, p, want.p, want.len, &n->f);
                 if (r == -ENOSPC) {
@@ -151,23 +155,16 @@ int node_keys(struct node *n)
 
 int node_cap(struct node *n)
 {
-        uint8_t digest[DIGEST_LEN];
-        int r = 0;
+        int r = session_ready(n);
 
-        if (n->nv_used[NV_SSH] || n->nv_used[NV_TLS]) {
-                r = session_ready(n);
-                for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++)
-                        if (n->nv_used[p])
-                                r = tpm_nv_lock(&n->nv_session, (enum nv_purpose)p, &n->f);
-        }
-        tpm_nv_end(&n->nv_session);
+        for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++)
+                if (n->nv_used[p])
+                        r = tpm_nv_lock(&n->nv_session, (enum nv_purpose)p, &n->f);
         wipe(&n->approval, sizeof(n->approval));
         wipe(n->key, sizeof(n->key));
-        if (r < 0)
-                return r;
-        if (EVP_Digest(n->verdict.manifest, strlen(n->verdict.manifest), digest, NULL, EVP_sha256(), NULL) != 1)
-                return fail_set(&n->f, -EIO, "E-CAP", "", "hash the manifest");
-        r = tpm_pcr_extend(n->tpm, 15, digest, &n->f);
+        if (r == 0)
+                r = tpm_nv_cap(&n->nv_session, 15, n->verdict.manifest, strlen(n->verdict.manifest), &n->f);
+        tpm_nv_end(&n->nv_session);
         n->capped = r == 0;
         node_stage(n, "cap");
         return r;

@@ -2,8 +2,10 @@
 /* testing.h - what only a test build of the client does, by a word on the
  * kernel command line: `muster.test=save` keeps the last attest request
  * and verdict in run_dir, as an attacker would who holds the client;
- * `muster.test=drop-event` cuts the last event off the event log. In a real
- * build these are nothing. */
+ * `muster.test=drop-event` cuts the last event off the event log; and by the
+ * environment: MUSTER_TEST_SECRETS names a file that gets a line in hex for
+ * each secret, so that a test can search for it elsewhere. In a real build
+ * these are nothing. */
 #ifndef MUSTER_TESTING_H
 #define MUSTER_TESTING_H
 
@@ -12,6 +14,7 @@
 #ifdef MUSTER_TEST_TCTI
 void testing_forge(struct node *n);
 void testing_save(const struct node *n, const char *name, const struct buf *body);
+void testing_secret(const char *name, const void *p, size_t len);
 #else
 static inline void testing_forge(struct node *n)
 {
@@ -23,6 +26,13 @@ static inline void testing_save(const struct node *n, const char *name, const st
         (void)n;
         (void)name;
         (void)body;
+}
+
+static inline void testing_secret(const char *name, const void *p, size_t len)
+{
+        (void)name;
+        (void)p;
+        (void)len;
 }
 #endif
 
