@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""forger.py - what lies are told with: a node that holds its own TPM, perhaps
+a second one, and everything that PROTOCOL.md says, and tells musterd one
+thing that is not so. Whatever can be signed is signed by a real TPM.
+
+A lie is a function of a Forger that returns the verdict it got. @lie names
+the code that must refuse it, and words of the reason in the parent's journal.
+"""
+import json
+from contextlib import contextmanager
+
+from tpm2_pytss import TSS2_Exception
+
+import wire
+from muster_client import Node, connect
+from tpm import SELECT, Tpm, ak_template
+
+LIES = {}
+
+
+def lie(code, reason):
+    def register(function):
+        LIES[function.__name__.replace("_", "-")] = (code, reason, function)
+        return function
+    return register
+
+
+class TpmRefuses(Exception):
+    """The TPM did what should not be possible, or refused otherwise than it should."""
+
+
+@contextmanager
+def tpm_refuses(*names):
+    """The TPM must refuse what is inside, with an error that has one of these names."""
+    try:
+        yield
+    except TSS2_Exception as e:
+        text = str(e)
+        if not any(n in text for n in names):
+            raise TpmRefuses(f"the TPM says {text!r}, wanted one of {names}") from None
+        return
+    raise TpmRefuses(f"the TPM did it, wanted one of {names}")
+
+
+class Forger:
+    def __init__(self, args):
+        self.args = args
+        self.node = Node(args.tcti, args.eventlog, args.facts)
+        self.tpm = self.node.tpm
+        self.other = Tpm(args.other_tcti) if args.other_tcti else None
+        self.link = self.new_link()
+        self.nv = {"ssh": "present", "tls": "present"}
+
+    def new_link(self):
+        return connect(self.args.parent, self.args.ca)
+
+    def close(self):
+        self.link.close()
+        for t in filter(None, (self.tpm, self.other)):
+            t.close()
+
+    # ---- what is true -------------------------------------------------------
+
+    def text(self, **members):
+        """The truthful request, with other members in the place of its own."""
+        d = json.loads(self.node.request(self.nv))
+        d.update(members)
+        return json.dumps(d)
+
+    def qualifying(self, text, link=None):
+        return wire.qualifying((link or self.link).exporter, text)
+
+    @contextmanager
+    def key(self, template, tpm=None):
+        """A primary of the endorsement hierarchy that goes again."""
+        tpm = tpm or self.tpm
+        k = tpm.primary(template)
+        try:
+            yield k
+        finally:
+            tpm.esys.flush_context(k.handle)
+
+    # ---- telling it ---------------------------------------------------------
+
+    def send(self, text, quote, signature, key=None, link=None):
+        """The verdict; a challenge is answered with the key's TPM."""
+        link = link or self.link
+        verdict = wire.parse_verdict(*link.post("/v1/attest", wire.envelope(text, quote, signature)))
+        if verdict["verdict"] != "challenge":
+            return verdict
+        secret = self.tpm.activate(wire.unb64(verdict["credential_blob"]), wire.unb64(verdict["secret"]), key)
+        return self.answer(secret, link)
+
+    def answer(self, secret, link=None):
+        return wire.parse_verdict(*(link or self.link).post("/v1/activate", {"secret": wire.b64(secret)}))
+
+    def tell(self, text=None, binding=None, select=SELECT, key=None, scheme=None, said=None, link=None):
+        """Quotes for `text` and sends `said`, which is `text` unless it lies."""
+        if text is None:
+            text = self.text(ak_public=wire.b64(key.marshal())) if key else self.text()
+        q = self.qualifying(text, link) if binding is None else binding
+        quote, signature = self.tpm.quote(q, select, key, scheme)
+        return self.send(said or text, quote, signature, key, link)
+
+    def truth(self):
+        return self.tell()
+
+    def truth_of_new_key(self):
+        """The same with an AK made for the occasion, as lies about AKs are told."""
+        with self.key(ak_template()) as k:
+            return self.tell(key=k)
