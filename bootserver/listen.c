@@ -82,6 +82,20 @@ static int make_parent_dir(const char *path)
         return chmod(dir, 0755) < 0 ? -errno : 0;
 }
 
+/* The socket is root's and of the group `gid`, without CAP_CHOWN. */
+static int bind_as(int fd, const struct sockaddr_un *sun, gid_t gid)
+{
+        bool root = geteuid() == 0;
+        int r;
+
+        if (root && setegid(gid) < 0)
+                return -errno;
+        r = bind(fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0 ? -errno : 0;
+        if (root && setegid(getgid()) < 0)
+                return -errno;
+        return r;
+}
+
 static int open_admin(const char *path, gid_t gid, int *ret, struct fail *fail)
 {
         _cleanup_(closep) int fd = -1;
@@ -92,10 +106,12 @@ static int open_admin(const char *path, gid_t gid, int *ret, struct fail *fail)
                 return r;
         (void)make_parent_dir(path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
-            (geteuid() == 0 && chown(path, 0, gid) < 0) || chmod(path, 0660) < 0 || listen(fd, ADMIN_CONNECTIONS) < 0)
-                return fail_set(fail, -errno, "", "check admin-socket and who owns its directory",
-                                "cannot listen on %s: %s", path, strerror(errno));
+        r = fd < 0 ? -errno : bind_as(fd, &sun, gid);
+        if (r == 0 && (chmod(path, 0660) < 0 || listen(fd, ADMIN_CONNECTIONS) < 0))
+                r = -errno;
+        if (r < 0)
+                return fail_set(fail, r, "", "check admin-socket and who owns its directory", "cannot listen on %s: %s",
+                                path, strerror(-r));
         *ret = fd;
         fd = -1;
         return 0;
