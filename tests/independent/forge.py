@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """forge.py - tells musterd lies with a real TPM, each after the truth.
 
-  forge.py … [LIE…]     each lie named, or all; one line for each:
+  forge.py … [LIE…]     each lie named, or all that leave the TPM as it was;
+                        one line for each:
                         NAME CONTROL WANTED-CODE CODE INCIDENT REASON
 
 CONTROL is the verdict on the truth, told just before on the same connection.
@@ -13,6 +14,7 @@ import argparse
 import json
 import sys
 
+import lies_boot  # noqa: F401
 import lies_key  # noqa: F401
 import lies_quote  # noqa: F401
 from forger import LIES, Forger, TpmRefuses
@@ -20,12 +22,12 @@ from forger import LIES, Forger, TpmRefuses
 
 def tell(f, name):
     """One line of output; whether it is as it must be."""
-    code, reason, function = LIES[name]
-    control = f.truth()["verdict"]
-    verdict = function(f)
+    lie = LIES[name]
+    control = lie.control(f)["verdict"] if lie.control else "ok"
+    verdict = lie.tell(f)
     got = verdict.get("code", verdict["verdict"])
-    print("\t".join((name, control, code, got, verdict.get("incident", "-"), reason)), flush=True)
-    return control == "ok" and got == code
+    print("\t".join((name, control, lie.code, got, verdict.get("incident", "-"), lie.reason)), flush=True)
+    return control == "ok" and got == lie.code
 
 
 def main():
@@ -37,16 +39,16 @@ def main():
     p.add_argument("--policy-key", required=True)
     p.add_argument("--eventlog", required=True)
     p.add_argument("--facts", required=True, type=json.loads)
-    p.add_argument("lies", nargs="*", choices=[*LIES, []], metavar="LIE")
+    p.add_argument("lies", nargs="*", metavar="LIE")
     args = p.parse_args()
     f = Forger(args)
     good = True
     try:
-        for name in args.lies or LIES:
+        for name in args.lies or [n for n, lie in LIES.items() if lie.harmless]:
             try:
                 good &= tell(f, name)
             except TpmRefuses as e:
-                print("\t".join((name, "-", LIES[name][0], f"error: {e}", "-", "-")), flush=True)
+                print("\t".join((name, "-", LIES[name].code, f"error: {e}", "-", "-")), flush=True)
                 good = False
     finally:
         f.close()

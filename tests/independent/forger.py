@@ -4,23 +4,37 @@ a second one, and everything that PROTOCOL.md says, and tells musterd one
 thing that is not so. Whatever can be signed is signed by a real TPM.
 
 A lie is a function of a Forger that returns the verdict it got. @lie names
-the code that must refuse it, and words of the reason in the parent's journal.
+the code that must refuse it, words of the reason in the parent's journal, the
+truth to tell before (None where the TPM's state is the lie) and whether it
+leaves the TPM as it was: one that does not is told only by name.
 """
+import collections
 import json
 from contextlib import contextmanager
 
-from tpm2_pytss import TSS2_Exception
+from tpm2_pytss import TPM2_RC, TSS2_Exception
 
 import wire
 from muster_client import Node, connect
 from tpm import SELECT, Tpm, ak_template
 
 LIES = {}
+Lie = collections.namedtuple("Lie", "code reason control harmless tell")
 
 
-def lie(code, reason):
+def truth(f):
+    return f.tell()
+
+
+def truth_of_new_key(f):
+    """With an AK made for the occasion, as lies about AKs are told."""
+    with f.key(ak_template()) as k:
+        return f.tell(key=k)
+
+
+def lie(code, reason, control=truth, harmless=True):
     def register(function):
-        LIES[function.__name__.replace("_", "-")] = (code, reason, function)
+        LIES[function.__name__.replace("_", "-")] = Lie(code, reason, control, harmless, function)
         return function
     return register
 
@@ -31,15 +45,14 @@ class TpmRefuses(Exception):
 
 @contextmanager
 def tpm_refuses(*names):
-    """The TPM must refuse what is inside, with an error that has one of these names."""
+    """The TPM must refuse what is inside, with one of these errors (TPM_RC_…)."""
     try:
         yield
     except TSS2_Exception as e:
-        text = str(e)
-        if not any(n in text for n in names):
-            raise TpmRefuses(f"the TPM says {text!r}, wanted one of {names}") from None
+        if e.error not in [int(getattr(TPM2_RC, n)) for n in names]:
+            raise TpmRefuses(f"the TPM says {e}, wanted {names}") from None
         return
-    raise TpmRefuses(f"the TPM did it, wanted one of {names}")
+    raise TpmRefuses(f"the TPM did it, wanted {names}")
 
 
 class Forger:
@@ -101,11 +114,3 @@ class Forger:
         q = self.qualifying(text, link) if binding is None else binding
         quote, signature = self.tpm.quote(q, select, key, scheme)
         return self.send(said or text, quote, signature, key, link)
-
-    def truth(self):
-        return self.tell()
-
-    def truth_of_new_key(self):
-        """The same with an AK made for the occasion, as lies about AKs are told."""
-        with self.key(ak_template()) as k:
-            return self.tell(key=k)

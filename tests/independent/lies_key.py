@@ -14,7 +14,7 @@ from tpm2_pytss.internal.templates import _ek
 from tpm2_pytss.utils import wrap
 
 import wire
-from forger import lie, tpm_refuses
+from forger import lie, tpm_refuses, truth_of_new_key
 from tpm import AK_ATTRIBUTES, Key, ak_template, signing_scheme, spki
 
 A = TPMA_OBJECT
@@ -28,9 +28,9 @@ def with_key(f, template, scheme=None):
         return f.tell(key=k, scheme=scheme)
 
 
-@lie("M-AK", "not restricted: it would sign forged attestations")
+@lie("M-AK", "not restricted: it would sign forged attestations", truth_of_new_key)
 def ak_not_restricted(f):
-    """And so it signs a quote of PCRs that nobody has: all zero but for the policy's."""
+    """And so it signs a quote that no TPM made, here one of its liar's own writing."""
     with f.key(ak_template(AK_ATTRIBUTES & ~A.RESTRICTED)) as k:
         text = f.text(ak_public=wire.b64(k.marshal()))
         quote, _ = f.tpm.quote(f.qualifying(text))
@@ -41,55 +41,55 @@ def ak_not_restricted(f):
         return f.send(text, made, signature.marshal(), k)
 
 
-@lie("M-AK", "not restricted")
+@lie("M-AK", "not restricted", truth_of_new_key)
 def ak_may_decrypt(f):
     """A restricted key that signs and decrypts is more than a TPM will make."""
-    with tpm_refuses("attributes"):
+    with tpm_refuses("ATTRIBUTES"):
         with f.key(ak_template(AK_ATTRIBUTES | A.DECRYPT)):
             pass
     return with_key(f, ak_template(AK_ATTRIBUTES & ~A.RESTRICTED | A.DECRYPT), signing_scheme())
 
 
-@lie("M-AK", "the key may leave its TPM")
+@lie("M-AK", "the key may leave its TPM", truth_of_new_key)
 def ak_not_fixed(f):
     return with_key(f, ak_template(AK_ATTRIBUTES & ~FIXED))
 
 
-@lie("M-AK", "other attributes than Muster's")
+@lie("M-AK", "other attributes than Muster's", truth_of_new_key)
 def ak_with_admin_policy(f):
     return with_key(f, ak_template(AK_ATTRIBUTES | A.ADMINWITHPOLICY))
 
 
-@lie("M-AK", "the key has a policy")
+@lie("M-AK", "the key has a policy", truth_of_new_key)
 def ak_with_policy(f):
     template = ak_template()
     template.publicArea.authPolicy = bytes(32)
     return with_key(f, template)
 
 
-@lie("M-AK", "the key's scheme is not ECDSA with SHA-256")
+@lie("M-AK", "the key's scheme is not ECDSA with SHA-256", truth_of_new_key)
 def ak_of_sha384_scheme(f):
     return with_key(f, ak_template(hashing="sha384"))
 
 
-@lie("M-AK", "the key's scheme is not ECDSA with SHA-256")
+@lie("M-AK", "the key's scheme is not ECDSA with SHA-256", truth_of_new_key)
 def ak_of_sha1_scheme(f):
     return with_key(f, ak_template(hashing="sha1"))
 
 
-@lie("M-AK", "public area does not parse")
+@lie("M-AK", "public area does not parse", truth_of_new_key)
 def ak_of_sha384_name(f):
     return with_key(f, ak_template(name_alg="sha384"))
 
 
-@lie("M-AK", "the key is not ECC P-256")
+@lie("M-AK", "the key is not ECC P-256", truth_of_new_key)
 def ak_of_p384(f):
     template = ak_template()
     template.publicArea.parameters.eccDetail.curveID = TPM2_ECC.NIST_P384
     return with_key(f, template)
 
 
-@lie("M-AK", "the key is not ECC P-256")
+@lie("M-AK", "the key is not ECC P-256", truth_of_new_key)
 def ak_rsa(f):
     return with_key(f, TPM2B_PUBLIC(publicArea=TPMT_PUBLIC(
         type=TPM2_ALG.RSA, nameAlg=TPM2_ALG.SHA256, objectAttributes=A(AK_ATTRIBUTES),
@@ -115,7 +115,7 @@ def software_key(attributes):
     return private, public, sensitive
 
 
-@lie("M-AK", "the key may leave its TPM")
+@lie("M-AK", "the key may leave its TPM", truth_of_new_key)
 def ak_imported(f):
     """Made outside and imported under the EK, restricted as an AK should be."""
     esys = f.tpm.esys
@@ -147,14 +147,14 @@ def cannot_activate(f, text, quote, signature, public):
     if verdict["verdict"] != "challenge":
         return verdict
     blob, secret = wire.unb64(verdict["credential_blob"]), wire.unb64(verdict["secret"])
-    with tpm_refuses("integrity"):
+    with tpm_refuses("INTEGRITY"):
         f.tpm.activate(blob, secret)
-    with public_only(f.tpm, public) as handle, tpm_refuses("auth"):
+    with public_only(f.tpm, public) as handle, tpm_refuses("AUTH_UNAVAILABLE"):
         f.tpm.activate(blob, secret, Key(handle, public))
     return f.answer(bytes(32))
 
 
-@lie("M-ACTIVATE", "the activation secret was wrong")
+@lie("M-ACTIVATE", "the activation secret was wrong", truth_of_new_key)
 def ak_in_software(f):
     """A key that says of itself all that an AK is, and signs whatever its owner likes."""
     private, public, _ = software_key(AK_ATTRIBUTES)
@@ -165,7 +165,7 @@ def ak_in_software(f):
     return cannot_activate(f, text, quote, signature, public)
 
 
-@lie("M-ACTIVATE", "the activation secret was wrong")
+@lie("M-ACTIVATE", "the activation secret was wrong", truth_of_new_key)
 def ak_of_another_tpm(f):
     """A true AK, but of the liar's TPM; the EK is that of the node."""
     text = f.text(ak_public=wire.b64(f.other.ak.marshal()))

@@ -239,10 +239,10 @@ def signed_text_for_a_quote(f):
     quote, _ = f.tpm.quote(f.qualifying(text))
     made = b"\xff" + quote
     digest, ticket = e.hash(TPM2B_MAX_BUFFER(quote), TPM2_ALG.SHA256, ESYS_TR.OWNER)
-    with tpm_refuses("ticket"):
+    with tpm_refuses("TICKET"):
         e.sign(f.tpm.ak.handle, digest, NULL_SCHEME, ticket)
     none = TPMT_TK_HASHCHECK(tag=TPM2_ST.HASHCHECK, hierarchy=TPM2_RH.NULL)
-    with tpm_refuses("ticket"):
+    with tpm_refuses("TICKET"):
         e.sign(f.tpm.ak.handle, digest, NULL_SCHEME, none)
     digest, ticket = e.hash(TPM2B_MAX_BUFFER(made), TPM2_ALG.SHA256, ESYS_TR.OWNER)
     signature = e.sign(f.tpm.ak.handle, digest, NULL_SCHEME, ticket)

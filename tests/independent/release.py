@@ -21,9 +21,13 @@ CAP = 15
 
 
 def policy_key(path):
-    """(TPM2B_PUBLIC, Name) of the policy key's PEM."""
     with open(path, "rb") as f:
-        numbers = serialization.load_pem_public_key(f.read()).public_numbers()
+        return policy_key_of(f.read())
+
+
+def policy_key_of(pem):
+    """(TPM2B_PUBLIC, Name) of the policy key's PEM."""
+    numbers = serialization.load_pem_public_key(pem).public_numbers()
     public = TPM2B_PUBLIC(publicArea=TPMT_PUBLIC(
         type=TPM2_ALG.ECC, nameAlg=TPM2_ALG.SHA256, objectAttributes=TPMA_OBJECT(0x00040040),
         parameters=TPMU_PUBLIC_PARMS(eccDetail=TPMS_ECC_PARMS(

@@ -10,12 +10,12 @@ import os
 from contextlib import contextmanager
 
 from cryptography.hazmat.primitives import serialization
-from tpm2_pytss import (ESAPI, ESYS_TR, TPM2_ALG, TPM2_CAP, TPM2_ECC, TPM2_PT_NV, TPM2_SE, TPM2B_DATA, TPM2B_ECC_PARAMETER,
-                        TPM2B_ENCRYPTED_SECRET, TPM2B_ID_OBJECT, TPM2B_NAME, TPM2B_NONCE, TPM2B_PUBLIC,
-                        TPM2B_SENSITIVE_CREATE, TPMA_OBJECT, TPMA_SESSION, TPML_PCR_SELECTION, TPMS_ECC_PARMS,
-                        TPMS_ECC_POINT, TPMT_ECC_SCHEME, TPMT_KDF_SCHEME, TPMT_PUBLIC, TPMT_SIG_SCHEME, TPMT_SYM_DEF,
-                        TPMT_SYM_DEF_OBJECT, TPMU_ASYM_SCHEME, TPMU_PUBLIC_ID, TPMU_PUBLIC_PARMS, TPMU_SIG_SCHEME,
-                        TPMU_SYM_KEY_BITS, TPMU_SYM_MODE, TPMS_SCHEME_HASH, TSS2_Exception)
+from tpm2_pytss import (ESAPI, ESYS_TR, TPM2_ALG, TPM2_CAP, TPM2_ECC, TPM2_PT_NV, TPM2_SE, TPM2B_DATA,
+                        TPM2B_ENCRYPTED_SECRET, TPM2B_ID_OBJECT, TPM2B_NONCE, TPM2B_PUBLIC, TPM2B_SENSITIVE_CREATE,
+                        TPMA_OBJECT, TPMA_SESSION, TPML_PCR_SELECTION, TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_SCHEME_HASH,
+                        TPMT_ECC_SCHEME, TPMT_KDF_SCHEME, TPMT_PUBLIC, TPMT_SIG_SCHEME, TPMT_SYM_DEF, TPMT_SYM_DEF_OBJECT,
+                        TPMU_ASYM_SCHEME, TPMU_PUBLIC_ID, TPMU_PUBLIC_PARMS, TPMU_SIG_SCHEME, TPMU_SYM_KEY_BITS,
+                        TPMU_SYM_MODE)
 from tpm2_pytss.internal.templates import _ek
 
 import wire
@@ -107,11 +107,19 @@ class Tpm:
 
     # ---- identity -----------------------------------------------------------
 
+    def ek_kind(self):
+        """The kind whose certificate is in NV, ECC first; without any, ECC."""
+        there = self.handles(EK_CERTIFICATE["rsa"])
+        return next((kind for kind, index in EK_CERTIFICATE.items() if index in there), "ecc")
+
     @property
     def ek(self):
-        """The ECC EK; where it is not persistent already, it is made so."""
+        """The EK; where it is not at Muster's handle already, it is made so."""
         if self._ek is None:
-            self._ek = self.persistent(EK_HANDLE) or self.persist(self.primary(EK_TEMPLATE["ecc"]), EK_HANDLE)
+            template = EK_TEMPLATE[self.ek_kind()]
+            self._ek = self.persistent(EK_HANDLE)
+            if self._ek is None or self._ek.public.publicArea.type != template.publicArea.type:
+                self._ek = self.persist(self.primary(template), EK_HANDLE)
         return self._ek
 
     @property
@@ -129,9 +137,11 @@ class Tpm:
 
     def certificates(self):
         """EK certificate and intermediates, as the TPM's maker left them in NV."""
-        there = self.handles(0x01C00000)
-        found = [self.nv_bytes(i) for i in (EK_CERTIFICATE["ecc"], *EK_CHAIN) if i in there]
-        return [c for blob in found for c in split_der(blob)] if EK_CERTIFICATE["ecc"] in there else []
+        leaf = EK_CERTIFICATE[self.ek_kind()]
+        there = self.handles(EK_CERTIFICATE["rsa"])
+        if leaf not in there:
+            return []
+        return [c for i in (leaf, *EK_CHAIN) if i in there for c in split_der(self.nv_bytes(i))]
 
     def nv_bytes(self, index):
         tr = self.esys.tr_from_tpmpublic(index)

@@ -49,3 +49,47 @@ lies() {
         done <"$tmp/lies"
 }
 lies
+
+# --- approvals: what else than this boot they open is nothing ---------------------
+# trials WHEN: each line of stale.py is a check
+trials() {
+        local line
+        independent stale "$1" "$tmp/kept" >"$tmp/trials" 2>"$tmp/trials.err"
+        [ -s "$tmp/trials" ] && [ ! -s "$tmp/trials.err" ] || not_ok "approvals are tried $1" "$(cat "$tmp/trials.err")"
+        while read -r line; do
+                case $line in
+                "ok "*) ok "${line#ok }" ;;
+                *) not_ok "${line#not ok }" ;;
+                esac
+        done <"$tmp/trials"
+}
+check "a verdict of this boot is kept" independent stale keep "$tmp/kept"
+trials now
+TPM2TOOLS_TCTI=$other trials elsewhere
+trials locked
+lies running-system
+trials capped
+tpm_off
+# what the TPM is today, for later
+cp -r "$tmp/tpm" "$tmp/rolled-back"
+tpm_on "$tmp/tpm"
+trials later
+lies measured-but-not-logged
+tpm_off
+
+# --- locks, and a TPM that is set back ---------------------------------------------
+tpm_on "$tmp/tpm"
+check "a verdict of the next boot" independent stale keep "$tmp/kept"
+check "the client locks the indices and caps" independent muster_client --out "$tmp/out" --cap
+lies capped-before
+tpm_off
+tpm_on "$tmp/rolled-back"
+lies tpm-rolled-back
+tpm_off
+tpm_on "$tmp/rolled-back"
+check "a count as high as the last seen is a retry, and passes" independent muster_client --out "$tmp/out"
+tpm_off
+tpm_on "$tmp/tpm"
+check "the TPM that was not set back boots on" independent muster_client --out "$tmp/out"
+musterd_says=$(grep -c Sanitizer "$p.log")
+check "no sanitizer complained" test "$musterd_says" = 0
