@@ -50,7 +50,7 @@ static const struct option options[] = {
         NUMBER("threads", threads, 1, 256, 2),
         TEXT("sandbox", K_SANDBOX, sandbox, "enforce"),
         NUMBER("rate-per-address", rate_address, 1, 1000000, 50),
-        NUMBER("rate-strangers", rate_strangers, 1, 1000000, 1000),
+        NUMBER("rate-strangers", rate_strangers, 1, 1000000, 500),
         NUMBER("min-rate", min_rate, 0, 1000000000, 4096),
         NUMBER("body-memory", body_memory, 1, 65536, 128),
 };

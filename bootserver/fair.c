@@ -16,9 +16,10 @@ int fair_new(const struct fair_limits *limits, struct fair **ret)
                 fair_free(f);
                 return r;
         }
+        f->strangers_work.seldom.milli = (int64_t)limits->rate_strangers * FAIR_BURST * 1000;
+        f->strangers_work.often = f->strangers_work.seldom;
         for (unsigned s = 0; s < FAIR_SIDES; s++)
-                f->strangers[s].milli = (int64_t)limits->rate_strangers * FAIR_BURST * 1000;
-        f->strangers_work = f->strangers[0];
+                f->strangers[s] = f->strangers_work;
         *ret = f;
         return 0;
 }
@@ -47,17 +48,30 @@ static void refill(struct tokens *t, unsigned rate, int64_t now)
                 t->milli = full;
 }
 
-/* From both or from none; `common` may be NULL. */
-static bool spend(struct fair *f, struct tokens *own, struct tokens *common, unsigned cost, int64_t now)
+unsigned seldom_rate(const struct fair *f)
+{
+        return f->limits.rate_address < 50 ? 1 : f->limits.rate_address / 50;
+}
+
+/* From the address's and the strangers' or from none; `all` may be NULL. */
+static bool spend(struct fair *f, struct purse *own, struct common *all, unsigned cost, int64_t now)
 {
         int64_t milli = (int64_t)cost * 1000;
+        struct tokens *common = NULL;
+        bool seldom;
 
-        refill(own, f->limits.rate_address, now);
+        refill(&own->all, f->limits.rate_address, now);
+        refill(&own->seldom, seldom_rate(f), now);
+        seldom = own->seldom.milli >= milli;
+        if (all)
+                common = seldom ? &all->seldom : &all->often;
         if (common)
                 refill(common, f->limits.rate_strangers, now);
-        if (own->milli < milli || (common && common->milli < milli))
+        if (own->all.milli < milli || (common && common->milli < milli))
                 return false;
-        own->milli -= milli;
+        own->all.milli -= milli;
+        if (seldom)
+                own->seldom.milli -= milli;
         if (common)
                 common->milli -= milli;
         return true;

@@ -8,7 +8,9 @@
  * Connections are counted by source address: an IPv4 address, or the /64 of
  * an IPv6 one. An address is known once a node passed from it; until then
  * it is a stranger's. Three things bound a stranger:
- *   - tokens for new connections, per address and for all strangers;
+ *   - tokens for new connections and for work, per address and for all
+ *     strangers; those that come about once a second or less have tokens of
+ *     their own, which those that come often cannot use up;
  *   - a number of connections per address: a further one takes the place of
  *     the one of that address that has done nothing for longest;
  *   - when a side (listener) is full, the address with the most connections

@@ -111,7 +111,8 @@ struct fair_group *group_get(struct fair *f, const struct sockaddr *from, int64_
         if (!g)
                 return NULL;
         memcpy(g->key, key, sizeof(key));
-        g->work = (struct tokens){ (int64_t)f->limits.rate_address * FAIR_BURST * 1000, now };
+        g->work.all = (struct tokens){ (int64_t)f->limits.rate_address * FAIR_BURST * 1000, now };
+        g->work.seldom = (struct tokens){ (int64_t)seldom_rate(f) * FAIR_BURST * 1000, now };
         for (unsigned s = 0; s < FAIR_SIDES; s++)
                 g->side[s].come = g->work;
         if (f->idle[0].n + f->idle[1].n >= FAIR_REMEMBERED)

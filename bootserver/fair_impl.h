@@ -13,6 +13,19 @@ struct tokens {
         int64_t last;
 };
 
+/* What one address may cause: all of it, and the little that anyone may. */
+struct purse {
+        struct tokens all;
+        struct tokens seldom;
+};
+
+/* What all strangers may: those that come seldom, and those that come often
+ * and must not use up the others' share. */
+struct common {
+        struct tokens seldom;
+        struct tokens often;
+};
+
 /* One address and one side: its connections, and its place in `rank`. */
 struct share {
         struct fair_conn *first, *last; /* those that may be thrown out */
@@ -20,7 +33,7 @@ struct share {
         unsigned count;                 /* all that are not doomed */
         struct fair_group *prev, *next; /* in its rank */
         struct rank *rank;              /* NULL: has none to throw out */
-        struct tokens come;
+        struct purse come;
 };
 
 struct rank {
@@ -32,7 +45,7 @@ struct fair_group {
         struct fair_group *chain;               /* hash */
         struct fair_group *idle_prev, *idle_next;
         struct share side[FAIR_SIDES];
-        struct tokens work;
+        struct purse work;
         size_t body;
         unsigned refs; /* connections, the doomed too */
         bool known;
@@ -51,9 +64,11 @@ struct fair {
         struct idle idle[2];                       /* [known]: addresses without connections */
         struct fair_conn *all[FAIR_SIDES];
         unsigned count[FAIR_SIDES];
-        struct tokens strangers[FAIR_SIDES];
-        struct tokens strangers_work;
+        struct common strangers[FAIR_SIDES];
+        struct common strangers_work;
 };
+
+unsigned seldom_rate(const struct fair *f);
 
 /* The address's record, made when it is new; NULL: no memory. */
 struct fair_group *group_get(struct fair *f, const struct sockaddr *from, int64_t now);
