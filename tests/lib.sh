@@ -77,7 +77,17 @@ wait_for() {
         done
 }
 
-# free_port: a TCP port on loopback nobody listens on just now
+# free_port: a TCP port that nobody uses just now, nor the one after it. Below the range that connections get theirs
+# from: a test with thousands of them leaves those taken for a minute.
 free_port() {
-        python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+        python3 -c '
+import random, socket
+def free(port):
+    with socket.socket() as s:
+        try:
+            s.bind(("", port))
+        except OSError:
+            return False
+    return True
+print(next(p for p in iter(lambda: random.randrange(10000, 32000), None) if free(p) and free(p + 1)))'
 }
