@@ -97,23 +97,30 @@ $(B)/libcli.a: $(call obj,host,$(filter-out provisioning/muster.c,$(CLI)))
 	@rm -f $@; $(AR) rcs $@ $^
 
 # ---- programs ---------------------------------------------------------------
-$(BIN)/musterd: $(B)/host/bootserver/musterd.o $(B)/libserver.a $(B)/libcommon.a
+# free() overwrites: common/wipefree/wipefree.c. A sanitizer has a free() of its own
+WIPE     := $(if $(SAN),,$(B)/host/common/wipefree/wipefree.o)
+WIPENODE := $(if $(SAN),,$(B)/node/common/wipefree/wipefree.o)
+WIPEL    := $(if $(SAN),,$(if $(filter 1,$(STATIC)),-Wl$(comma)--wrap=free$(comma)--wrap=realloc))
+$(WIPE): CFLAGS += -DWIPEFREE_INTERPOSE
+$(WIPENODE): NODEF += $(if $(filter 1,$(STATIC)),,-DWIPEFREE_INTERPOSE)
+
+$(BIN)/musterd: $(B)/host/bootserver/musterd.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
 
-$(BIN)/muster: $(B)/host/provisioning/muster.o $(B)/libcli.a $(B)/libcommon.a
+$(BIN)/muster: $(B)/host/provisioning/muster.o $(WIPE) $(B)/libcli.a $(B)/libcommon.a
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(CLILIB)
 
-$(BIN)/muster-node: $(call obj,node,$(NODE) $(COMMON) $(TPM))
+$(BIN)/muster-node: $(call obj,node,$(NODE) $(COMMON) $(TPM)) $(WIPENODE)
 	$(if $(V),,@echo '  LINK    $@')
-	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
+	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 	$(if $(SAN),,@cp $@ $@.debug && strip --strip-all $(NODESTRIP) $@)
 
 # the same client with the swtpm TCTI too, for tests; never installed
-$(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM))
+$(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM)) $(WIPENODE)
 	$(if $(V),,@echo '  LINK    $@')
-	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
+	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
 
 # for tests; never installed
 $(BIN)/musterd-faults: $(call obj,faults,$(SERVER) tests/faults/fault.c) $(B)/libcommon.a
@@ -156,14 +163,14 @@ tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
 # what tests/bench/run measures with: the client's and the server's own objects
 BENCHBIN := $(B)/bench/decide_bench $(B)/bench/image_fetch
-$(B)/bench/decide_bench: $(B)/host/tests/bench/decide_bench.o $(B)/libserver.a $(B)/libcommon.a
+$(B)/bench/decide_bench: $(B)/host/tests/bench/decide_bench.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
-$(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out initramfs/muster-node.c,$(NODE)) $(COMMON) $(TPM))
+$(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out initramfs/muster-node.c,$(NODE)) $(COMMON) $(TPM)) $(WIPENODE)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
-	$(Q)$(CC) $(NODEF) $(NODEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
+	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 
 check-fast: tools units
 	tests/run fast $(O) $(B)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
+#include "sandbox.h"
 #include "version.h"
 
 #include <getopt.h>
@@ -24,6 +25,7 @@ static const char usage_text[] =
 static void harden(void)
 {
         const struct rlimit none = { 0, 0 };
+        const char *what;
 
 #ifdef __SANITIZE_ADDRESS__
         const unsigned long dumpable = 1; /* the leak checker traces its own process */
@@ -38,6 +40,8 @@ static void harden(void)
                 log_warn("harden the process: %s", strerror(errno));
         if (geteuid() == 0 && mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
                 log_warn("lock memory: %s", strerror(errno));
+        if (sandbox_enter(&what) < 0)
+                log_warn("%s: %s", what, strerror(errno));
 }
 
 static int bad_option(const char *command, char **argv)

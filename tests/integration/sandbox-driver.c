@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sandbox-driver WHO STATE EK-CA DIR ACTION: takes the privileges of WHO
- * (network, signer, or control: none taken) with musterd's own functions,
- * then tries ACTION. DIR is elsewhere. Prints `done`, or `refused: ERRNO`;
+/* sandbox-driver WHO STATE EK-CA DIR ACTION: gives up what WHO does (network,
+ * signer, client, or control: nothing) with the programs' own functions, then
+ * tries ACTION. DIR is elsewhere. Prints `done`, or `refused: ERRNO`;
  * or is killed. */
+#include "../../initramfs/sandbox.h"
 #include "isolation.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/random.h>
@@ -154,6 +156,26 @@ static int random_bytes(void)
 
         return getrandom(b, sizeof(b), 0) == (ssize_t)sizeof(b) ? 0 : -1;
 }
+static int no_environment(void)
+{
+        return getenv("PATH") ? -2 : 0;
+}
+static int inherited(void) { return fcntl(77, F_GETFD) < 0 ? -1 : 0; }
+static int own_mount(void)
+{
+        return mount("none", elsewhere, "tmpfs", 0, NULL) < 0 ? -1 : umount(elsewhere);
+}
+static int load_module(void) { return (int)syscall(SYS_finit_module, -1, "", 0); }
+static int capabilities(void)
+{
+        char line[200];
+        FILE *f = fopen("/proc/self/status", "re");
+
+        while (f && fgets(line, sizeof(line), f))
+                if (strncmp(line, "Cap", 3) == 0)
+                        (void)dprintf(1, "%.3s=%.16s ", line + 3, line + 8);
+        return f ? fclose(f) : -1;
+}
 static int foreign_abi(void)
 {
 #ifdef __x86_64__
@@ -177,16 +199,23 @@ static const struct {
         { "map-exec", map_exec }, { "mprotect-exec", make_exec }, { "kill-other", kill_other },
         { "kill-self", kill_self }, { "tiocsti", type_ahead }, { "dumpable", dumpable }, { "io-uring", uring },
         { "memfd", memfd }, { "limits", limits }, { "random", random_bytes }, { "foreign-abi", foreign_abi },
+        { "environment", no_environment }, { "descriptor", inherited }, { "mount", own_mount },
+        { "module", load_module }, { "capabilities", capabilities },
 };
 
 static int take(const char *who)
 {
         struct fail f = { 0 };
-        int r = isolation_early() < 0 ? -EPERM : isolation_drop("nobody", "nogroup", &f);
+        const char *what;
+        int r;
+
+        if (strcmp(who, "client") == 0) /* stays root */
+                return sandbox_enter(&what);
+        r = isolation_early() < 0 ? -EPERM : isolation_drop("nobody", "nogroup", &f);
 
         if (r == 0 && strcmp(who, "network") == 0)
                 r = sandbox_network(&conf, &f);
-        else if (r == 0 && strcmp(who, "signer") == 0)
+        else if (r == 0)
                 r = sandbox_signer(&conf, &f);
         if (r < 0)
                 (void)fprintf(stderr, "%s\n", f.what);

@@ -14,7 +14,7 @@ requires jq --version
 
 # ---- what the driver is let do ------------------------------------------------
 "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -I"$top/common" -I"$top/bootserver" -o "$tmp/driver" \
-        "$top/tests/integration/sandbox-driver.c" "$objs/libserver.a" "$objs/libcommon.a" \
+        "$top/tests/integration/sandbox-driver.c" "$top/initramfs/sandbox.c" "$objs/libserver.a" "$objs/libcommon.a" \
         -lseccomp -lsqlite3 -lssl -lcrypto -lpthread || exit 1
 world() { # everything as open as modes go, so that only the sandbox is in the way
         rm -rf "$tmp/w"
@@ -25,7 +25,7 @@ world() { # everything as open as modes go, so that only the sandbox is in the w
 drive() { # WHO ACTION: done, refused: ERRNO, killed
         local out rc
         world
-        out=$("$tmp/driver" "$1" "$tmp/w/state" "$tmp/w/ekca" "$tmp/w/else" "$2" 2>"$tmp/driver.log" </dev/null)
+        out=$("$tmp/driver" "$1" "$tmp/w/state" "$tmp/w/ekca" "$tmp/w/else" "$2" 2>"$tmp/driver.log" </dev/null 77</dev/null)
         rc=$?
         case $rc in
         0) echo "$out" ;;
@@ -85,6 +85,30 @@ for a in exec map-exec socket-inet passwd-read; do
         is "sandbox = log refuses nothing: $a" "done" "$(SANDBOX=log drive network "$a")"
 done
 check "and says so loudly" grep -q 'IS NOT CONFINED' "$tmp/driver.log"
+
+# ---- the client: root, in the initramfs ------------------------------------------
+for a in random mount elsewhere-read elsewhere-make socket-inet; do
+        is "the client can: $a" "done" "$(drive client "$a")"
+done
+for a in exec fork ptrace thread userns setuid module; do
+        is "the client is killed: $a" killed "$(drive client "$a")"
+done
+for a in map-exec mprotect-exec socket-unix socket-netlink tiocsti; do
+        is "the client is refused: $a" "refused: EPERM" "$(drive client "$a")"
+done
+for a in io-uring limits dumpable kill-other bind; do
+        is "the client is refused: $a" "refused: ENOSYS" "$(drive client "$a")"
+done
+got=$(drive client foreign-abi)
+[ "$got" = untried ] || is "the client is refused: a foreign ABI" "refused: ENOSYS" "$got"
+is "it closes what it inherited" "refused: EBADF" "$(drive client descriptor)"
+is "control: others have it" "done" "$(drive control descriptor)"
+is "it clears its environment" "done" "$(drive client environment)"
+is "control: others have one" untried "$(drive control environment)"
+# CHOWN to FSETID, LINUX_IMMUTABLE, IPC_LOCK, SYS_ADMIN, SYS_BOOT, SYS_RESOURCE, MKNOD, SETFCAP, MAC_*
+want=$(printf %016x "$((0x38960421f & 0x$(awk '/^CapPrm/ { print $2 }' /proc/self/status)))")
+is "its capabilities are those that it and overlayfs need" "Inh=0000000000000000 Prm=$want Eff=$want Bnd=$want Amb=0000000000000000 done" \
+        "$(drive client capabilities)"
 
 # ---- a whole life under strace: nothing that musterd does is refused ----------
 mkdir "$tmp/bin"
