@@ -20,8 +20,9 @@ boot_seconds=${MUSTER_BOOT_SECONDS:-300}
 parent_new() {
         cp -a "$fixture/etc" "$tmp/etc"
         cp -al "$fixture/state" "$tmp/state" 2>/dev/null || cp -a "$fixture/state" "$tmp/state"
-        rm -f "$tmp"/state/muster.db*
-        cp -a "$fixture"/state/muster.db* "$tmp/state/"
+        # links for what is large and only read; the store and the journal's head are written in place
+        find "$tmp/state" -maxdepth 1 -type f -delete
+        find "$fixture/state" -maxdepth 1 -type f -exec cp -a -t "$tmp/state" {} +
         sed -i "s#$fixture/#$tmp/#g" "$tmp/etc/musterd.conf"
         mkdir -p "$tmp/run"
         MUSTER_SOCKET=$tmp/run/admin.sock
