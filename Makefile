@@ -193,7 +193,7 @@ DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-
               libcmocka-dev autoconf automake libtool autoconf-archive dpkg-dev xz-utils zstd
 DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
-DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf mmdebstrap busybox-static python3 jq socat \
+DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf mmdebstrap busybox-static python3 python3-tpm2-pytss python3-cryptography jq socat \
               systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 xxd
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST))
 
