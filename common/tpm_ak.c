@@ -82,7 +82,8 @@ static int ak_make_at(struct tpm *t, struct tpm_key *ret, struct fail *f)
                 return r;
         r = ak_at(t, ret, f);
         if (r == -ENOENT || r == -ESTALE)
-                return fail_set(f, -EIO, "E-TPM", "", "make the AK on %s: what the TPM made is not one", t->name);
+                return fail_set(f, -EIO, "E-TPM", "see whether something sits between the machine and its TPM",
+                                "make the AK on %s: what the TPM made is not one", t->name);
         return r;
 }
 

@@ -83,27 +83,45 @@ void tpm_ek_certs_free(struct tpm_ek_certs *c)
         c->n = 0;
 }
 
-/* TPM2_ReadPublic's answer ends with a qualified name: H(hierarchy, Name)
- * for a primary. One who was owner of the TPM could put a key of the owner
- * hierarchy in the place of ours. */
-static bool in_endorsement(struct tpm *t, const TPM2B_PUBLIC *pub)
+static bool name_of(const uint8_t *p, size_t len, TPM2B_NAME *ret)
 {
-        uint8_t area[4 + 2 + 2 + DIGEST_LEN] = { 0x40, 0x00, 0x00, 0x0b };
-        uint8_t digest[DIGEST_LEN];
-        TPM2B_PUBLIC seen = { 0 };
+        ret->size = 2 + DIGEST_LEN;
+        ret->name[0] = TPM2_ALG_SHA256 >> 8;
+        ret->name[1] = TPM2_ALG_SHA256 & 0xff;
+        return EVP_Digest(p, len, ret->name + 2, NULL, EVP_sha256(), NULL) == 1;
+}
+
+static bool same_name(const TPM2B_NAME *a, const TPM2B_NAME *b)
+{
+        return same_bytes(a->name, a->size, b->name, b->size);
+}
+
+/* TPM2_ReadPublic's answer goes on with the Name, which must be that of the
+ * public area, and a qualified name: H(hierarchy, Name) for a primary. One
+ * who was owner of the TPM could put a key of the owner hierarchy in the
+ * place of ours. -EBADMSG: no TPM answers so. */
+static int check_names(struct tpm *t, const struct buf *public, bool *ret_endorsement)
+{
+        uint8_t area[4 + 2 + DIGEST_LEN] = { 0x40, 0x00, 0x00, 0x0b };
         TPM2B_NAME name = { 0 };
         TPM2B_NAME qualified = { 0 };
+        TPM2B_NAME want = { 0 };
         size_t len = 0;
-        size_t at = 10;
+        size_t at = 10 + public->len;
         const uint8_t *p = tpm_tcti_answer(t->tcti, &len);
 
-        return pub->publicArea.nameAlg == TPM2_ALG_SHA256 &&
-               Tss2_MU_TPM2B_PUBLIC_Unmarshal(p, len, &at, &seen) == TSS2_RC_SUCCESS &&
-               Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &name) == TSS2_RC_SUCCESS &&
-               Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &qualified) == TSS2_RC_SUCCESS && at == len &&
-               name.size == 2 + DIGEST_LEN && memcpy(area + 4, name.name, name.size) &&
-               EVP_Digest(area, 4 + name.size, digest, NULL, EVP_sha256(), NULL) == 1 && qualified.size == name.size &&
-               memcmp(qualified.name, name.name, 2) == 0 && same_bytes(qualified.name + 2, DIGEST_LEN, digest, DIGEST_LEN);
+        if (at > len || !same_bytes(p + 10, public->len, public->p, public->len) ||
+            Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &name) != TSS2_RC_SUCCESS ||
+            Tss2_MU_TPM2B_NAME_Unmarshal(p, len, &at, &qualified) != TSS2_RC_SUCCESS || at != len)
+                return -EBADMSG;
+        *ret_endorsement = false;
+        if (name.size != 2 + DIGEST_LEN) /* of another nameAlg: none of ours */
+                return 0;
+        if (!name_of(public->p + 2, public->len - 2, &want) || !same_name(&name, &want))
+                return -EBADMSG;
+        memcpy(area + 4, name.name, name.size);
+        *ret_endorsement = name_of(area, sizeof(area), &want) && same_name(&qualified, &want);
+        return 0;
 }
 
 int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_PUBLIC *ret_public, struct fail *f)
@@ -117,14 +135,13 @@ int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_P
         if (r < 0)
                 return r;
         if (b.len > sizeof(k.public) || Tss2_MU_TPM2B_PUBLIC_Unmarshal(b.p, b.len, &at, &pub) != TSS2_RC_SUCCESS ||
-            at != b.len) {
+            at != b.len || check_names(t, &b, &k.endorsement) < 0) {
                 tpm_key_close(&k);
-                return fail_set(f, -EBADMSG, "E-TPM", next_ek, "read the key at 0x%08X of %s: it does not parse", handle,
-                                t->name);
+                return fail_set(f, -EBADMSG, "E-TPM", "see whether something sits between the machine and its TPM",
+                                "read the key at 0x%08X of %s: its Name is not that of its public area", handle, t->name);
         }
         memcpy(k.public, b.p, b.len);
         k.public_len = b.len;
-        k.endorsement = in_endorsement(t, &pub);
         *ret_public = pub;
         *ret = k;
         return 0;

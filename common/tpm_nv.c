@@ -36,6 +36,21 @@ static bool nv_name_is(struct tpm *t, enum nv_purpose purpose, const uint8_t *au
                same_bytes(name->name, name->size, want, sizeof(want));
 }
 
+/* Ours and readable. An attempt before this one in the same boot may have
+ * locked it for writing. */
+static bool is_present(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy)
+{
+        return nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN) ||
+               nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN | NV_ATTR_WRITELOCKED);
+}
+
+/* Ours, but such an attempt locked it until the next reset. */
+static bool is_locked(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy)
+{
+        return nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN | NV_ATTR_READLOCKED) ||
+               nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN | NV_ATTR_READLOCKED | NV_ATTR_WRITELOCKED);
+}
+
 /* Opens the index when it is present as PROTOCOL.md says. */
 static int nv_open_present(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy, struct fail *f)
 {
@@ -43,18 +58,7 @@ static int nv_open_present(struct tpm *t, enum nv_purpose purpose, const uint8_t
 
         if (r < 0)
                 return r;
-        return nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN) ? 0 : -ESTALE;
-}
-
-/* Ours, but an attempt before this one locked it until the next reset. */
-static bool nv_locked(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy)
-{
-        static const uint32_t locked[] = { NV_ATTR_WRITELOCKED, NV_ATTR_READLOCKED, NV_ATTR_WRITELOCKED | NV_ATTR_READLOCKED };
-
-        for (size_t i = 0; i < ELEMENTSOF(locked); i++)
-                if (nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN | locked[i]))
-                        return true;
-        return false;
+        return is_present(t, purpose, auth_policy) ? 0 : -ESTALE;
 }
 
 int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, struct fail *f)
@@ -84,10 +88,10 @@ int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_polic
                 return r;
         if (r == -ENOENT)
                 *ret = t->nv_index_max < nvdata_size(purpose) ? NV_STATE_NONE : NV_STATE_ABSENT;
-        else if (nv_name_is(t, purpose, auth_policy, NV_ATTR_WRITTEN))
+        else if (is_present(t, purpose, auth_policy))
                 *ret = NV_STATE_PRESENT;
         else
-                *ret = nv_locked(t, purpose, auth_policy) ? NV_STATE_NONE : NV_STATE_ALTERED;
+                *ret = is_locked(t, purpose, auth_policy) ? NV_STATE_NONE : NV_STATE_ALTERED;
         return 0;
 }
 
@@ -125,10 +129,21 @@ static bool no_room(TSS2_RC rc)
         case TPM2_RC_SIZE:
         case TPM2_RC_NV_RATE:
         case TPM2_RC_NV_UNAVAILABLE:
+        case TPM2_RC_NV_LOCKED:
                 return true;
         default:
                 return false;
         }
+}
+
+static int nv_fail(struct fail *f, const struct tpm *t, TSS2_RC rc, const char *what)
+{
+        int r = tpm_fail(f, t, "E-NV", rc, what);
+
+        if (!no_room(rc))
+                return r;
+        (void)snprintf(f->next, sizeof(f->next), "%s", next_nv);
+        return -ENOSPC;
 }
 
 /* One NV_Read, authorised anew, appended to b, which has room. */
@@ -202,8 +217,7 @@ static int nv_define(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f)
         if (rc == TSS2_RC_SUCCESS)
                 return 0;
         *slot(n->t, purpose) = ESYS_TR_NONE;
-        (void)tpm_fail(f, n->t, "E-NV", rc, "define an NV index");
-        return no_room(rc) ? -ENOSPC : -EIO;
+        return nv_fail(f, n->t, rc, "define an NV index");
 }
 
 /* The index with its right Name, written or new; whatever else sits there
@@ -214,8 +228,7 @@ static int nv_open_or_make(struct tpm_nv *n, enum nv_purpose purpose, struct fai
 
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (r == 0 && (nv_name_is(n->t, purpose, n->auth_policy, NV_ATTR_WRITTEN) ||
-                       nv_name_is(n->t, purpose, n->auth_policy, 0)))
+        if (r == 0 && (is_present(n->t, purpose, n->auth_policy) || nv_name_is(n->t, purpose, n->auth_policy, 0)))
                 return 0;
         if (r == 0) {
                 TSS2_RC rc = Esys_NV_UndefineSpace(n->t->esys, ESYS_TR_RH_OWNER, *slot(n->t, purpose), ESYS_TR_PASSWORD,
@@ -249,8 +262,7 @@ int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, si
                 rc = Esys_NV_Write(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, &part, (uint16_t)at);
                 tpm_tcti_forget(n->t->tcti);
                 if (rc != TSS2_RC_SUCCESS) {
-                        (void)tpm_fail(f, n->t, "E-NV", rc, "write the keys to NV");
-                        r = no_room(rc) ? -ENOSPC : -EIO;
+                        r = nv_fail(f, n->t, rc, "write the keys to NV");
                         break;
                 }
                 at += part.size;

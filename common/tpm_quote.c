@@ -25,7 +25,8 @@ int tpm_pcr_read(struct tpm *t, uint8_t ret[POLICY_PCRS][DIGEST_LEN], struct fai
                                         "read the PCRs on %s: the SHA-256 bank is not complete", t->name);
                 for (uint32_t i = 0; i < values->count; i++) {
                         if (values->digests[i].size != DIGEST_LEN)
-                                return fail_set(f, -EIO, "E-TPM", "", "read the PCRs on %s: a digest of %u bytes",
+                                return fail_set(f, -EIO, "E-TPM", "report it with this TPM's model",
+                                                "read the PCRs on %s: a digest of %u bytes",
                                                 t->name, values->digests[i].size);
                         memcpy(ret[got++], values->digests[i].buffer, DIGEST_LEN);
                 }
@@ -42,9 +43,11 @@ static int quote_inspect(const struct tpm *t, const TPM2B_ATTEST *q, const uint8
 
         if (Tss2_MU_TPMS_ATTEST_Unmarshal(q->attestationData, q->size, &off, &a) != TSS2_RC_SUCCESS || off != q->size ||
             a.type != TPM2_ST_ATTEST_QUOTE || policy_pcr_digest(pcrs, want) < 0)
-                return fail_set(f, -EIO, "E-TPM", "", "quote the PCRs on %s: the TPM's answer does not parse", t->name);
+                return fail_set(f, -EIO, "E-TPM", "see whether something sits between the machine and its TPM",
+                                "quote the PCRs on %s: the TPM's answer does not parse", t->name);
         if (!same_bytes(a.attested.quote.pcrDigest.buffer, a.attested.quote.pcrDigest.size, want, DIGEST_LEN))
-                return fail_set(f, -EAGAIN, "E-TPM", "", "quote the PCRs on %s: they keep changing", t->name);
+                return fail_set(f, -EAGAIN, "E-TPM", "see what else extends PCRs, or sits between the machine and its TPM",
+                                "quote the PCRs on %s: they keep changing", t->name);
         *ret_reset_count = a.clockInfo.resetCount;
         return 0;
 }

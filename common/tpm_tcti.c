@@ -9,6 +9,7 @@
 #define OPEN_MAX 16
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 500
+#define AGAIN_BUSY_MS 1000
 
 struct packet {
         uint8_t p[TPM2_MAX_COMMAND_SIZE];
@@ -22,7 +23,8 @@ struct wrap {
         struct packet command;
         struct packet answer; /* len 0: none yet */
         bool taken;           /* the layer above has the answer */
-        bool gave_up;         /* waited TPM_BUSY_MS for this very command */
+        bool gave_up;         /* waited long enough for this very command */
+        bool was_busy;        /* gave up once: be short with it from now on */
         uint8_t *above;       /* the buffer of the layer above */
         TPM2_HANDLE open[OPEN_MAX];
         size_t n_open;
@@ -140,8 +142,8 @@ static TSS2_RC receive_patiently(struct wrap *w, int32_t timeout)
 
                 if (rc != TSS2_RC_SUCCESS || w->gave_up || !tpm_rc_busy(be32(w->answer.p + 6)))
                         return rc;
-                if (waited >= TPM_BUSY_MS) {
-                        w->gave_up = true;
+                if (waited >= (w->was_busy ? AGAIN_BUSY_MS : TPM_BUSY_MS)) {
+                        w->gave_up = w->was_busy = true;
                         return rc;
                 }
                 t = (struct timespec){ .tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000L };

@@ -79,6 +79,7 @@ static int update_nv(struct node *n, struct tpm_nv *nv, enum nv_purpose p, const
                 if (r == -ENOSPC) {
                         log_warn("node=%.16s NV index for %s: %s. Using the bundle at each boot. Next: %s", n->id_hex,
                                  purpose_name[p], n->f.what, n->f.next);
+                        n->nv_used[p] = n->nv[p] == NV_STATE_PRESENT;
                         n->nv[p] = NV_STATE_NONE;
                         return 0;
                 }

@@ -126,3 +126,15 @@ node_boot() {
 
 # fact RUNDIR FILTER: from boot.json
 fact() { jq -r "$2" "$1/boot.json"; }
+
+# bus_parent: a parent for the tests that sit on the TPM's bus (node_machine.py)
+bus_parent() {
+        node_files
+        p=$tmp/parent
+        parent_init "$p"
+        parent_start "$p"
+        parent_content "$p" 1
+        node_facts 1
+        export MUSTER_BIN=$bin EXTENDS=$tmp/extends CONF=$p/node.conf
+        export PYTHONPATH=$top/tests/integration PYTHONDONTWRITEBYTECODE=1
+}

@@ -117,6 +117,20 @@ static void content_of_another_length_or_purpose_is_refused(void **state)
         assert_int_equal(nvdata_parse(NV_SSH, nv, NV_SIZE_SSH, &d), -EBADMSG);
 }
 
+static void what_is_used_of_an_index_is_what_its_head_says(void **state)
+{
+        uint8_t head[16] = { 'M', 'U', 'S', 'T', 'E', 'R', 'N', 'V', 1, NV_SSH, 0, NV_KEY_LEN, 0x01, 0x00, 0, 0 };
+
+        (void)state;
+        assert_int_equal(nvdata_used(NV_SSH, head, sizeof(head)), 16 + 32 + 256 + 32);
+        head[12] = 0xff; /* never beyond the index */
+        assert_int_equal(nvdata_used(NV_SSH, head, sizeof(head)), NV_SIZE_SSH);
+        assert_int_equal(nvdata_used(NV_TLS, head, 13), NV_SIZE_TLS);
+        head[12] = 1;
+        head[0] = 'X';
+        assert_int_equal(nvdata_used(NV_SSH, head, sizeof(head)), NV_SIZE_SSH);
+}
+
 static void a_certificate_length_beyond_the_index_is_refused(void **state)
 {
         uint8_t nv[NV_SIZE_SSH], cert[300] = { 1, 2, 3 };
@@ -194,6 +208,7 @@ int main(void)
                 cmocka_unit_test(a_certificate_that_does_not_fit_is_refused),
                 cmocka_unit_test(every_flipped_byte_of_content_is_refused),
                 cmocka_unit_test(content_of_another_length_or_purpose_is_refused),
+                cmocka_unit_test(what_is_used_of_an_index_is_what_its_head_says),
                 cmocka_unit_test(a_certificate_length_beyond_the_index_is_refused),
                 cmocka_unit_test(an_ssh_key_matches_only_its_certificate),
                 cmocka_unit_test(a_tls_key_matches_only_its_certificate),
