@@ -5,6 +5,7 @@
 #include "isolation.h"
 #include "listen.h"
 #include "notify.h"
+#include "signer_impl.h"
 #include "version.h"
 
 #include <getopt.h>
@@ -12,7 +13,8 @@
 #include <signal.h>
 #include <time.h>
 
-enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE = 4, EXIT_LISTEN = 5, EXIT_DISK = 6 };
+enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE = 4, EXIT_LISTEN = 5,
+       EXIT_SIGNER = 6, EXIT_DISK = 7 };
 
 #define DEFAULT_CONF "/etc/muster/musterd.conf"
 #define TEMPLATE_MAX 16384
@@ -75,10 +77,23 @@ static int parse_args(int argc, char **argv, struct args *ret)
         return -1;
 }
 
+/* Reads and checks every key, of both processes. */
+static int check_keys(const struct conf *conf)
+{
+        _cleanup_(keys_wipe) struct keys keys = { 0 };
+        _cleanup_(signer_keys_wipe) struct signer_keys signing = { 0 };
+        struct fail f = { 0 };
+
+        if (signer_keys_load(conf->pki_dir, &signing, &f) < 0 || keys_load(conf->pki_dir, &keys, &f) < 0)
+                return failed(EXIT_KEYS, &f);
+        return EXIT_OK;
+}
+
 /* As root: the configuration is read; keys, template and sockets follow. */
 static int prepare(struct server *srv, uid_t *ret_uid)
 {
         struct fail f = { 0 };
+        EVP_PKEY *policy = NULL;
         gid_t gid = 0;
         int r = isolation_ids(srv->conf.user, srv->conf.group, ret_uid, &gid, &f);
 
@@ -93,7 +108,13 @@ static int prepare(struct server *srv, uid_t *ret_uid)
                                "cannot read %s: %s", srv->conf.ipxe_template, strerror(-r));
                 return failed(EXIT_CONFIG, &f);
         }
+        /* the last to be forked, so that no other process has its socket; and
+         * before this one has read a key */
+        r = signer_start(&srv->conf, &srv->signer, &policy, &f);
+        if (r < 0)
+                return failed(r == -ENOKEY ? EXIT_KEYS : EXIT_SIGNER, &f);
         r = keys_load(srv->conf.pki_dir, &srv->keys, &f);
+        srv->keys.policy = policy;
         if (r < 0)
                 return failed(EXIT_KEYS, &f);
         r = listen_open(srv, *ret_uid, gid, &f);
@@ -148,7 +169,7 @@ static void reload(struct server *srv)
 static int serve(struct server *srv, const sigset_t *signals)
 {
         struct timespec tick = { .tv_sec = notify_interval() };
-        int r = EXIT_OK;
+        char how[64];
 
         notify("READY=1");
         log_info("ready version=%s boot=%s attest=%s admin=%s", MUSTER_VERSION, srv->conf.boot_listen,
@@ -160,16 +181,20 @@ static int serve(struct server *srv, const sigset_t *signals)
                         reload(srv);
                 else if (sig == SIGTERM || sig == SIGINT)
                         break;
+                if (sig == SIGCHLD && signer_ended(srv->signer, how)) {
+                        log_err("the signing process is gone (%s), so nothing can be released. Next: start musterd again "
+                                "(systemd does); if it goes again, see its last lines in the log", how);
+                        return EXIT_SIGNER;
+                }
                 if (atomic_load(&srv->store->unsure)) {
                         log_err("a sync failed, so what is on disk is not known: stopping, to write it again at the next start. "
                                 "Next: check the disk that holds %s", srv->conf.state_dir);
-                        r = EXIT_DISK;
-                        break;
+                        return EXIT_DISK;
                 }
                 notify_alive(srv);
         }
         notify("STOPPING=1");
-        return r;
+        return EXIT_OK;
 }
 
 static void stop(struct server *srv)
@@ -181,6 +206,7 @@ static void stop(struct server *srv)
         ek_cas_free(srv->ek_cas);
         catalog_free(srv->catalog);
         store_close(srv->store);
+        signer_stop(srv->signer);
         keys_wipe(&srv->keys);
         buf_wipe(&srv->ipxe_template);
 }
@@ -204,6 +230,7 @@ int main(int argc, char **argv)
         (void)sigaddset(&signals, SIGTERM);
         (void)sigaddset(&signals, SIGINT);
         (void)sigaddset(&signals, SIGHUP);
+        (void)sigaddset(&signals, SIGCHLD);
         (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
         (void)signal(SIGPIPE, SIG_IGN);
         for (int i = 0; i < LISTENERS; i++)
@@ -211,11 +238,10 @@ int main(int argc, char **argv)
         if (conf_load(args.conf, &srv->conf, &f) < 0)
                 return failed(EXIT_CONFIG, &f);
         if (args.check) {
-                if (keys_load(srv->conf.pki_dir, &srv->keys, &f) < 0)
-                        return failed(EXIT_KEYS, &f);
-                keys_wipe(&srv->keys);
-                log_info("%s and the keys in %s are in order", args.conf, srv->conf.pki_dir);
-                return EXIT_OK;
+                r = check_keys(&srv->conf);
+                if (r == EXIT_OK)
+                        log_info("%s and the keys in %s are in order", args.conf, srv->conf.pki_dir);
+                return r;
         }
         r = prepare(srv, &uid);
         notify_open();

@@ -52,29 +52,23 @@ static int add_image(const struct server *srv, const struct catalog_image *image
         memcpy(m.header, image->row.header, sizeof(m.header));
         r = wire_manifest_build(&m, &v->manifest);
         if (r == 0)
-                r = keys_unwrap(&srv->keys, image->row.name, image->row.header, image->row.wrapped_key, v->image_key);
+                r = signer_unwrap(srv->signer, image->row.name, image->row.header, image->row.wrapped_key, v->image_key);
         if (r == -EKEYREJECTED)
                 log_err("image %s: its key was wrapped by another store.key. Next: add the image again", image->row.name);
         return r < 0 ? r : add_urls(srv, image->row.file, &v->image_urls);
 }
 
-static int add_approval(const struct server *srv, const uint8_t approved[DIGEST_LEN], enum policy_purpose p, struct buf *ret)
-{
-        uint8_t sig[POLICY_APPROVAL_LEN];
-        int r = policy_approve(srv->keys.policy, approved, p, sig);
-
-        return r < 0 ? r : copy_blob(ret, sig, sizeof(sig));
-}
-
 static int add_approvals(const struct server *srv, const struct attest *a, struct verdict *v)
 {
-        uint8_t approved[DIGEST_LEN];
-        int r = policy_approved(a->req.pcrs, evidence_reset_count(a->ev), approved);
+        uint8_t nv[POLICY_APPROVAL_LEN];
+        uint8_t bundle[POLICY_APPROVAL_LEN];
+        int r = signer_approve(srv->signer, a->req.node, a->req.pcrs, evidence_reset_count(a->ev), nv,
+                               v->has_bundle ? bundle : NULL);
 
         if (r == 0)
-                r = add_approval(srv, approved, POLICY_NV, &v->approval_nv);
+                r = copy_blob(&v->approval_nv, nv, sizeof(nv));
         if (r == 0 && v->has_bundle)
-                r = add_approval(srv, approved, POLICY_BUNDLE, &v->approval_bundle);
+                r = copy_blob(&v->approval_bundle, bundle, sizeof(bundle));
         return r;
 }
 
@@ -195,7 +189,7 @@ int release_make(struct server *srv, const struct attest *a, const struct node *
                 return -EINVAL;
         r = release_keys(srv, a, &n, &m.keys);
         if (r == 0)
-                r = release_certs(srv, &n, now, &m.certs);
+                r = release_certs(srv, a->req.node, &n, now, &m.certs);
         if (r == 0)
                 r = journal_incident(m.boot_id);
         m.bundle = v.has_bundle = a->req.nv_ssh != NV_STATE_PRESENT || a->req.nv_tls != NV_STATE_PRESENT;

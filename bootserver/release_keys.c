@@ -5,10 +5,6 @@
 #include "pki.h"
 #include "sshcert.h"
 
-#include <openssl/rand.h>
-
-#define CLOCK_SLACK 300 /* a certificate is valid from a little earlier */
-
 static int make_keys(struct bundle_keys *keys, struct buf *ssh_key, struct buf *tls_key)
 {
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *ssh = NULL;
@@ -72,58 +68,33 @@ static bool fresh(const struct buf *cert, int64_t from, int64_t to, int64_t now)
         return cert->len > 0 && from <= now && (to - now) * 3 > to - from;
 }
 
-static int issue_ssh(const struct server *srv, struct node *n, int64_t from, int64_t to)
+static void put_issued(struct signer_issued *i, struct buf *cert, int64_t *from, int64_t *to)
 {
-        const char *names[] = { n->name };
-        struct sshcert_wish wish = { .public_key = n->ssh_key.p, .key_id = n->name, .principals = names, .n_principals = 1,
-                                     .valid_after = (uint64_t)from, .valid_before = (uint64_t)to };
-        _cleanup_(buf_wipe) struct buf blob = { 0 };
-        int r;
-
-        if (RAND_bytes((uint8_t *)&wish.serial, sizeof(wish.serial)) != 1)
-                return -EIO;
-        r = sshcert_issue(srv->keys.ssh_ca, &wish, &blob);
-        if (r < 0)
-                return r;
-        put(&n->ssh_cert, &blob);
-        n->ssh_from = from;
-        n->ssh_to = to;
-        return 0;
+        put(cert, &i->cert);
+        *from = i->from;
+        *to = i->to;
 }
 
-static int issue_tls(const struct server *srv, struct node *n, int64_t from, int64_t to)
+int release_certs(const struct server *srv, const uint8_t id[DIGEST_LEN], struct node *n, int64_t now, bool *ret_made)
 {
-        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-        _cleanup_(X509_freep) X509 *cert = NULL;
-        _cleanup_(buf_wipe) struct buf der = { 0 };
-        int r = pki_public_from_der(n->tls_key.p, n->tls_key.len, &key);
-
-        if (r == 0)
-                r = pki_issue_node(&srv->keys.ca, key, n->name, from, to, &cert);
-        if (r == 0)
-                r = pki_cert_to_der(cert, &der);
-        if (r < 0)
-                return r;
-        put(&n->tls_cert, &der);
-        n->tls_from = from;
-        n->tls_to = to;
-        return 0;
-}
-
-int release_certs(const struct server *srv, struct node *n, int64_t now, bool *ret_made)
-{
-        int64_t from = now - CLOCK_SLACK;
-        int64_t to = now + (int64_t)srv->conf.cert_days * 86400;
+        uint32_t life = srv->conf.cert_days * 86400u;
+        struct signer_issued i = { 0 };
         int r = 0;
 
         *ret_made = false;
         if (!fresh(&n->ssh_cert, n->ssh_from, n->ssh_to, now)) {
-                r = issue_ssh(srv, n, from, to);
+                r = signer_ssh(srv->signer, id, n->name, &n->ssh_key, life, &i);
+                if (r < 0)
+                        return r;
+                put_issued(&i, &n->ssh_cert, &n->ssh_from, &n->ssh_to);
                 *ret_made = true;
         }
-        if (r == 0 && !fresh(&n->tls_cert, n->tls_from, n->tls_to, now)) {
-                r = issue_tls(srv, n, from, to);
+        if (!fresh(&n->tls_cert, n->tls_from, n->tls_to, now)) {
+                r = signer_tls(srv->signer, id, n->name, &n->tls_key, life, &i);
+                if (r < 0)
+                        return r;
+                put_issued(&i, &n->tls_cert, &n->tls_from, &n->tls_to);
                 *ret_made = true;
         }
-        return r;
+        return 0;
 }

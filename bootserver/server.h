@@ -16,6 +16,7 @@
 #include "jout.h"
 #include "keys.h"
 #include "metrics.h"
+#include "signer.h"
 #include "store.h"
 #include "waiters.h"
 
@@ -32,6 +33,7 @@ struct route;
 struct server {
         struct conf conf;
         struct keys keys;
+        struct signer *signer;
         struct store *store;
         struct catalog *catalog;
         struct ek_cas *ek_cas;

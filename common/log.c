@@ -12,6 +12,11 @@ void log_init(const char *prog, enum log_level most)
         log_most = most;
 }
 
+void log_name(const char *prog)
+{
+        log_prog = prog;
+}
+
 char *log_escape(const char *text, size_t len, char *out, size_t n)
 {
         size_t o = 0;
@@ -40,6 +45,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 {
         char raw[1024];
         char line[1024];
+        char out[1100];
         va_list ap;
 
         if (level > log_most)
@@ -51,9 +57,12 @@ void log_msg(enum log_level level, const char *fmt, ...)
                 return;
         log_escape(raw, strlen(raw), line, sizeof(line));
         if (isatty(STDERR_FILENO))
-                (void)dprintf(STDERR_FILENO, "%s: %s\n", log_prog, line);
+                n = snprintf(out, sizeof(out), "%s: %s\n", log_prog, line);
         else
-                (void)dprintf(STDERR_FILENO, "<%d>%s: %s\n", (int)level, log_prog, line);
+                n = snprintf(out, sizeof(out), "<%d>%s: %s\n", (int)level, log_prog, line);
+        /* one write: lines of several processes do not mix */
+        if (n > 0 && write(STDERR_FILENO, out, (size_t)n < sizeof(out) ? (size_t)n : sizeof(out) - 1) < 0)
+                return;
 }
 
 int fail_set(struct fail *f, int r, const char *code, const char *next, const char *fmt, ...)

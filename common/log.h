@@ -5,7 +5,8 @@
  * journald reads (only when standard error is not a terminal). Control
  * characters in the text are escaped and a line is cut at 1,000 bytes, so
  * bytes from the network cannot forge lines. Never pass secrets. Thread
- * safe. log_init() keeps the pointer `prog`. */
+ * safe. log_init() keeps the pointer `prog`; log_name() changes it, in a
+ * child that is to be told apart. */
 #ifndef MUSTER_LOG_H
 #define MUSTER_LOG_H
 
@@ -14,6 +15,7 @@
 enum log_level { LOG_LVL_ERR = 3, LOG_LVL_WARN = 4, LOG_LVL_INFO = 6, LOG_LVL_DEBUG = 7 };
 
 void log_init(const char *prog, enum log_level most);
+void log_name(const char *prog);
 void log_msg(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 
 #define log_err(...) log_msg(LOG_LVL_ERR, __VA_ARGS__)

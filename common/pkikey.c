@@ -265,3 +265,18 @@ int pki_public_from_der(const uint8_t *der, size_t len, EVP_PKEY **ret)
                 return -EBADMSG;
         return key_give(&key, ret);
 }
+
+int pki_p256_from_point(const uint8_t point[PKI_POINT_LEN], EVP_PKEY **ret)
+{
+        static const uint8_t head[] = {
+                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
+                0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        };
+        uint8_t der[sizeof(head) + PKI_POINT_LEN];
+
+        if (point[0] != 4)
+                return -EBADMSG;
+        memcpy(der, head, sizeof(head));
+        memcpy(der + sizeof(head), point, PKI_POINT_LEN);
+        return pki_public_from_der(der, sizeof(der), ret);
+}

@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 
 #include "journal.h"
-#include "keys.h"
+#include "signer_impl.h"
 #include "nodes.h"
 #include "store.h"
 
@@ -253,25 +253,25 @@ static void a_file_of_another_version_is_refused_in_words(void **state)
 
 static void a_wrapped_key_opens_only_with_its_name_header_and_key(void **state)
 {
-        struct keys k = { .store_key = { 1 } };
+        uint8_t store_key[STORE_KEY_LEN] = { 1 };
         uint8_t header[64] = { 2 };
         uint8_t key[32] = { 3 };
         uint8_t wrapped[WRAPPED_LEN];
         uint8_t got[32];
 
         (void)state;
-        assert_int_equal(keys_wrap(&k, "i", header, key, wrapped), 0);
-        assert_int_equal(keys_unwrap(&k, "i", header, wrapped, got), 0);
+        assert_int_equal(image_key_wrap(store_key, "i", header, key, wrapped), 0);
+        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), 0);
         assert_memory_equal(got, key, 32);
-        assert_int_equal(keys_unwrap(&k, "j", header, wrapped, got), -EKEYREJECTED);
+        assert_int_equal(image_key_unwrap(store_key, "j", header, wrapped, got), -EKEYREJECTED);
         header[0] ^= 1;
-        assert_int_equal(keys_unwrap(&k, "i", header, wrapped, got), -EKEYREJECTED);
+        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), -EKEYREJECTED);
         header[0] ^= 1;
         wrapped[20] ^= 1;
-        assert_int_equal(keys_unwrap(&k, "i", header, wrapped, got), -EKEYREJECTED);
+        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), -EKEYREJECTED);
         wrapped[20] ^= 1;
-        k.store_key[0] ^= 1;
-        assert_int_equal(keys_unwrap(&k, "i", header, wrapped, got), -EKEYREJECTED);
+        store_key[0] ^= 1;
+        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), -EKEYREJECTED);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, make, unmake)

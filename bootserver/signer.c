@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer.h"
+
+#include "signer_impl.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define ANSWER_SECONDS 10 /* a signature takes 30 µs */
+#define START_SECONDS 60
+#define END_MS 1000
+
+struct signer {
+        pthread_mutex_t lock;
+        int fd;
+        pid_t pid; /* 0: waited for */
+        uint32_t seq;
+        atomic_bool lost;
+};
+
+static int set_wait(int fd, time_t seconds)
+{
+        struct timeval t = { .tv_sec = seconds };
+
+        return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ||
+                               setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0
+                       ? -errno
+                       : 0;
+}
+
+static ssize_t receive(int fd, void *p, size_t size)
+{
+        ssize_t n;
+
+        do
+                n = recv(fd, p, size, MSG_TRUNC);
+        while (n < 0 && errno == EINTR);
+        return n;
+}
+
+static int read_hello(int fd, EVP_PKEY **ret_policy, struct fail *fail)
+{
+        struct signer_hello h;
+
+        if (receive(fd, &h, sizeof(h)) != (ssize_t)sizeof(h) || h.magic != SIGNER_MAGIC)
+                return fail_set(fail, -EIO, "", "see the lines before this one; SIGSYS is its system call filter",
+                                "the signing process died while it started");
+        if (h.error < 0)
+                return fail_set(fail, h.error, "", h.next, "%.*s", (int)sizeof(h.what) - 1, h.what);
+        if (pki_p256_from_point(h.policy, ret_policy) < 0)
+                return fail_set(fail, -ENOKEY, "", "restore it from the backup of the parent's keys",
+                                "policy.key cannot be used as a policy key");
+        return 0;
+}
+
+int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_policy, struct fail *fail)
+{
+        struct signer *s = calloc(1, sizeof(*s));
+        pid_t parent = getpid();
+        int pair[2];
+        int r;
+
+        if (!s || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+                r = s ? -errno : -ENOMEM;
+                free(s);
+                return fail_set(fail, r, "", "", "cannot make the signing process: %s", strerror(-r));
+        }
+        s->pid = fork();
+        if (s->pid == 0) {
+                (void)close(pair[0]);
+                signer_main(conf, pair[1], parent);
+        }
+        r = s->pid < 0 ? fail_set(fail, -errno, "", "", "cannot make the signing process: %s", strerror(errno)) : 0;
+        (void)close(pair[1]);
+        s->fd = pair[0];
+        (void)pthread_mutex_init(&s->lock, NULL);
+        if (r == 0)
+                r = set_wait(s->fd, START_SECONDS);
+        if (r == 0)
+                r = read_hello(s->fd, ret_policy, fail);
+        if (r == 0)
+                r = set_wait(s->fd, ANSWER_SECONDS);
+        if (r < 0)
+                signer_stop(s);
+        else
+                *ret = s;
+        return r;
+}
+
+void signer_stop(struct signer *s)
+{
+        struct timespec tick = { 0, 5000000 };
+
+        if (!s)
+                return;
+        (void)close(s->fd); /* it ends by itself */
+        for (int i = 0; i < END_MS / 5 && s->pid > 0; i++) {
+                pid_t got = waitpid(s->pid, NULL, WNOHANG);
+
+                if (got != 0)
+                        s->pid = 0;
+                else
+                        (void)nanosleep(&tick, NULL);
+        }
+        /* a stopped one dies with this process, which may signal no other */
+        (void)pthread_mutex_destroy(&s->lock);
+        free(s);
+}
+
+bool signer_ended(struct signer *s, char ret_how[64])
+{
+        int status = 0;
+
+        if (s->pid > 0 && waitpid(s->pid, &status, WNOHANG) == s->pid) {
+                s->pid = 0;
+                (void)snprintf(ret_how, 64, WIFSIGNALED(status) ? "killed by signal %d" : "exit status %d",
+                               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+                return true;
+        }
+        (void)snprintf(ret_how, 64, "no answer within %d s", ANSWER_SECONDS);
+        return atomic_load(&s->lost);
+}
+
+/* -EIO when the answer is not one: the next would not be either. */
+static int exchange(struct signer *s, union signer_request *q, size_t len, union signer_answer *a, size_t want)
+{
+        ssize_t n;
+
+        q->head.seq = ++s->seq;
+        do
+                n = send(s->fd, q, len, MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        if (n != (ssize_t)len)
+                return -EIO;
+        n = receive(s->fd, a, sizeof(*a));
+        if (n < (ssize_t)sizeof(a->done) || n > (ssize_t)sizeof(*a) || a->done.op != q->head.op ||
+            a->done.seq != q->head.seq || a->done.error > 0 || (size_t)n != (a->done.error < 0 ? sizeof(a->done) : want))
+                return -EIO;
+        return 0;
+}
+
+static int ask(struct signer *s, union signer_request *q, size_t len, union signer_answer *a, size_t want)
+{
+        int r = -EIO;
+
+        (void)pthread_mutex_lock(&s->lock);
+        if (!atomic_load(&s->lost)) {
+                r = exchange(s, q, len, a, want);
+                if (r < 0) {
+                        atomic_store(&s->lost, true);
+                        (void)kill(getpid(), SIGCHLD); /* wakes who asks signer_ended() */
+                }
+        }
+        (void)pthread_mutex_unlock(&s->lock);
+        if (r < 0)
+                return r;
+        switch (a->done.error) {
+        case 0:
+        case -EINVAL:
+        case -EKEYREJECTED:
+        case -ENOMEM:
+                return a->done.error;
+        default:
+                return -EIO;
+        }
+}
+
+int signer_approve(struct signer *s, const uint8_t node[DIGEST_LEN], const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
+                   uint32_t reset_count, uint8_t ret_nv[POLICY_APPROVAL_LEN], uint8_t ret_bundle[POLICY_APPROVAL_LEN])
+{
+        union signer_request q = { .approve = { .head.op = SIGNER_APPROVE, .reset_count = reset_count,
+                                                .purposes = ret_bundle ? SIGNER_BUNDLE : 0 } };
+        union signer_answer a;
+        int r;
+
+        memcpy(q.head.node, node, DIGEST_LEN);
+        memcpy(q.approve.pcrs, pcrs, sizeof(q.approve.pcrs));
+        r = ask(s, &q, sizeof(q.approve), &a, sizeof(a.approved));
+        if (r < 0)
+                return r;
+        memcpy(ret_nv, a.approved.nv, POLICY_APPROVAL_LEN);
+        if (ret_bundle)
+                memcpy(ret_bundle, a.approved.bundle, POLICY_APPROVAL_LEN);
+        return 0;
+}
+
+static int set_name(char to[SIGNER_NAME], const char *name)
+{
+        size_t n = strlen(name);
+
+        if (n >= SIGNER_NAME)
+                return -EINVAL;
+        memcpy(to, name, n);
+        return 0;
+}
+
+static int ask_cert(struct signer *s, union signer_request *q, size_t len, struct signer_issued *ret)
+{
+        union signer_answer a;
+        int r = ask(s, q, len, &a, sizeof(a.cert));
+
+        if (r < 0)
+                return r;
+        if (a.cert.len > sizeof(a.cert.blob))
+                return -EIO;
+        ret->cert.p = malloc(a.cert.len ? a.cert.len : 1);
+        if (!ret->cert.p)
+                return -ENOMEM;
+        memcpy(ret->cert.p, a.cert.blob, a.cert.len);
+        ret->cert.len = a.cert.len;
+        ret->from = a.cert.from;
+        ret->to = a.cert.to;
+        return 0;
+}
+
+int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
+               struct signer_issued *ret)
+{
+        union signer_request q = { .tls = { .head.op = SIGNER_TLS, .life = life, .point = { 4 } } };
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
+        int r = pki_public_from_der(key->p, key->len, &pkey);
+
+        memcpy(q.head.node, node, DIGEST_LEN);
+        if (r == 0)
+                r = pki_p256_xy(pkey, q.tls.point + 1, q.tls.point + 1 + PKI_RAW_LEN);
+        if (r == 0)
+                r = set_name(q.tls.name, name);
+        return r < 0 ? -EINVAL : ask_cert(s, &q, sizeof(q.tls), ret);
+}
+
+int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
+               struct signer_issued *ret)
+{
+        union signer_request q = { .ssh = { .head.op = SIGNER_SSH, .life = life } };
+
+        memcpy(q.head.node, node, DIGEST_LEN);
+        if (key->len != sizeof(q.ssh.key) || set_name(q.ssh.name, name) < 0)
+                return -EINVAL;
+        memcpy(q.ssh.key, key->p, sizeof(q.ssh.key));
+        return ask_cert(s, &q, sizeof(q.ssh), ret);
+}
+
+int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t key[32],
+                uint8_t ret[WRAPPED_LEN])
+{
+        union signer_request q = { .wrap = { .head.op = SIGNER_WRAP } };
+        union signer_answer a;
+        int r = set_name(q.wrap.name, name);
+
+        memcpy(q.wrap.header, header, sizeof(q.wrap.header));
+        memcpy(q.wrap.key, key, sizeof(q.wrap.key));
+        if (r == 0)
+                r = ask(s, &q, sizeof(q.wrap), &a, sizeof(a.wrapped));
+        wipe(&q, sizeof(q));
+        if (r == 0)
+                memcpy(ret, a.wrapped.wrapped, WRAPPED_LEN);
+        return r;
+}
+
+int signer_unwrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
+                  uint8_t ret[32])
+{
+        union signer_request q = { .unwrap = { .head.op = SIGNER_UNWRAP } };
+        union signer_answer a;
+        int r = set_name(q.unwrap.name, name);
+
+        memcpy(q.unwrap.header, header, sizeof(q.unwrap.header));
+        memcpy(q.unwrap.wrapped, wrapped, sizeof(q.unwrap.wrapped));
+        if (r == 0)
+                r = ask(s, &q, sizeof(q.unwrap), &a, sizeof(a.unwrapped));
+        if (r == 0)
+                memcpy(ret, a.unwrapped.key, 32);
+        wipe(&a, sizeof(a));
+        return r;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signer.h - the signing process, as musterd's network process uses it.
+ *
+ * signer_start() forks it; call it before any thread, listener or key. The
+ * child loads ca.key, policy.key, ssh_ca and store.key, gives up all
+ * privileges (signer_main.c), and signs only what signer_ops.c lets it; the
+ * parent never holds one of these keys. All calls are safe from any thread
+ * and serve one at a time. They return 0, -EINVAL (the signer refuses what
+ * was asked), -EKEYREJECTED (a wrapped key that does not open), -ENOMEM or
+ * -EIO (the signer is gone or does not answer: nothing is signed any more,
+ * and the process gets SIGCHLD, whose receiver asks signer_ended() and
+ * stops). `node` is a node id for the signer's log. */
+#ifndef MUSTER_SIGNER_H
+#define MUSTER_SIGNER_H
+
+#include "conf.h"
+#include "policy.h"
+
+#define WRAPPED_LEN (12 + 32 + 16)
+
+struct signer;
+
+struct signer_issued {
+        struct buf cert;
+        int64_t from, to; /* validity, by the signer's clock */
+};
+
+/* -ENOKEY: a key is missing or wrong; others: no such process can be had.
+ * ret_policy: the public part of the policy key. */
+int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_policy, struct fail *fail);
+void signer_stop(struct signer *s);
+
+/* Whether it ended or went silent, and how, in words for the log. Only the
+ * main thread asks. */
+bool signer_ended(struct signer *s, char ret_how[64]);
+
+/* For exactly these values with PCR 15 zero; bundle may be NULL. */
+int signer_approve(struct signer *s, const uint8_t node[DIGEST_LEN], const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
+                   uint32_t reset_count, uint8_t ret_nv[POLICY_APPROVAL_LEN], uint8_t ret_bundle[POLICY_APPROVAL_LEN]);
+
+/* key: DER SubjectPublicKeyInfo of a P-256 key; the raw Ed25519 key. */
+int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
+               struct signer_issued *ret);
+int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
+               struct signer_issued *ret);
+
+/* Image keys in the store; bound to the image's name and header. */
+int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t key[32],
+                uint8_t ret[WRAPPED_LEN]);
+int signer_unwrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
+                  uint8_t ret[32]);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signer_impl.h - inside the signing process.
+ *
+ * signer_answer() is pure but for random numbers: what may be signed is
+ * decided there and nowhere else. It returns 0 with an answer (which may
+ * carry an error), or -EBADMSG for bytes that no musterd sends: then its
+ * peer is not musterd any more and the process ends. */
+#ifndef MUSTER_SIGNER_IMPL_H
+#define MUSTER_SIGNER_IMPL_H
+
+#include "log.h"
+#include "pki.h"
+#include "signer.h"
+#include "signer_proto.h"
+
+#define STORE_KEY_LEN 32
+
+/* Private parts are in OpenSSL's secure heap where there is one. */
+struct signer_keys {
+        struct pki_ca ca;
+        EVP_PKEY *policy;
+        EVP_PKEY *ssh_ca;
+        uint8_t *store_key; /* OPENSSL_secure_malloc */
+};
+
+struct signing {
+        struct signer_keys keys;
+        uint32_t life_max; /* of a certificate, seconds */
+        uint64_t done[SIGNER_OPS];
+        uint64_t refused;
+};
+
+int signer_keys_load(const char *dir, struct signer_keys *ret, struct fail *fail);
+void signer_keys_wipe(struct signer_keys *k);
+
+int signer_answer(struct signing *s, int64_t now, const union signer_request *q, size_t len, union signer_answer *ret,
+                  size_t *ret_len);
+
+/* Makes one of each kind: the keys work, and what OpenSSL and the C library
+ * set up on first use is set up. */
+int signer_self_test(struct signing *s, int64_t now);
+
+/* Answers until the peer is gone (0) or is not to be believed (-EBADMSG). */
+int signer_loop(struct signing *s, int fd);
+
+int image_key_wrap(const uint8_t store_key[STORE_KEY_LEN], const char *name, const uint8_t header[64],
+                   const uint8_t key[32], uint8_t ret[WRAPPED_LEN]);
+int image_key_unwrap(const uint8_t store_key[STORE_KEY_LEN], const char *name, const uint8_t header[64],
+                     const uint8_t wrapped[WRAPPED_LEN], uint8_t ret[32]);
+
+/* In the child; never returns. */
+_Noreturn void signer_main(const struct conf *conf, int fd, pid_t parent);
+
+#endif
