@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flood MODE PORT ADDRESSES: well-formed attestations that cost the parent
+ * work, from 127.2.0.1 on.
+ *
+ *   pending     made-up nodes, each with its own EK and AK, that prove them
+ *               and wait for approval
+ *   challenge   attestations that ask for credential challenges
+ *   refused     challenges answered wrongly: refusals for the journal
+ *
+ * Prints `in effect` after a second, then each second what came back. Ends
+ * with SIGTERM. */
+#include "../hostile/hostile.h"
+#include "wire_verdict.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define LABEL "EXPORTER-muster-attest-v1"
+#define KEPT 4096
+
+struct fixture f;
+
+static struct {
+        SSL_CTX *ctx;
+        unsigned port, addresses, dialled;
+        unsigned answers, busy, challenges, others, lost;
+        SSL *kept[KEPT];
+        unsigned n_kept;
+} st;
+
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int sig)
+{
+        (void)sig;
+        stopping = 1;
+}
+
+static void hang_up(SSL *ssl)
+{
+        if (ssl)
+                (void)close(SSL_get_fd(ssl));
+        SSL_free(ssl);
+}
+
+static SSL *dial(void)
+{
+        struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f020001u + st.dialled++ % st.addresses) };
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)st.port) };
+        struct timeval limit = { .tv_sec = 2 };
+        int one = 1;
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        SSL *ssl = SSL_new(st.ctx);
+
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        if (ssl && SSL_set_fd(ssl, fd) == 1 && bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
+            connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && SSL_connect(ssl) == 1 &&
+            SSL_export_keying_material(ssl, f.exporter, DIGEST_LEN, LABEL, strlen(LABEL), NULL, 0, 0) == 1)
+                return ssl;
+        if (ssl && SSL_get_fd(ssl) >= 0)
+                hang_up(ssl);
+        else
+                (void)close(fd);
+        st.lost++;
+        return NULL;
+}
+
+static bool post(SSL *ssl, const char *path, const struct buf *body)
+{
+        char head[256];
+        int n = snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                         path, body->len);
+
+        return SSL_write(ssl, head, n) == n && SSL_write(ssl, body->p, (int)body->len) == (int)body->len;
+}
+
+/* The whole answer's verdict; false: the connection is over. */
+static bool hear(SSL *ssl, struct verdict *ret)
+{
+        static char text[WIRE_VERDICT_MAX + 4096];
+        size_t have = 0;
+        char *body = NULL;
+        char err[JTAB_ERR];
+        size_t want = SIZE_MAX;
+
+        while (!body || have < want) {
+                int n = have < sizeof(text) - 1 ? SSL_read(ssl, text + have, (int)(sizeof(text) - 1 - have)) : -1;
+
+                if (n <= 0) {
+                        st.lost++;
+                        return false;
+                }
+                have += (size_t)n;
+                text[have] = '\0';
+                if (!body && (body = strstr(text, "\r\n\r\n"))) {
+                        const char *len = strcasestr(text, "content-length:");
+
+                        body += 4;
+                        want = (size_t)(body - text) + (len ? strtoul(len + 15, NULL, 10) : 0);
+                }
+        }
+        st.answers++;
+        *ret = (struct verdict){ 0 };
+        (void)wire_verdict_parse(body, want - (size_t)(body - text), ret, err);
+        st.busy += ret->kind == VERDICT_BUSY;
+        st.challenges += ret->kind == VERDICT_CHALLENGE;
+        st.others += ret->kind != VERDICT_BUSY && ret->kind != VERDICT_CHALLENGE;
+        return true;
+}
+
+static void keep(SSL *ssl)
+{
+        unsigned i = st.n_kept++ % KEPT;
+
+        hang_up(st.kept[i]);
+        st.kept[i] = ssl;
+}
+
+/* One exchange; true: the connection can be used again. */
+static bool exchange(SSL *ssl, const char *mode)
+{
+        struct verdict v = { 0 };
+        struct buf body = { 0 };
+        uint8_t secret[32] = { 0 };
+        bool ok;
+
+        fixture_build(&f);
+        if (!post(ssl, "/v1/attest", &f.body) || !hear(ssl, &v))
+                return false;
+        ok = v.kind == VERDICT_CHALLENGE;
+        if (ok && strcmp(mode, "challenge") != 0) {
+                if (strcmp(mode, "pending") == 0)
+                        tpm_activate(&v.credential_blob, &v.secret, secret);
+                ok = wire_activate_build(secret, sizeof(secret), &body) == 0 && post(ssl, "/v1/activate", &body);
+                buf_wipe(&body);
+                verdict_wipe(&v);
+                if (ok && strcmp(mode, "refused") == 0)
+                        ok = hear(ssl, &v);
+        }
+        verdict_wipe(&v);
+        return ok;
+}
+
+static void once(SSL **links, const char *mode)
+{
+        unsigned i;
+        bool pending = strcmp(mode, "pending") == 0;
+        static unsigned turn;
+        SSL *ssl;
+
+        if (pending) {
+                EVP_PKEY_free(f.ek);
+                EVP_PKEY_free(f.ak);
+                f.ek = tpm_new_key();
+                f.ak = tpm_new_key();
+                ssl = dial();
+                if (ssl && exchange(ssl, mode))
+                        keep(ssl);
+                else
+                        hang_up(ssl);
+                return;
+        }
+        i = turn++ % st.addresses;
+        if (!links[i])
+                links[i] = dial();
+        if (!links[i])
+                return;
+        SSL_export_keying_material(links[i], f.exporter, DIGEST_LEN, LABEL, strlen(LABEL), NULL, 0, 0);
+        if (!exchange(links[i], mode) && stopping == 0) {
+                hang_up(links[i]);
+                links[i] = NULL;
+        }
+}
+
+int main(int argc, char **argv)
+{
+        struct rlimit l;
+        time_t start = time(NULL);
+        time_t shown = start;
+        SSL **links;
+
+        if (argc != 4)
+                return 2;
+        setlinebuf(stdout);
+        fixture_init(&f);
+        st.port = (unsigned)atoi(argv[2]);
+        st.addresses = (unsigned)atoi(argv[3]);
+        st.ctx = SSL_CTX_new(TLS_client_method());
+        links = calloc(st.addresses, sizeof(SSL *));
+        if (!st.ctx || !links || getrlimit(RLIMIT_NOFILE, &l) < 0)
+                return 1;
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+        (void)signal(SIGTERM, on_signal);
+        (void)signal(SIGPIPE, SIG_IGN);
+        while (!stopping) {
+                once(links, argv[1]);
+                if (time(NULL) == shown)
+                        continue;
+                shown = time(NULL);
+                if (shown - start == 2)
+                        printf("in effect\n");
+                printf("answers %u challenges %u busy %u others %u lost %u\n", st.answers, st.challenges, st.busy, st.others,
+                       st.lost);
+        }
+        return 0;
+}

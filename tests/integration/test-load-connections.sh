@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# slow
+# Connections as an attack: idle ones by the thousand, slow handshakes,
+# headers, bodies and readers, storms. During each a node boots.
+# shellcheck disable=SC1091,SC2154
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/node-lib.sh"
+. "$(dirname "$0")/attack/lib.sh"
+node_requires
+attack_build
+node_files
+attacked_parent
+
+# an address that never passed, as a new node's: it may have to try again
+stranger() {
+        check "idle-boot: one that never came before gets its script" curl -sS -o /dev/null --fail --interface 127.9.9.9 --max-time 10 \
+                --retry 5 --retry-all-errors --retry-delay 1 "http://127.0.0.1:$boot_port/ipxe?mac=52:54:00:12:34:56"
+}
+full() { check "idle-boot: the listener is full" [ "$(metric 'muster_connections{listener="boot"}')" -ge $((attack_connections - 8)) ]; stranger; }
+tls_stranger() {
+        check "idle-attest: one that never came before ends its handshake" wait_for 10 sh -c \
+                "[ \$(curl -s -o /dev/null -w '%{http_code}' --interface 127.9.9.8 --max-time 5 --cacert '$p/etc/pki/ca.pem' https://127.0.0.1:$attest_port/) = 404 ]"
+}
+
+under idle-boot evicted 4 full --connections 10000 --addresses 250 --dial 4000
+under idle-attest evicted 4 tls_stranger --connections 10000 --addresses 250 --dial 4000
+under idle-tls slow-request 4 : --connections 400 --addresses 20
+under hello-drip slow-request 4 : --connections 400 --addresses 20
+under hello-half slow-request 4 : --connections 400 --addresses 20
+under header-drip slow-request 4 : --connections 800 --addresses 20
+under header-drip-tls slow-request 4 : --connections 400 --addresses 20
+under body-drip slow-body 4 : --connections 400 --addresses 20
+under body-hoard memory 4 : --connections 600 --addresses 50
+under slow-read slow-reader 4 : --connections 600 --addresses 20 --path "$image_path"
+under storm rate 4 : --connections 200 --addresses 4 --dial 20000
+under storm-tls rate 4 : --connections 100 --addresses 1 --dial 20000
+
+# many from one address only
+under idle-boot address 4 : --connections 400 --addresses 1
+attacked_end

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fair.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct sockaddr_storage v4(uint32_t a)
+{
+        struct sockaddr_storage s = { 0 };
+        struct sockaddr_in *in = (struct sockaddr_in *)&s;
+
+        in->sin_family = AF_INET;
+        in->sin_addr.s_addr = htonl(a);
+        return s;
+}
+
+static struct sockaddr_storage v6(const char *text)
+{
+        struct sockaddr_storage s = { 0 };
+        struct sockaddr_in6 *in = (struct sockaddr_in6 *)&s;
+
+        in->sin6_family = AF_INET6;
+        assert_int_equal(inet_pton(AF_INET6, text, &in->sin6_addr), 1);
+        return s;
+}
+
+static struct fair *make(unsigned connections, unsigned per_address, unsigned rate)
+{
+        struct fair_limits l = { connections, per_address, rate, 1000000 };
+        struct fair *f = NULL;
+
+        assert_int_equal(fair_new(&l, &f), 0);
+        return f;
+}
+
+/* Admits and adds; *victim as fair_admit() says. */
+static enum fair_answer come(struct fair *f, struct fair_conn *c, struct sockaddr_storage from, int64_t now,
+                             struct fair_conn **victim)
+{
+        enum fair_answer a = fair_admit(f, (struct sockaddr *)&from, 0, now, victim);
+
+        memset(c, 0, sizeof(*c));
+        if (a == FAIR_COME)
+                assert_int_equal(fair_add(f, c, (struct sockaddr *)&from, 0, 7, now), 0);
+        return a;
+}
+
+static void a_full_address_loses_its_own_longest_idle(void **state)
+{
+        struct fair *f = make(100, 2, 1000);
+        struct fair_conn c[4];
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(come(f, &c[0], v4(1), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[1], v4(1), 10, &victim), FAIR_COME);
+        assert_null(victim);
+        assert_int_equal(come(f, &c[2], v4(1), 20, &victim), FAIR_TOO_MANY); /* both are at work */
+        fair_phase(f, &c[0], FAIR_WAIT, 500);
+        assert_int_equal(come(f, &c[2], v4(1), 1200, &victim), FAIR_COME);
+        assert_ptr_equal(victim, &c[1]);
+        fair_phase(f, &c[0], FAIR_WORK, 1300);
+        fair_phase(f, &c[2], FAIR_WORK, 1300);
+        assert_int_equal(come(f, &c[3], v4(1), 9000, &victim), FAIR_TOO_MANY); /* what is being answered stays */
+        for (int i = 0; i < 3; i++)
+                fair_remove(f, &c[i]);
+        assert_int_equal(fair_count(f, 0), 0);
+        fair_free(f);
+}
+
+static void on_a_full_side_the_address_with_most_loses_one(void **state)
+{
+        struct fair *f = make(10, 8, 1000);
+        struct fair_conn c[16];
+        struct fair_conn *victim;
+
+        (void)state;
+        for (int i = 0; i < 8; i++)
+                assert_int_equal(come(f, &c[i], v4(1), i, &victim), FAIR_COME);
+        for (int i = 8; i < 10; i++)
+                assert_int_equal(come(f, &c[i], v4(2), i, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[10], v4(3), 20, &victim), FAIR_COME); /* no second needs to pass */
+        assert_ptr_equal(victim, &c[0]);
+        assert_int_equal(fair_count(f, 0), 10);
+        assert_int_equal(come(f, &c[11], v4(1), 30, &victim), FAIR_FULL); /* it has most itself */
+        assert_int_equal(come(f, &c[11], v4(1), 2000, &victim), FAIR_COME);
+        assert_ptr_equal(victim, &c[1]);
+        for (int i = 0; i < 12; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void known_addresses_lose_nothing_to_strangers(void **state)
+{
+        struct fair *f = make(4, 4, 1000);
+        struct fair_conn c[8];
+        struct fair_conn *victim;
+
+        (void)state;
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(come(f, &c[i], v4(1), 0, &victim), FAIR_COME);
+        fair_known(f, &c[0]);
+        assert_int_equal(come(f, &c[3], v4(2), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[4], v4(3), 5000, &victim), FAIR_COME);
+        assert_ptr_equal(victim, &c[3]); /* though the known one has three */
+        fair_remove(f, &c[3]);
+        fair_remove(f, &c[4]);
+        assert_int_equal(come(f, &c[3], v4(1), 5000, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[4], v4(2), 99000, &victim), FAIR_FULL);
+        for (int i = 0; i < 3; i++)
+                fair_remove(f, &c[i]);
+        fair_remove(f, &c[3]);
+        assert_int_equal(come(f, &c[0], v4(1), 99000, &victim), FAIR_COME);
+        assert_true(fair_is_known(&c[0])); /* remembered without a connection */
+        fair_remove(f, &c[0]);
+        fair_free(f);
+}
+
+static void ipv6_counts_by_64_and_mapped_addresses_are_ipv4(void **state)
+{
+        struct fair *f = make(100, 1, 1000);
+        struct fair_conn c[4];
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(come(f, &c[0], v6("2001:db8::1"), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[1], v6("2001:db8::ffff:2"), 0, &victim), FAIR_TOO_MANY);
+        assert_int_equal(come(f, &c[1], v6("2001:db8:0:1::1"), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[2], v4(0x0a000001), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[3], v6("::ffff:10.0.0.1"), 0, &victim), FAIR_TOO_MANY);
+        for (int i = 0; i < 3; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void tokens_run_out_and_come_back(void **state)
+{
+        struct fair_limits l = { 100000, 100000, 50, 5 };
+        struct fair *f = NULL;
+        struct fair_conn c = { 0 };
+        struct fair_conn k = { 0 };
+        struct fair_conn *victim;
+        struct sockaddr_storage one = v4(1);
+        unsigned n = 0;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        while (fair_admit(f, (struct sockaddr *)&one, 0, 1, &victim) == FAIR_COME)
+                n++;
+        assert_int_equal(n, 10 + 50); /* its own seldom tokens, then all that come often */
+        assert_int_equal(come(f, &c, v4(2), 1, &victim), FAIR_COME); /* another one still may */
+        assert_int_equal(fair_admit(f, (struct sockaddr *)&one, 0, 1001, &victim), FAIR_COME);
+        fair_known(f, &c);
+        for (n = 0; fair_spend(f, &c, 1, true, 2000); n++)
+                ;
+        assert_int_equal(n, 500); /* of a known one only its own count */
+        assert_int_equal(come(f, &k, v4(3), 2000, &victim), FAIR_COME);
+        for (n = 0; fair_spend(f, &k, 10, true, 2000); n++)
+                ;
+        assert_int_equal(n, 1 + 5);
+        fair_remove(f, &c);
+        fair_remove(f, &k);
+        fair_free(f);
+}
+
+static void the_hog_is_of_the_address_that_holds_most(void **state)
+{
+        struct fair *f = make(100, 8, 1000);
+        struct fair_conn c[4];
+        struct fair_conn *victim;
+
+        (void)state;
+        for (int i = 0; i < 4; i++) {
+                assert_int_equal(come(f, &c[i], v4(i < 3 ? 1 : 2), i, &victim), FAIR_COME);
+                fair_phase(f, &c[i], FAIR_BODY, i);
+                fair_body(&c[i], i < 3 ? 1000 : 2000);
+        }
+        assert_ptr_equal(fair_hog(f, &c[3]), &c[0]);
+        fair_doom(f, &c[0]);
+        fair_doom(f, &c[1]);
+        assert_ptr_equal(fair_hog(f, &c[2]), &c[3]);
+        assert_ptr_equal(fair_hog(f, &c[3]), &c[2]);
+        for (int i = 0; i < 4; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void addresses_without_connections_are_forgotten_in_the_end(void **state)
+{
+        struct fair *f = make(100, 8, 1000000);
+        struct fair_conn c = { 0 };
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(come(f, &c, v4(1), 0, &victim), FAIR_COME);
+        fair_known(f, &c);
+        fair_remove(f, &c);
+        for (uint32_t a = 2; a < 3 * FAIR_REMEMBERED; a++) {
+                struct sockaddr_storage s = v4(a);
+
+                (void)fair_admit(f, (struct sockaddr *)&s, 0, a, &victim);
+        }
+        assert_int_equal(come(f, &c, v4(1), 100000, &victim), FAIR_COME);
+        assert_true(fair_is_known(&c)); /* strangers go first */
+        fair_remove(f, &c);
+        fair_free(f);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_full_address_loses_its_own_longest_idle),
+                cmocka_unit_test(on_a_full_side_the_address_with_most_loses_one),
+                cmocka_unit_test(known_addresses_lose_nothing_to_strangers),
+                cmocka_unit_test(ipv6_counts_by_64_and_mapped_addresses_are_ipv4),
+                cmocka_unit_test(tokens_run_out_and_come_back),
+                cmocka_unit_test(the_hog_is_of_the_address_that_holds_most),
+                cmocka_unit_test(addresses_without_connections_are_forgotten_in_the_end),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
