@@ -7,6 +7,7 @@
 #include "facts.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 static bool asked_for(const char *word)
@@ -56,6 +57,14 @@ void testing_secret(const char *name, const void *p, size_t len)
         for (size_t i = 0; i < len; i++)
                 (void)fprintf(file, "%02x", ((const uint8_t *)p)[i]);
         (void)fputc('\n', file);
+}
+
+void testing_stop(const char *place)
+{
+        const char *wanted = getenv("MUSTER_TEST_STOP");
+
+        if (wanted && strcmp(wanted, place) == 0)
+                (void)raise(SIGSTOP);
 }
 
 #endif

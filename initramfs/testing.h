@@ -4,8 +4,10 @@
  * and verdict in run_dir, as an attacker would who holds the client;
  * `muster.test=drop-event` cuts the last event off the event log; and by the
  * environment: MUSTER_TEST_SECRETS names a file that gets a line in hex for
- * each secret, so that a test can search for it elsewhere. In a real build
- * these are nothing. */
+ * each secret, so that a test can search for it elsewhere, and
+ * MUSTER_TEST_STOP stops the process at the place of that name, so that a
+ * test can look into its memory. In a real
+ * build these are nothing. */
 #ifndef MUSTER_TESTING_H
 #define MUSTER_TESTING_H
 
@@ -15,6 +17,7 @@
 void testing_forge(struct node *n);
 void testing_save(const struct node *n, const char *name, const struct buf *body);
 void testing_secret(const char *name, const void *p, size_t len);
+void testing_stop(const char *place);
 #else
 static inline void testing_forge(struct node *n)
 {
@@ -33,6 +36,11 @@ static inline void testing_secret(const char *name, const void *p, size_t len)
         (void)name;
         (void)p;
         (void)len;
+}
+
+static inline void testing_stop(const char *place)
+{
+        (void)place;
 }
 #endif
 

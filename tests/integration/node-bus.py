@@ -9,6 +9,7 @@ on, `later` begins after it.
 import base64
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -78,6 +79,44 @@ def search(when, r, noted, want):
           [p.name for p in r.packets if p.code not in CODES])
 
 
+def memory(pid):
+    """All that this process has, a mapping at a time."""
+    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as mem:
+        for line in maps:
+            span, mode = line.split()[:2]
+            first, last = (int(x, 16) for x in span.split("-"))
+            if "w" in mode:
+                try:
+                    mem.seek(first)
+                    yield line.split()[-1], mem.read(last - first)
+                except OSError:
+                    pass
+
+
+def remains(when, place, **how):
+    """Stops the client at that place and counts what is in its memory."""
+    child = m.start(env=dict(note, MUSTER_TEST_STOP=place), direct=True, **how)
+    os.waitpid(child.pid, os.WUNTRACED)
+    data = b"".join(data for _, data in memory(child.pid))
+    os.kill(child.pid, signal.SIGCONT)
+    r = m.finish(child)
+    known = secrets(noted)
+    os.unlink(noted)
+    if not check("%s: stopped at '%s'" % (when, place), r.rc == 0 and b"MUSTER_TEST_STOP=" in data and "NV content" in known, r):
+        return
+    content = {v[9]: v[16:48] for v in known.pop("NV content")}  # the rest is a certificate
+    for purpose, name in (1, "the SSH seed"), (2, "the TLS scalar"):
+        halves = [data.count(content[purpose][i:i + WINDOW]) for i in (0, WINDOW)]
+        want = [1, 1] if place == "keys" else [0, 0]
+        check("%s: %s is in memory %s" % (when, name, "once, in struct node" if place == "keys" else "no more"), halves == want,
+              halves)
+    if place == "keys":
+        known.pop("image key")
+    for name, values in sorted(known.items()):
+        check("%s: %s is in memory no more at '%s'" % (when, name, place),
+              not any(v[i:i + WINDOW] in data for v in values for i in range(0, len(v), WINDOW)))
+
+
 m = Machine(sys.argv[2])
 noted = os.path.join(sys.argv[2], "secrets")
 note = {"MUSTER_TEST_SECRETS": noted}
@@ -90,6 +129,13 @@ if sys.argv[1] == "first":
     r = m.boot(env=note)
     search("a steady boot", r, noted, ["NV content", "image key"])
     check("a steady boot: and it is one", r.fact("nv", "bytes_written") == 0 and not r.fact("bundle"))
+    if os.geteuid() == 0:  # others may not look into a process that is not dumpable
+        for place in "keys", "cap":
+            m.power()
+            remains("a steady boot", place)
+            m.power()
+            m.virgin()
+            remains("a first boot", place)
 else:
     r = m.boot(env=note)
     search("a renewal", r, noted, ["NV content", "image key"])
