@@ -80,13 +80,14 @@ static void explain_pcr(const struct evidence *ev, const struct profile *p, size
                                               .want = p->pcr[which]});
         if (p->n_events == PROFILE_EVENTS_MAX)
                 return; /* cut off: what is missing there says nothing */
-        for (size_t i = 0; i < ev->log.n_events; i++) {
+        /* counting is quadratic: not beyond what can be told */
+        for (size_t i = 0; i < ev->log.n_events && d->n_diffs < DECIDE_DIFFS; i++) {
                 const uint8_t *got = evidence_digest(ev, &ev->log.events[i]);
 
                 if (ev->log.events[i].pcr == pcr && got && log_count(ev, pcr, got, i + 1) > profile_count(p, pcr, got))
                         decision_diff(d, (struct decide_diff){.what = DIFF_EVENT, .pcr = pcr, .event = i, .got = got});
         }
-        for (size_t i = 0; i < p->n_events; i++) {
+        for (size_t i = 0; i < p->n_events && d->n_diffs < DECIDE_DIFFS; i++) {
                 const uint8_t *want = p->events[i].digest;
 
                 if (p->events[i].pcr == pcr && log_count(ev, pcr, want, ev->log.n_events) == 0)

@@ -4,6 +4,7 @@
 #include "hex.h"
 
 #define WORDS_SHOWN 16
+#define WORDS_COMPARED 100 /* comparing is quadratic, and the words are a stranger's */
 
 static const char *hex32(const uint8_t *p, char buf[HEX_LEN(DIGEST_LEN)])
 {
@@ -106,8 +107,11 @@ static size_t extra_words(struct lines *l, const char *title, const char *a, con
         const char *s = a;
         struct word w;
         size_t n = 0;
+        size_t compared = 0;
 
         while (next_word(&s, &w)) {
+                if (++compared > WORDS_COMPARED)
+                        break;
                 if (count_word(a, &w, w.p) <= count_word(b, &w, NULL))
                         continue;
                 if (n++ < WORDS_SHOWN)
@@ -115,7 +119,9 @@ static size_t extra_words(struct lines *l, const char *title, const char *a, con
         }
         if (n > WORDS_SHOWN)
                 lines_add(l, "%s: and %zu more", title, n - WORDS_SHOWN);
-        return n;
+        if (compared > WORDS_COMPARED)
+                lines_add(l, "%s: only the first %u words were compared", title, WORDS_COMPARED);
+        return n + (compared > WORDS_COMPARED);
 }
 
 static void diff_words(struct lines *l, const char *got, const char *want)

@@ -62,6 +62,21 @@ static void added_words_of_a_command_line_are_named(void **state)
         assert_false(says("Added word: root=muster"));
 }
 
+static void so_many_words_that_comparing_takes_long_are_not_all_compared(void **state)
+{
+        char line[254] = FX_FILE;
+        size_t n = strlen(line);
+
+        (void)state;
+        for (; n + 3 < sizeof(line); n += 2)
+                memcpy(line + n, " x", 3);
+        boot_with(line);
+        decide_refused("M-CMDLINE");
+        explain();
+        assert_true(says("Added word: only the first 100 words were compared"));
+        assert_true(says("Missing word: console=ttyS0"));
+}
+
 static void a_word_given_twice_is_an_added_word(void **state)
 {
         (void)state;
@@ -254,6 +269,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_lines, teardown_lines)
         const struct CMUnitTest tests[] = {
                 T(added_words_of_a_command_line_are_named),
+                T(so_many_words_that_comparing_takes_long_are_not_all_compared),
                 T(a_word_given_twice_is_an_added_word),
                 T(a_forged_command_line_text_is_not_shown),
                 T(no_options_at_all_are_told),
