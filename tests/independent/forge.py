@@ -15,6 +15,7 @@ import json
 import sys
 
 import lies_boot  # noqa: F401
+import lies_form  # noqa: F401
 import lies_key  # noqa: F401
 import lies_quote  # noqa: F401
 from forger import LIES, Forger, TpmRefuses

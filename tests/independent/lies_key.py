@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """lies_key.py - lies about the keys: attestation keys that a real TPM makes
 but Muster does not take, keys from elsewhere, other EKs."""
+import datetime
 import hashlib
 from contextlib import contextmanager
 
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tpm2_pytss import (ESYS_TR, TPM2_ALG, TPM2_ECC, TPM2B_DATA, TPM2B_ECC_PARAMETER, TPM2B_PUBLIC,
                         TPM2B_SENSITIVE, TPMA_OBJECT, TPMS_RSA_PARMS, TPMS_SCHEME_HASH, TPMT_PUBLIC, TPMT_RSA_SCHEME,
                         TPMT_SENSITIVE, TPMT_SYM_DEF_OBJECT, TPMU_ASYM_SCHEME, TPMU_PUBLIC_PARMS, TPMU_SENSITIVE_COMPOSITE)
-from tpm2_pytss.internal.templates import _ek
 from tpm2_pytss.utils import wrap
 
 import wire
 from forger import lie, tpm_refuses, truth_of_new_key
-from tpm import AK_ATTRIBUTES, Key, ak_template, signing_scheme, spki
+from tpm import (AK_ATTRIBUTES, EK_ATTRIBUTES, EK_CERTIFICATE, Key, ak_template, ek_template, signing_scheme, spki,
+                 split_der)
 
 A = TPMA_OBJECT
 FIXED = A.FIXEDTPM | A.FIXEDPARENT
@@ -190,12 +192,36 @@ def another_ek(f, template):
 
 
 @lie("M-EK", "the EK's attributes are not those of the TCG template")
-def ek_of_high_range(f):
-    return another_ek(f, _ek.EK_HIGH_ECC256.ek_template)
+def ek_with_password(f):
+    """As the high-range templates allow."""
+    return another_ek(f, ek_template(attributes=EK_ATTRIBUTES | A.USERWITHAUTH))
 
 
 @lie("M-EK", "the EK's policy is not the TCG template's")
 def ek_with_another_policy(f):
-    template, _ = TPM2B_PUBLIC.unmarshal(_ek.EK_ECC256.ek_template.marshal())
-    template.publicArea.authPolicy = bytes(32)
-    return another_ek(f, template)
+    return another_ek(f, ek_template(policy=bytes(32)))
+
+
+# ---- EK certificates: told of a node that was enrolled with one ---------------------
+
+
+def certificates(f, *ders):
+    return f.tell(text=f.text(ek_certificates=[wire.b64(d) for d in ders]))
+
+
+@lie("M-EKCERT", "not of this EK or chain to no CA", harmless=False)
+def certificate_of_another_ek(f):
+    """The maker's own, and of this TPM, but of its RSA EK."""
+    return certificates(f, *split_der(f.tpm.nv_bytes(EK_CERTIFICATE["rsa"])))
+
+
+@lie("M-EKCERT", "not of this EK or chain to no CA", harmless=False)
+def certificate_of_own_ca(f):
+    """For the right EK, by a CA that has the maker's name and another key."""
+    (maker, *_) = [x509.load_der_x509_certificate(c) for c in f.tpm.certificates()]
+    ca = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now()
+    made = x509.CertificateBuilder(
+        maker.issuer, maker.subject, serialization.load_der_public_key(spki(f.tpm.ek.public)), maker.serial_number,
+        now - datetime.timedelta(1), now + datetime.timedelta(365), list(maker.extensions)).sign(ca, hashes.SHA256())
+    return certificates(f, made.public_bytes(serialization.Encoding.DER))

@@ -171,13 +171,6 @@ def values_in_another_order(f):
     return f.tell(text=f.text(pcrs=values[::-1]))
 
 
-@lie("M-MALFORMED", "pcrs")
-def values_beyond_the_selection(f):
-    """One value more than is quoted: CVE-2022-0317's other half."""
-    values = [v.hex() for v in f.tpm.pcrs()]
-    return f.tell(text=f.text(pcrs=values + ["00" * 32]))
-
-
 # ---- signed by the AK, but no quote -----------------------------------------
 
 

@@ -185,7 +185,8 @@ def boot(args, node, report):
     manifest = wire.parse_manifest(verdict["manifest"])
     seal.fetch_image(manifest, verdict["image_key"], verdict["image_urls"], os.path.join(args.out, "image"))
     save_keys(args.out, verdict, keys)
-    report.update(node=verdict["node"], name=verdict["name"], boot=verdict["boot"], image=manifest["name"])
+    report.update(node=verdict["node"], name=verdict["name"], boot=verdict["boot"], image=manifest["name"],
+                  manifest_digest=wire.H(verdict["manifest"].encode()).hex())
     if args.cap:
         for purpose in release.INDEX:
             with release.Index(tpm, purpose, approvals) as index:

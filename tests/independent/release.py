@@ -6,17 +6,19 @@ import struct
 from contextlib import contextmanager
 
 from cryptography.hazmat.primitives import serialization
-from tpm2_pytss import (ESYS_TR, TPM2_ALG, TPM2_ECC, TPM2_EO, TPM2_HANDLE, TPM2B_DATA, TPM2B_DIGEST, TPM2B_ENCRYPTED_SECRET,
-                        TPM2B_MAX_NV_BUFFER, TPM2B_NAME, TPM2B_NONCE, TPM2B_NV_PUBLIC, TPM2B_OPERAND, TPM2B_PRIVATE,
-                        TPM2B_PUBLIC, TPMA_NV, TPMA_OBJECT, TPML_DIGEST_VALUES, TPML_PCR_SELECTION, TPMS_ECC_PARMS,
-                        TPMS_ECC_POINT, TPMS_NV_PUBLIC, TPMT_ECC_SCHEME, TPMT_HA, TPMT_KDF_SCHEME, TPMT_PUBLIC,
-                        TPMT_SIGNATURE, TPMT_SYM_DEF_OBJECT, TPMU_HA, TPMU_PUBLIC_ID, TPMU_PUBLIC_PARMS)
+from tpm2_pytss import (ESYS_TR, TPM2_ALG, TPM2_ECC, TPM2_EO, TPM2_HANDLE, TPM2_SE, TPM2B_DATA, TPM2B_DIGEST,
+                        TPM2B_ENCRYPTED_SECRET, TPM2B_EVENT, TPM2B_MAX_NV_BUFFER, TPM2B_NAME, TPM2B_NONCE, TPM2B_NV_PUBLIC, TPM2B_OPERAND, TPM2B_PRIVATE,
+                        TPM2B_PUBLIC, TPMA_NV, TPMA_OBJECT, TPML_PCR_SELECTION, TPMS_ECC_PARMS,
+                        TPMS_ECC_POINT, TPMS_NV_PUBLIC, TPMT_ECC_SCHEME, TPMT_KDF_SCHEME, TPMT_PUBLIC,
+                        TPMT_SIGNATURE, TPMT_SYM_DEF_OBJECT, TPMU_PUBLIC_ID, TPMU_PUBLIC_PARMS)
 
 import wire
 from tpm import DECRYPT, ENCRYPT, SELECT
 
 INDEX = {"ssh": (0x01804D01, 1024), "tls": (0x01804D02, 1536)}
 NV_ATTRIBUTES = (TPMA_NV.POLICYREAD | TPMA_NV.POLICYWRITE | TPMA_NV.READ_STCLEAR | TPMA_NV.WRITE_STCLEAR | TPMA_NV.NO_DA)
+LOCK_STATES = ((0, "present"), (TPMA_NV.WRITELOCKED, "present"), (TPMA_NV.READLOCKED, "none"),
+               (TPMA_NV.WRITELOCKED | TPMA_NV.READLOCKED, "none"))
 CAP = 15
 
 
@@ -62,8 +64,9 @@ class Approvals:
         with self.tpm.session(attributes=attributes) as s:
             esys.policy_pcr(s, TPM2B_DIGEST(self.digest), TPML_PCR_SELECTION.parse(SELECT))
             esys.policy_counter_timer(s, TPM2B_OPERAND(struct.pack(">I", self.reset)), TPM2_EO.EQ, wire.RESET_COUNT_OFFSET)
-            esys.policy_authorize(s, TPM2B_DIGEST(self.approved), TPM2B_NONCE(wire.POLICY_REF[purpose]),
-                                  TPM2B_NAME(self.name), self.tickets[purpose])
+            # by name: their order is another in later versions of tpm2-pytss
+            esys.policy_authorize(s, approved_policy=TPM2B_DIGEST(self.approved), key_sign=TPM2B_NAME(self.name),
+                                  policy_ref=TPM2B_NONCE(wire.POLICY_REF[purpose]), check_ticket=self.tickets[purpose])
             yield s
 
 
@@ -111,7 +114,10 @@ def nv_state(tpm, purpose, key_name):
     handle = tpm.esys.tr_from_tpmpublic(index)
     name = bytes(tpm.esys.tr_get_name(handle))
     tpm.esys.tr_close(handle)
-    return "present" if name == nv_name(purpose, key_name) else "altered"
+    for locks, state in LOCK_STATES:
+        if name == nv_name(purpose, key_name, NV_ATTRIBUTES | TPMA_NV.WRITTEN | locks):
+            return state
+    return "altered"
 
 
 class Index:
@@ -160,6 +166,6 @@ def define(tpm, purpose, key_name, state):
 
 
 def cap(tpm, manifest):
-    """PCR 15 of the SHA-256 bank takes the manifest's digest."""
-    digest = TPMT_HA(hashAlg=TPM2_ALG.SHA256, digest=TPMU_HA(sha256=wire.H(manifest.encode())))
-    tpm.esys.pcr_extend(ESYS_TR(CAP), TPML_DIGEST_VALUES([digest]))
+    """PCR 15 takes the manifest's digest; the session's HMAC shows that the TPM did it."""
+    with tpm.session(TPM2_SE.HMAC, DECRYPT) as s:
+        tpm.esys.pcr_event(ESYS_TR(CAP), TPM2B_EVENT(manifest.encode()), ESYS_TR.PASSWORD, s)

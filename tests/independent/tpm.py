@@ -7,6 +7,7 @@ loaded here is flushed by who loaded it; the EK and the AK are persistent.
 """
 import hashlib
 import os
+import struct
 from contextlib import contextmanager
 
 from cryptography.hazmat.primitives import serialization
@@ -16,7 +17,6 @@ from tpm2_pytss import (ESAPI, ESYS_TR, TPM2_ALG, TPM2_CAP, TPM2_ECC, TPM2_PT_NV
                         TPMT_ECC_SCHEME, TPMT_KDF_SCHEME, TPMT_PUBLIC, TPMT_SIG_SCHEME, TPMT_SYM_DEF, TPMT_SYM_DEF_OBJECT,
                         TPMU_ASYM_SCHEME, TPMU_PUBLIC_ID, TPMU_PUBLIC_PARMS, TPMU_SIG_SCHEME, TPMU_SYM_KEY_BITS,
                         TPMU_SYM_MODE)
-from tpm2_pytss.internal.templates import _ek
 
 import wire
 
@@ -25,7 +25,11 @@ AK_HANDLE = 0x8101C001
 AK_ATTRIBUTES = 0x00050472
 EK_CERTIFICATE = {"ecc": 0x01C0000A, "rsa": 0x01C00002}
 EK_CHAIN = range(0x01C00100, 0x01C00200)
-EK_TEMPLATE = {"ecc": _ek.EK_ECC256.ek_template, "rsa": _ek.EK_RSA2048.ek_template}
+EK_ATTRIBUTES = 0x000300B2
+EK_POLICY = bytes.fromhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa")
+EK_PARAMETERS = {"ecc": "0006 0080 0043 0010 0003 0010" + "0020" + "00" * 32 + "0020" + "00" * 32,
+                 "rsa": "0006 0080 0043 0010 0800 00000000" + "0100" + "00" * 256}
+EK_TYPE = {"ecc": 0x0023, "rsa": 0x0001}
 SELECT = "sha256:" + ",".join(str(p) for p in wire.PCRS)
 HASHES = {"sha1": TPM2_ALG.SHA1, "sha256": TPM2_ALG.SHA256, "sha384": TPM2_ALG.SHA384}
 ENCRYPT, DECRYPT = TPMA_SESSION.ENCRYPT, TPMA_SESSION.DECRYPT
@@ -39,6 +43,12 @@ def spki(public):
 
 def signing_scheme(algorithm=TPM2_ALG.ECDSA, hashing="sha256"):
     return TPMT_SIG_SCHEME(scheme=algorithm, details=TPMU_SIG_SCHEME(any=TPMS_SCHEME_HASH(hashAlg=HASHES[hashing])))
+
+
+def ek_template(kind="ecc", attributes=EK_ATTRIBUTES, policy=EK_POLICY):
+    """L-2 or L-1 of the TCG EK Credential Profile, byte for byte."""
+    body = struct.pack(">HHIH", EK_TYPE[kind], 0x000B, attributes, len(policy)) + policy + bytes.fromhex(EK_PARAMETERS[kind])
+    return TPM2B_PUBLIC.unmarshal(struct.pack(">H", len(body)) + body)[0]
 
 
 def ak_template(attributes=AK_ATTRIBUTES, hashing="sha256", name_alg="sha256"):
@@ -116,7 +126,7 @@ class Tpm:
     def ek(self):
         """The EK; where it is not at Muster's handle already, it is made so."""
         if self._ek is None:
-            template = EK_TEMPLATE[self.ek_kind()]
+            template = ek_template(self.ek_kind())
             self._ek = self.persistent(EK_HANDLE)
             if self._ek is None or self._ek.public.publicArea.type != template.publicArea.type:
                 self._ek = self.persist(self.primary(template), EK_HANDLE)
@@ -191,7 +201,8 @@ class Tpm:
     def ek_session(self, attributes=0):
         """A session that satisfies the EK's policy, PolicySecret(endorsement)."""
         with self.session(attributes=attributes) as s:
-            self.esys.policy_secret(ESYS_TR.ENDORSEMENT, s, TPM2B_NONCE(), b"", TPM2B_NONCE(), 0)
+            self.esys.policy_secret(ESYS_TR.ENDORSEMENT, s, nonce_tpm=TPM2B_NONCE(), cp_hash_a=b"", policy_ref=TPM2B_NONCE(),
+                                    expiration=0)
             yield s
 
     def activate(self, blob, secret, ak=None):

@@ -23,3 +23,33 @@ independent() {
         shift
         timeout 120 "$python" "$top/tests/independent/$program.py" --tcti "$TPM2TOOLS_TCTI" "${args[@]}" "$@"
 }
+
+# first_boot NAME [MUSTER-OPTION…]: an unknown node boots, approved as NAME once it is pending; its report is $tmp/NAME.json
+first_boot() {
+        local name=$1 pid
+        shift
+        mkdir -p "$tmp/$name"
+        # not to see what an earlier one of this name said
+        rm -f "$tmp/$name.err"
+        independent muster_client --out "$tmp/$name" >"$tmp/$name.json" 2>"$tmp/$name.err" &
+        pid=$!
+        cleanup_pid "$pid"
+        wait_for 20 grep -q '^node [0-9a-f]\{64\}$' "$tmp/$name.err"
+        id=$(sed -n 's/^node //p' "$tmp/$name.err" | head -n1)
+        check "$name: unknown, it answers the challenge and is pending" wait_for 20 "$bin/muster" node show "$id"
+        check "$name: the admin approves it" "$bin/muster" node approve "$id" --name "$name" "$@"
+        if wait "$pid"; then ok "$name: it boots on"; else not_ok "$name: it boots on" "$(cat "$tmp/$name.err" "$p.log")"; fi
+}
+
+# certified_tpm DIR: a TPM in DIR/tpm with EK certificates of a maker whose CA is in DIR/ek-ca
+certified_tpm() {
+        (
+                . "$top/qemu-harness/proc.sh"
+                . "$top/qemu-harness/tpm.sh"
+                vnode_die() {
+                        echo "$*"
+                        exit 1
+                }
+                mkdir -p "$1" && cd "$1" && tpm_create "$tmp/ca"
+        )
+}

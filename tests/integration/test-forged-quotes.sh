@@ -9,10 +9,14 @@
 . "$(dirname "$0")/independent-lib.sh"
 node_requires
 independent_requires
+requires command -v swtpm_setup
+requires command -v swtpm_localca
 requires curl --version
 node_files
 p=$tmp/parent
 parent_init "$p"
+certified_tpm "$tmp/made" || exit 1
+cp "$tmp/made/ek-ca/"*.pem "$p/etc/ek-ca/"
 parent_start "$p"
 parent_content "$p"
 independent_args "$p"
@@ -24,14 +28,7 @@ events() { curl -sS --max-time 20 --unix-socket "$p/admin.sock" "http://muster/v
 tpm_on "$tmp/other"
 other=$TPM2TOOLS_TCTI
 tpm_on "$tmp/tpm"
-independent muster_client --out "$tmp/out" >"$tmp/first.log" 2>&1 &
-pid=$!
-cleanup_pid "$pid"
-wait_for 20 grep -q '^node ' "$tmp/first.log"
-id=$(sed -n 's/^node //p' "$tmp/first.log" | head -n1)
-wait_for 20 "$bin/muster" node show "$id"
-check "the node is approved" "$bin/muster" node approve "$id" --name r1n001 --without-ek-certificate
-if wait "$pid"; then ok "it boots with the truth"; else not_ok "it boots with the truth" "$(cat "$tmp/first.log" "$p.log")"; fi
+first_boot r1n001 --without-ek-certificate
 
 # lies [NAME…]: each refused with its code, for its reason, the truth before it accepted
 lies() {
@@ -91,5 +88,12 @@ check "a count as high as the last seen is a retry, and passes" independent must
 tpm_off
 tpm_on "$tmp/tpm"
 check "the TPM that was not set back boots on" independent muster_client --out "$tmp/out"
+tpm_off
+
+# --- a node that is enrolled with its maker's certificate ---------------------------
+tpm_on "$tmp/made/tpm"
+first_boot r1n002
+lies certificate-of-another-ek certificate-of-own-ca
+tpm_off
 musterd_says=$(grep -c Sanitizer "$p.log")
 check "no sanitizer complained" test "$musterd_says" = 0
