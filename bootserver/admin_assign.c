@@ -3,6 +3,7 @@
 #include "admin.h"
 
 #include "ek_cas.h"
+#include "ek_kept.h"
 #include "hex.h"
 #include "hooks.h"
 #include "names.h"
@@ -150,10 +151,11 @@ static const char *identify(struct server *srv, const struct add *a, struct node
         return why ? why : n->id[0] ? NULL : "give id, ek_certificate or ek_public";
 }
 
-static int add_commit(struct call *c, struct node *n)
+static int add_commit(struct call *c, const struct add *a, struct node *n)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         _cleanup_(node_wipe) struct node old = { 0 };
+        const struct jbufs certs = { .v = (struct buf *)(uintptr_t)&a->certificate, .n = a->certificate.len > 0 };
         struct store *s = c->srv->store;
         int r = store_tx_begin(&tx, s);
 
@@ -163,6 +165,8 @@ static int add_commit(struct call *c, struct node *n)
         if (r != -ENOENT)
                 return r < 0 ? r : -EEXIST;
         r = s->ops->node_put(s, n, NULL, 0);
+        if (r == 0)
+                r = ek_kept_put(s, n->id, &certs);
         if (r == 0)
                 r = admin_journal(c, n, "enrolled", NULL, NULL);
         return r < 0 ? r : store_tx_commit(&tx);
@@ -187,7 +191,7 @@ enum MHD_Result on_node_add(struct call *c)
         n.first_seen = server_now();
         (void)snprintf(n.name, sizeof(n.name), "%s", a.name);
         (void)snprintf(n.profile, sizeof(n.profile), "%s", a.profile);
-        r = add_commit(c, &n);
+        r = add_commit(c, &a, &n);
         if (r == -EEXIST)
                 return reply_error(c, 409, "see `muster node list`", "add node %s: this name or this EK is there already",
                                    a.name);

@@ -2,6 +2,7 @@
 /* Approve, revoke, quarantine, assign and remove. */
 #include "admin.h"
 
+#include "ek_kept.h"
 #include "hooks.h"
 #include "nodes.h"
 #include "wire_verdict.h"
@@ -10,12 +11,14 @@ struct approve {
         char name[NAME_MAX_LEN + 1];
         bool without;
         bool learn;
+        char evidence[2 * DIGEST_LEN + 1]; /* what the admin saw; "": not said */
 };
 
 static const struct jfield approve_tab[] = {
         { "name", JT_STR, offsetof(struct approve, name), NAME_MAX_LEN, 0 },
         { "without_ek_certificate", JT_BOOL, offsetof(struct approve, without), 0, 0 },
         { "learn", JT_BOOL, offsetof(struct approve, learn), 0, 0 },
+        { "evidence", JT_STR, offsetof(struct approve, evidence), 2 * DIGEST_LEN, 0 },
 };
 
 struct approved {
@@ -52,6 +55,25 @@ static void rename_node(struct node *n, const char *name)
         n->ssh_from = n->ssh_to = n->tls_from = n->tls_to = 0;
 }
 
+/* What is learnt and believed is what the admin looked at, not what the
+ * node sent since. 0, or negative with *ret the queued answer. */
+static int same_evidence(struct call *c, const struct approve *a, const struct node *n, enum MHD_Result *ret)
+{
+        char now[2 * DIGEST_LEN + 1];
+        int r;
+
+        if (!a->evidence[0])
+                return 0;
+        r = node_evidence_digest(c->srv->store, n, now);
+        if (r == 0 && strcmp(now, a->evidence) == 0)
+                return 0;
+        *ret = r < 0 && r != -ENOENT
+                       ? reply_failure(c, r, "cannot read the node's evidence")
+                       : reply_error(c, 409, "look at it again with `muster node show`, and approve it if it is what you expect",
+                                     "approve %s: the node has attested something else since its evidence was read", c->param);
+        return -ESTALE;
+}
+
 /* With both locks: 0, or negative with *ret the queued answer. */
 static int approve_locked(struct call *c, const struct approve *a, struct node *n, bool *ret_learned, enum MHD_Result *ret)
 {
@@ -65,6 +87,9 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
                                    "node %s is revoked", c->param);
                 return -EPERM;
         }
+        r = same_evidence(c, a, n, ret);
+        if (r < 0)
+                return r;
         if (n->chain != EK_CHAIN_OK && !n->without_cert && !a->without) {
                 *ret = reply_error(c, 409, "add its vendor's CA to ek-ca-dir and reload, or approve with "
                                            "--without-ek-certificate if you know this machine",
@@ -222,6 +247,8 @@ enum MHD_Result on_node_delete(struct call *c)
         if (r < 0)
                 return admin_no_node(c, r);
         r = srv->store->ops->node_delete(srv->store, n.id);
+        if (r == 0)
+                r = ek_kept_forget(srv->store, n.id);
         if (r == 0)
                 r = admin_journal(c, &n, "removed", NULL, NULL);
         if (r == 0)

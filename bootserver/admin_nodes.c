@@ -61,11 +61,12 @@ enum MHD_Result on_nodes(struct call *c)
         return reply_json(c, 200, &l.o);
 }
 
-static void evidence_json(struct jout *o, const struct attest_request *req)
+static void evidence_json(struct jout *o, const struct attest_request *req, const char *digest)
 {
         char pcr[4];
 
         jout_obj(o, "evidence");
+        jout_str(o, "digest", digest);
         jout_obj(o, "pcrs");
         for (size_t i = 0; i < POLICY_PCRS; i++) {
                 (void)snprintf(pcr, sizeof(pcr), "%u", policy_pcrs[i]);
@@ -94,6 +95,7 @@ enum MHD_Result on_node(struct call *c)
         _cleanup_(buf_wipe) struct buf body = { 0 };
         struct attest_request req = { 0 };
         struct jout o = { 0 };
+        char digest[2 * DIGEST_LEN + 1] = "";
         char err[JTAB_ERR];
         int r = node_lookup(c->srv->store, c->param, &n);
 
@@ -103,8 +105,8 @@ enum MHD_Result on_node(struct call *c)
         node_json(&o, NULL, c->srv->catalog, &n, server_now(), true);
         catalog_done(c->srv->catalog);
         if (c->srv->store->ops->evidence_get(c->srv->store, n.id, &body) == 0 &&
-            wire_attest_parse(body.p, body.len, &req, err) == 0) {
-                evidence_json(&o, &req);
+            node_evidence_digest(c->srv->store, &n, digest) == 0 && wire_attest_parse(body.p, body.len, &req, err) == 0) {
+                evidence_json(&o, &req, digest);
                 attest_request_wipe(&req);
         } else {
                 jout_null(&o, "evidence");

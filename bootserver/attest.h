@@ -49,14 +49,17 @@ enum MHD_Result reply_busy(struct call *c, const char *why);
  * again. -EBUSY: the limit is reached. */
 int pending_note(struct server *srv, const struct attest *a);
 
-/* refuse.c. `n` may be NULL (no record). At most a few refusals a second
- * that prove nothing about a node (decision.genuine false), or that one
- * node causes without waiting between them, are journalled;
- * those beyond are answered with M-BUSY, so that floods do not fill the
- * disk. */
+/* refuse.c. `n` may be NULL (no record). Refusals that prove nothing about
+ * a node (decision.genuine false), or that one node causes without waiting
+ * between them, are folded when they are many (fold.h): counted, answered
+ * with the incident that the first of their kind got, and journalled as one
+ * `refused-more` by refuse_flush(), which is to be called every few seconds
+ * and, with `all`, at the end. */
 enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const struct node *n, const struct decision *d,
                                const struct decide_refs *refs);
 enum MHD_Result refuse_code(struct call *c, const char *node, const char *code, const char *why);
+
+void refuse_flush(struct server *srv, bool all);
 
 /* release.c: 0 with *ret_verdict filled and everything committed; -EAGAIN
  * when the record changed meanwhile: decide again. The catalogue's read

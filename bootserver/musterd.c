@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* musterd - Muster's boot server; musterd(8). */
+#include "attest.h"
 #include "ek_cas.h"
+#include "ek_recheck.h"
 #include "hooks.h"
 #include "isolation.h"
 #include "listen.h"
@@ -18,6 +20,7 @@ enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE
 
 #define DEFAULT_CONF "/etc/muster/musterd.conf"
 #define TEMPLATE_MAX 16384
+#define FLUSH_SECONDS 10 /* refusals that were folded are journalled this late at most */
 
 static struct server server;
 
@@ -143,6 +146,8 @@ static int start(struct server *srv)
         if (r == 0)
                 (void)ek_cas_reload(srv->ek_cas);
         if (r == 0)
+                (void)ek_recheck(srv);
+        if (r == 0)
                 r = waiters_start(srv->conf.pending_limit < srv->conf.max_connections / 4 ? srv->conf.pending_limit
                                                                                           : srv->conf.max_connections / 4,
                                   &srv->waiters);
@@ -162,13 +167,15 @@ static void reload(struct server *srv)
 {
         int cas = ek_cas_reload(srv->ek_cas);
         int ipxe = catalog_reload_ipxe(srv->catalog);
+        int changed = ek_recheck(srv);
 
-        log_info("reloaded: %d EK CA certificates, %d iPXE binaries", cas, ipxe);
+        log_info("reloaded: %d EK CA certificates, %d iPXE binaries; nodes whose EK chain changed: %d", cas, ipxe, changed);
 }
 
 static int serve(struct server *srv, const sigset_t *signals)
 {
-        struct timespec tick = { .tv_sec = notify_interval() };
+        unsigned alive = notify_interval();
+        struct timespec tick = { .tv_sec = alive < FLUSH_SECONDS ? alive : FLUSH_SECONDS };
         char how[64];
 
         notify("READY=1");
@@ -177,6 +184,7 @@ static int serve(struct server *srv, const sigset_t *signals)
         for (;;) {
                 int sig = sigtimedwait(signals, NULL, &tick);
 
+                refuse_flush(srv, false);
                 if (sig == SIGHUP)
                         reload(srv);
                 else if (sig == SIGTERM || sig == SIGINT)
@@ -200,6 +208,8 @@ static int serve(struct server *srv, const sigset_t *signals)
 static void stop(struct server *srv)
 {
         listen_stop(srv);
+        if (srv->store)
+                refuse_flush(srv, true);
         guard_free(srv->guard);
         hooks_stop(srv->hooks);
         waiters_free(srv->waiters);

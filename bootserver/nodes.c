@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nodes.h"
 
+#include "digest.h"
+#include "hex.h"
 #include "names.h"
 #include "sshcert.h"
 
@@ -93,6 +95,24 @@ void node_json(struct jout *o, const char *key, struct catalog *cat, const struc
         host_key(o, n);
         if (!open_end)
                 jout_end(o, '}');
+}
+
+int node_evidence_digest(struct store *s, const struct node *n, char ret[2 * DIGEST_LEN + 1])
+{
+        _cleanup_(buf_wipe) struct buf body = { 0 };
+        uint8_t both[2][DIGEST_LEN];
+        uint8_t digest[DIGEST_LEN];
+        int r = s->ops->evidence_get(s, n->id, &body);
+
+        if (r == 0)
+                r = digest_sha256(body.p, body.len, both[0]);
+        if (r == 0)
+                r = digest_sha256(n->profile, strlen(n->profile), both[1]);
+        if (r == 0)
+                r = digest_sha256(both, sizeof(both), digest);
+        if (r == 0)
+                hex_encode(digest, sizeof(digest), ret);
+        return r;
 }
 
 void node_for_decision(const struct node *n, bool had, struct decide_node *ret)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest.h"
 
+#include "ek_kept.h"
 #include "hooks.h"
 #include "ipxe_script.h"
 #include "journal.h"
+#include "logquote.h"
 #include "names.h"
 
 #include <ctype.h>
@@ -120,6 +122,18 @@ static int journal_pending(struct server *srv, const struct node *n)
         return journal_append(srv->store, n->last_seen, &e, NULL);
 }
 
+static void log_pending(const struct attest *a, const struct node *n)
+{
+        const struct attest_facts *f = &a->req.facts;
+        char vendor[WIRE_FACT_MAX];
+        char product[WIRE_FACT_MAX];
+        char serial[WIRE_FACT_MAX];
+
+        log_info("node=%s pending: ek_chain=%s vendor=%s product=%s serial=%s. Next: muster node approve %.12s", n->id,
+                 ek_chain_name(n->chain), log_quote(f->vendor, vendor, sizeof(vendor)),
+                 log_quote(f->product, product, sizeof(product)), log_quote(f->serial, serial, sizeof(serial)), n->id);
+}
+
 int pending_note(struct server *srv, const struct attest *a)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
@@ -150,13 +164,14 @@ int pending_note(struct server *srv, const struct attest *a)
                 r = attest_store_evidence(srv, a, &n);
         if (r == 0)
                 r = s->ops->node_put(s, &n, macs.v, macs.n);
+        if (r == 0 && a->chain == EK_CHAIN_OK)
+                r = ek_kept_put(s, n.id, &a->req.ek_certs);
         if (r == 0 && !known)
                 r = journal_pending(srv, &n);
         if (r == 0)
                 r = store_tx_commit(&tx);
         if (r == 0 && !known) {
-                log_info("node=%s pending: EK certificate chain %s, %s %s, serial %s. Next: muster node approve %.12s", n.id,
-                         ek_chain_name(n.chain), a->req.facts.vendor, a->req.facts.product, a->req.facts.serial, n.id);
+                log_pending(a, &n);
                 hooks_send(srv->hooks, &n, "", "pending", NULL, NULL);
         }
         return r < 0 && r != -ENOMEM ? -EIO : r;

@@ -2,37 +2,115 @@
 #include "attest.h"
 
 #include "explain.h"
+#include "fold.h"
 #include "hooks.h"
 #include "journal.h"
+#include "logquote.h"
 #include "nodes.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 
 #define RETRY_AFTER 30
 #define BUSY_RETRY 5
-#define FLOOD_BURST 200  /* unproven refusals journalled at once */
-#define FLOOD_PER_SECOND 10
+#define LINE_MAX_SHOWN 500
 
-/* A token bucket for refusals that anyone can cause. */
-static bool flood_allows(void)
+static struct {
+        pthread_mutex_t lock;
+        bool begun;
+        struct fold fold;
+} folding = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+struct source {
+        char address[INET6_ADDRSTRLEN];
+        char kind[FOLD_SOURCE]; /* the address; of IPv6, where one has many, its /64 */
+};
+
+static void source_of(struct call *c, struct source *ret)
 {
-        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-        static double tokens = FLOOD_BURST;
-        static int64_t last;
-        int64_t now = server_now();
-        bool ok;
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const struct sockaddr *sa = info ? info->client_addr : NULL;
 
-        (void)pthread_mutex_lock(&lock);
-        if (now > last) {
-                tokens += (double)(now - last) * FLOOD_PER_SECOND;
-                tokens = tokens > FLOOD_BURST ? FLOOD_BURST : tokens;
-                last = now;
+        *ret = (struct source){ .address = "unknown", .kind = "unknown" };
+        if (sa && sa->sa_family == AF_INET) {
+                (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, ret->address,
+                                sizeof(ret->address));
+                (void)snprintf(ret->kind, sizeof(ret->kind), "%s", ret->address);
+        } else if (sa && sa->sa_family == AF_INET6) {
+                struct in6_addr six = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+                bool four = IN6_IS_ADDR_V4MAPPED(&six);
+
+                (void)inet_ntop(AF_INET6, &six, ret->address, sizeof(ret->address));
+                if (!four)
+                        memset(six.s6_addr + 8, 0, 8);
+                (void)inet_ntop(AF_INET6, &six, ret->kind, sizeof(ret->kind) - 4);
+                if (!four)
+                        strcat(ret->kind, "/64");
         }
-        ok = tokens >= 1;
-        if (ok)
-                tokens -= 1;
-        (void)pthread_mutex_unlock(&lock);
-        return ok;
+}
+
+/* fold_note() of this process. */
+static bool in_full(const char *kind, const char *code, char incident[INCIDENT_LEN + 1])
+{
+        char first[FOLD_INCIDENT];
+        bool full;
+
+        (void)pthread_mutex_lock(&folding.lock);
+        if (!folding.begun)
+                fold_init(&folding.fold);
+        folding.begun = true;
+        full = fold_note(&folding.fold, server_now(), kind, code, incident, first);
+        (void)pthread_mutex_unlock(&folding.lock);
+        if (!full)
+                memcpy(incident, first, INCIDENT_LEN + 1);
+        return full;
+}
+
+static int journal_folded(struct server *srv, const struct folded *k)
+{
+        _cleanup_(store_tx_end) struct store_tx tx = { 0 };
+        _cleanup_(buf_wipe) struct buf detail = { 0 };
+        struct journal_entry e = { .event = "refused-more", .code = k->code, .incident = k->incident };
+        struct jout o = { 0 };
+        int r;
+
+        if (strlen(k->source) == NODE_ID_HEX)
+                e.node = k->source;
+        jout_obj(&o, NULL);
+        jout_int(&o, "count", (int64_t)k->count);
+        jout_int(&o, "since", k->since);
+        if (!e.node)
+                jout_str(&o, "from", k->source[0] ? k->source : "many");
+        jout_end(&o, '}');
+        r = jout_take(&o, &detail);
+        jout_wipe(&o);
+        if (r < 0)
+                return r;
+        e.detail = (const char *)detail.p;
+        r = store_tx_begin(&tx, srv->store);
+        if (r == 0)
+                r = journal_append(srv->store, server_now(), &e, NULL);
+        return r < 0 ? r : store_tx_commit(&tx);
+}
+
+void refuse_flush(struct server *srv, bool all)
+{
+        _cleanup_(freep) struct folded *k = calloc(FOLD_KINDS, sizeof(*k));
+        size_t n;
+
+        if (!k)
+                return; /* they stay counted */
+        (void)pthread_mutex_lock(&folding.lock);
+        n = fold_take(&folding.fold, server_now(), all, k);
+        (void)pthread_mutex_unlock(&folding.lock);
+        for (size_t i = 0; i < n; i++) {
+                int r = journal_folded(srv, &k[i]);
+
+                log_info("refused-more: code=%s count=%llu from=%s incident=%s%s%s", k[i].code,
+                         (unsigned long long)k[i].count, k[i].source[0] ? k[i].source : "many", k[i].incident,
+                         r < 0 ? ": not in the journal: " : "", r < 0 ? strerror(-r) : "");
+        }
 }
 
 enum MHD_Result reply_busy(struct call *c, const char *why)
@@ -69,17 +147,31 @@ static int lines_json(const struct jstrs *lines, struct buf *ret)
         return r;
 }
 
-static int detail_json(const struct attest *a, const struct decision *d, struct buf *ret)
+static int detail_json(const struct attest *a, const struct decision *d, const struct source *from, struct buf *ret)
 {
         struct jout o = { 0 };
         int r;
 
         jout_obj(&o, NULL);
         jout_bool(&o, "genuine", d->genuine);
+        jout_str(&o, "from", from->address);
         jout_int(&o, "reset_count", evidence_reset_count(a->ev));
         if (d->boot)
                 jout_str(&o, "boot", d->boot->name);
         wire_facts_out(&o, "facts", &a->req.facts);
+        jout_end(&o, '}');
+        r = jout_take(&o, ret);
+        jout_wipe(&o);
+        return r;
+}
+
+static int from_json(const struct source *from, struct buf *ret)
+{
+        struct jout o = { 0 };
+        int r;
+
+        jout_obj(&o, NULL);
+        jout_str(&o, "from", from->address);
         jout_end(&o, '}');
         r = jout_take(&o, ret);
         jout_wipe(&o);
@@ -131,19 +223,22 @@ enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const str
         _cleanup_(buf_wipe) struct buf detail = { 0 };
         _cleanup_(jstrs_free) struct jstrs lines = { 0 };
         char incident[INCIDENT_LEN + 1];
+        char why[LINE_MAX_SHOWN];
+        struct source from;
         struct journal_entry e = { .node = a->id, .name = n ? n->name : "", .event = "refused", .code = d->code,
                                    .incident = incident };
         int r;
 
-        if ((!d->genuine || in_haste(n)) && !flood_allows())
-                return reply_busy(c, "too many refusals that prove nothing, or of one node");
+        source_of(c, &from);
         r = journal_incident(incident);
+        if (r == 0 && (!d->genuine || in_haste(n)) && !in_full(d->genuine ? a->id : from.kind, d->code, incident))
+                return answer(c, d->code, incident);
         if (r == 0)
                 r = explain_decision(d, a->ev, refs, &lines);
         if (r == 0)
                 r = lines_json(&lines, &explain);
         if (r == 0)
-                r = detail_json(a, d, &detail);
+                r = detail_json(a, d, &from, &detail);
         if (r < 0)
                 return reply_busy(c, "cannot write down a refusal");
         e.explain = (const char *)explain.p;
@@ -151,8 +246,8 @@ enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const str
         r = commit_refusal(c->srv, a, d, &now, &e);
         if (r < 0)
                 return reply_busy(c, "cannot commit the journal");
-        log_info("node=%s name=%s refused: %s incident=%s: %s", a->id, n ? n->name : "", d->code, incident,
-                 lines.n > 0 ? lines.v[0] : explain_meaning(d->code));
+        log_info("node=%s name=%s refused: code=%s incident=%s from=%s why=%s", a->id, n ? n->name : "", d->code, incident,
+                 from.address, log_quote(lines.n > 0 ? lines.v[0] : explain_meaning(d->code), why, sizeof(why)));
         if (d->genuine && n && node_approved(&now) && (n->state != NODE_REFUSED || strcmp(n->reason, d->code) != 0))
                 hooks_send(c->srv->hooks, &now, node_state_text(n->state), "refused", d->code, incident);
         return answer(c, d->code, incident);
@@ -163,13 +258,19 @@ enum MHD_Result refuse_code(struct call *c, const char *node, const char *code, 
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         _cleanup_(jstrs_free) struct jstrs lines = { 0 };
         _cleanup_(buf_wipe) struct buf explain = { 0 };
+        _cleanup_(buf_wipe) struct buf detail = { 0 };
         char incident[INCIDENT_LEN + 1];
+        char shown[LINE_MAX_SHOWN];
         struct journal_entry e = { .node = node, .event = "refused", .code = code, .incident = incident };
+        struct source from;
         int r;
 
-        if (!flood_allows())
-                return reply_busy(c, "too many refusals that prove nothing");
+        source_of(c, &from);
         r = journal_incident(incident);
+        if (r == 0 && !in_full(from.kind, code, incident))
+                return answer(c, code, incident);
+        if (r == 0)
+                r = from_json(&from, &detail);
         if (r == 0)
                 r = jstrs_add(&lines, explain_meaning(code));
         if (r == 0)
@@ -179,6 +280,7 @@ enum MHD_Result refuse_code(struct call *c, const char *node, const char *code, 
         if (r == 0)
                 r = lines_json(&lines, &explain);
         e.explain = (const char *)explain.p;
+        e.detail = (const char *)detail.p;
         if (r == 0)
                 r = store_tx_begin(&tx, c->srv->store);
         if (r == 0)
@@ -187,6 +289,7 @@ enum MHD_Result refuse_code(struct call *c, const char *node, const char *code, 
                 r = store_tx_commit(&tx);
         if (r < 0)
                 return reply_busy(c, "cannot commit the journal");
-        log_info("node=%s refused: %s incident=%s: %s", node ? node : "", code, incident, why);
+        log_info("node=%s refused: code=%s incident=%s from=%s why=%s", node ? node : "", code, incident, from.address,
+                 log_quote(why, shown, sizeof(shown)));
         return answer(c, code, incident);
 }
