@@ -256,31 +256,42 @@ static void pcr_values(struct fixture *f)
 static struct buf quote_bytes(const struct fixture *f, const uint8_t extra[DIGEST_LEN])
 {
         static const uint8_t signer[34] = {0, 0x0b};
+        static const uint32_t banks[] = {[ONE_BANK] = 1, [NO_BANK] = 0, [TWO_BANKS] = 2, [SAME_BANK] = 2};
+        const uint8_t *select = f->knobs.select ? f->knobs.select : policy_select;
         uint8_t values[POLICY_PCRS][DIGEST_LEN];
+        size_t n = 0;
         uint8_t digest[DIGEST_LEN];
-        struct buf b = {malloc(512), 0};
+        struct buf b = {malloc(1024), 0}; /* room for an edit */
         struct wbuf w = wb_of(b.p, 512);
 
         for (size_t i = 0; i < POLICY_PCRS; i++)
-                memcpy(values[i], f->pcr[policy_pcrs[i]], DIGEST_LEN);
-        fx_hash(values, sizeof(values), digest);
+                if (!f->knobs.quote_selected || (select[policy_pcrs[i] / 8] >> policy_pcrs[i] % 8 & 1))
+                        memcpy(values[n++], f->pcr[policy_pcrs[i]], DIGEST_LEN);
+        fx_hash(values, n * DIGEST_LEN, digest);
         wb_u32be(&w, f->knobs.magic ? f->knobs.magic : 0xff544347);
         wb_u16be(&w, f->knobs.type ? f->knobs.type : 0x8018);
         wb_tpm2b(&w, signer, sizeof(signer));
-        wb_tpm2b(&w, extra, DIGEST_LEN);
+        if (f->knobs.extra_given)
+                wb_tpm2b(&w, f->knobs.extra, f->knobs.extra_len);
+        else
+                wb_tpm2b(&w, extra, DIGEST_LEN);
         wb_u64be(&w, 12345);
         wb_u32be(&w, f->reset_count);
         wb_u32be(&w, 0);
         wb_u8(&w, 1);
         wb_u64be(&w, 0x20191023);
-        wb_u32be(&w, 1);
-        wb_u16be(&w, f->knobs.bank ? f->knobs.bank : TPM_SHA256);
-        wb_u8(&w, POLICY_SELECT_LEN);
-        wb_put(&w, f->knobs.select ? f->knobs.select : policy_select, POLICY_SELECT_LEN);
+        wb_u32be(&w, banks[f->knobs.banks]);
+        for (uint32_t i = 0; i < banks[f->knobs.banks]; i++) {
+                wb_u16be(&w, i > 0 && f->knobs.banks == TWO_BANKS ? TPM_SHA1 : f->knobs.bank ? f->knobs.bank : TPM_SHA256);
+                wb_u8(&w, POLICY_SELECT_LEN);
+                wb_put(&w, select, POLICY_SELECT_LEN);
+        }
         wb_tpm2b(&w, digest, DIGEST_LEN);
         if (f->knobs.trailing_quote)
                 wb_u8(&w, 0);
         FX(b.p && wb_end(&w, &b.len) == 0);
+        if (f->knobs.edit_quote)
+                f->knobs.edit_quote(&b);
         return b;
 }
 
@@ -293,7 +304,7 @@ static struct buf signature_bytes(const struct fixture *f, const struct buf *quo
         uint8_t r[32];
         uint8_t s[32];
         ECDSA_SIG *sig;
-        struct buf b = {malloc(72), 0};
+        struct buf b = {malloc(256), 0}; /* room for an edit */
         struct wbuf w = wb_of(b.p, 72);
 
         FX(ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, f->knobs.other_key ? f->other : f->ak) == 1);
@@ -307,12 +318,14 @@ static struct buf signature_bytes(const struct fixture *f, const struct buf *quo
         wb_tpm2b(&w, r, 32);
         wb_tpm2b(&w, s, 32);
         FX(b.p && wb_end(&w, &b.len) == 0);
+        if (f->knobs.edit_signature)
+                f->knobs.edit_signature(&b);
         return b;
 }
 
 /* ---- the whole --------------------------------------------------------- */
 
-static void request_fill(struct fixture *f, struct attest_request *r)
+struct buf fixture_log(const struct fixture *f)
 {
         struct buf log = {malloc(65536), 0};
         struct wbuf w = wb_of(log.p, 65536);
@@ -320,8 +333,13 @@ static void request_fill(struct fixture *f, struct attest_request *r)
         FX(log.p);
         log_bytes(f, &w);
         FX(wb_end(&w, &log.len) == 0);
-        log.len -= f->knobs.cut_log;
-        r->eventlog = log;
+        return log;
+}
+
+static void request_fill(struct fixture *f, struct attest_request *r)
+{
+        r->eventlog = fixture_log(f);
+        r->eventlog.len -= f->knobs.cut_log;
         r->ek_public = ek_public(f);
         r->ak_public = ak_public(f);
         FX(pkey_id(f->ek, r->node) == 0);
@@ -330,7 +348,11 @@ static void request_fill(struct fixture *f, struct attest_request *r)
         for (size_t i = 0; i < POLICY_PCRS; i++)
                 memcpy(r->pcrs[i], f->pcr[policy_pcrs[i]], DIGEST_LEN);
         r->pcrs[0][0] ^= f->knobs.lie_about_pcrs;
+        r->pcrs[4][0] ^= f->knobs.quote_selected;
+        r->nv_ssh = r->nv_tls = (enum nv_state)f->knobs.nv;
         r->facts = f->facts;
+        if (f->knobs.edit_request)
+                f->knobs.edit_request(r);
 }
 
 void fixture_build(struct fixture *f)

@@ -29,6 +29,8 @@ struct fx_knobs {
         uint16_t type;
         const uint8_t *select; /* three bytes */
         uint16_t bank;
+        enum fx_banks { ONE_BANK, NO_BANK, TWO_BANKS, SAME_BANK } banks;
+        bool quote_selected; /* the digest is over the selected PCRs only, and PCR 4 is another */
         bool other_key;      /* signed by another key than the AK */
         bool lie_about_pcrs; /* the request's PCR 0 is not the one quoted */
         bool other_node;     /* `node` is not the EK's id */
@@ -37,6 +39,14 @@ struct fx_knobs {
         bool trailing_quote;
         size_t drop_event; /* leave this event (1-based) out of the log only */
         bool cut_log;      /* its last byte is missing */
+        bool extra_given;  /* qualifyingData is these bytes */
+        const uint8_t *extra;
+        size_t extra_len;
+        uint16_t nv;       /* enum nv_state of both indices */
+        /* last changes: before the request is hashed, before the quote is signed, after it was */
+        void (*edit_request)(struct attest_request *r);
+        void (*edit_quote)(struct buf *b);
+        void (*edit_signature)(struct buf *b);
 };
 
 struct fixture {
@@ -73,6 +83,9 @@ void fixture_build(struct fixture *f); /* events and knobs into body, req, evide
 void fixture_firmware(struct fixture *f, bool secure_boot);
 void fixture_chain(struct fixture *f, const struct buf *ipxe, const struct buf *uki, const char *options,
                    bool secure_boot);
+
+/* The binary log of the events as they are now. */
+struct buf fixture_log(const struct fixture *f);
 
 /* digest NULL: that of the data. */
 void fixture_event(struct fixture *f, uint32_t pcr, uint32_t type, const uint8_t *digest, const void *data,
