@@ -46,7 +46,7 @@ UNIT    := $(wildcard tests/unit/test_*.c)
 obj      = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
 SERVERLIB := -lmicrohttpd -lgnutls -lseccomp -lsqlite3 -ljson-c -lssl -lcrypto -lpthread
-CLILIB    := -ljson-c -lssl -lcrypto
+CLILIB    := -lsqlite3 -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
 
@@ -108,7 +108,7 @@ $(BIN)/musterd: $(B)/host/bootserver/musterd.o $(WIPE) $(B)/libserver.a $(B)/lib
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
 
-$(BIN)/muster: $(B)/host/provisioning/muster.o $(WIPE) $(B)/libcli.a $(B)/libcommon.a
+$(BIN)/muster: $(B)/host/provisioning/muster.o $(WIPE) $(B)/libcli.a $(B)/libserver.a $(B)/libcommon.a
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(CLILIB)
 

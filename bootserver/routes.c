@@ -34,6 +34,7 @@ static const struct route routes[] = {
         { "POST",   "/v1/profiles/*/promote",    L_ADMIN,  ADMIN,  ADMIN_MAX,         on_profile_promote },
         { "GET",    "/v1/events",                L_ADMIN,  ADMIN,  0,                 on_events },
         { "GET",    "/v1/events/verify",         L_ADMIN,  ADMIN,  0,                 on_events_verify },
+        { "GET",    "/v1/backup",                L_ADMIN,  ADMIN,  0,                 on_backup },
         { "GET",    "/metrics",                  L_ADMIN,  ADMIN,  0,                 on_metrics },
 };
 

@@ -58,5 +58,6 @@ enum MHD_Result on_profile_learn(struct call *c);
 enum MHD_Result on_profile_promote(struct call *c);
 enum MHD_Result on_events(struct call *c);
 enum MHD_Result on_events_verify(struct call *c);
+enum MHD_Result on_backup(struct call *c);
 
 #endif

@@ -2,6 +2,8 @@
 #include "admin_client.h"
 #include "http.h"
 
+#include <fcntl.h>
+
 #define IDLE_MS 120000 /* the server may have to hash a big UKI */
 #define DEPTH_MAX 32
 
@@ -124,6 +126,41 @@ int admin_call(struct admin *a, const char *method, const char *target, const ch
         if (ret)
                 *ret = take_ptr(o);
         return 0;
+}
+
+static int receive(struct admin *a, const struct http_reply *head, int fd)
+{
+        uint8_t block[65536];
+        uint64_t got = 0;
+        ssize_t n;
+
+        while ((n = http_body(a->http, block, sizeof(block))) > 0) {
+                if (write(fd, block, (size_t)n) != n)
+                        return errno ? -errno : -ENOSPC;
+                got += (uint64_t)n;
+        }
+        if (n < 0)
+                return (int)n;
+        return got != head->length ? -ECONNRESET : fsync(fd) < 0 ? -errno : 0;
+}
+
+int admin_download(struct admin *a, const char *target, const char *path, struct fail *f)
+{
+        _cleanup_(closep) int fd = -1;
+        struct http_reply head = { 0 };
+        int r = http_send(a->http, "GET", target, NULL, NULL, 0, 0);
+
+        if (r == 0)
+                r = http_head(a->http, &head);
+        if (r < 0)
+                return unreachable(a, r, f);
+        if (head.status != 200)
+                return fail_set(f, MUSTER_NO, "", "see musterd's log", "GET %s: musterd answers %u", target, head.status);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        r = fd < 0 ? -errno : receive(a, &head, fd);
+        if (r < 0 && fd >= 0)
+                (void)unlink(path);
+        return r < 0 ? fail_set(f, MUSTER_IO, "", "check the free space", "write %s: %s", path, strerror(-r)) : 0;
 }
 
 int admin_target(char *out, size_t n, const char *prefix, const char *name, const char *suffix)

@@ -23,6 +23,9 @@ DEFINE_CLEANUP(struct admin *, admin_free)
 int admin_call(struct admin *a, const char *method, const char *target, const char *body, struct json_object **ret,
                struct fail *f);
 
+/* GET into a new file of mode 0600, which is removed again when that fails. */
+int admin_download(struct admin *a, const char *target, const char *path, struct fail *f);
+
 /* One line "PREFIX<escaped name>SUFFIX" as a target: -ENAMETOOLONG when it
  * does not fit. Everything but [A-Za-z0-9._~-] of the name is %XX. */
 int admin_target(char *out, size_t n, const char *prefix, const char *name, const char *suffix);

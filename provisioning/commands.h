@@ -34,4 +34,7 @@ int cmd_policy_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 
+int cmd_backup(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
+
 #endif

@@ -41,6 +41,8 @@ static const struct subcommand commands[] = {
         { "policy", "promote", cmd_policy_promote, "PROFILE", "make a proposed profile the current one" },
         { NULL, "status", cmd_status, "", "show how musterd is doing" },
         { NULL, "log", cmd_log, "[verify | NODES]", "show what happened, and why a node was refused" },
+        { NULL, "backup", cmd_backup, "DIR", "copy the state and the configuration" },
+        { NULL, "restore", cmd_restore, "DIR", "put a backup back" },
         { NULL, "eventlog", cmd_eventlog, "FILE", "show a TCG event log (offline)" },
         { NULL, "quote", cmd_quote, "verify", "verify a TPM quote (offline)" },
         { NULL, "uki", cmd_uki, "FILE", "what a UKI makes a TPM measure (offline)" },

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A copy of the database as of one moment, while musterd goes on. */
+#include "admin.h"
+
+#include "journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum MHD_Result on_backup(struct call *c)
+{
+        char random[INCIDENT_LEN + 1];
+        char path[CONF_STR + 64];
+        struct stat st;
+        int fd = -1;
+        int r = journal_incident(random);
+
+        if (r == 0) {
+                (void)snprintf(path, sizeof(path), "%s/.backup-%s", c->srv->conf.state_dir, random);
+                r = c->srv->store->ops->copy(c->srv->store, path);
+        }
+        if (r == 0) {
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+                r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+                (void)unlink(path); /* it lives while it is sent */
+        }
+        if (r < 0) {
+                if (fd >= 0)
+                        (void)close(fd);
+                return reply_failure(c, r, "cannot copy the database");
+        }
+        log_info("the database is copied for a backup");
+        return reply_file(c, fd, 0, (uint64_t)st.st_size, (uint64_t)st.st_size, false);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backup.h - what `muster backup` writes and `muster restore` reads: a
+ * directory that holds
+ *
+ *   manifest.json   when, of what, and for each file its size and SHA-256
+ *   muster.db       one snapshot of the database
+ *   etc/            the configuration; with --with-keys the private keys too
+ *   state/          boot/ and ipxe/; with --with-images images/ too
+ *
+ * Functions return 0 or an exit code of cli.h with f filled. */
+#ifndef MUSTER_BACKUP_H
+#define MUSTER_BACKUP_H
+
+#include "cli.h"
+#include "store.h"
+
+#include <limits.h>
+
+#define BACKUP_VERSION 1
+
+/* Everything under from/ named by `want` goes to dir/to and into files. */
+struct backup {
+        char dir[PATH_MAX];
+        struct json_object *files; /* of the manifest */
+        bool keys;
+        bool images;
+};
+
+int backup_etc(struct backup *b, const char *etc, struct fail *f);
+int backup_state(struct backup *b, const char *state, struct fail *f);
+int backup_note(struct backup *b, const char *rel, struct fail *f); /* a file that is there already */
+/* What the snapshot holds goes into the manifest `o`. */
+int backup_count(const char *db, struct json_object *o, struct fail *f);
+
+/* The manifest of dir, after every file was found to be as it says. */
+int backup_verify(const char *dir, struct json_object **ret, struct fail *f);
+
+struct restore {
+        const char *from; /* the backup */
+        const char *etc;
+        const char *state;
+        const char *user;   /* NULL: what musterd.conf says */
+        const char *socket; /* NULL: as it was */
+        bool force;
+        struct json_object *manifest;
+        struct json_object *report;
+        int64_t now;
+};
+
+/* The state, made beside and put in place in one step. */
+int restore_state(struct restore *r, struct fail *f);
+/* The configuration and keys that are not there yet. */
+int restore_etc(struct restore *r, struct fail *f);
+/* Fails when something there belongs to another cluster. */
+int restore_etc_check(const struct restore *r, struct fail *f);
+
+/* SHA-256 of a file, as hex. */
+int backup_digest(const char *path, char ret[65], int64_t *ret_size);
+
+#endif

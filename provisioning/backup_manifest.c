@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup.h"
+
+#include "admin_client.h"
+#include "files.h"
+#include "hex.h"
+#include "journal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define BLOCK ((size_t)1 << 20)
+#define MANIFEST_MAX ((size_t)16 << 20)
+
+int backup_digest(const char *path, char ret[65], int64_t *ret_size)
+{
+        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
+        _cleanup_(freep) uint8_t *block = malloc(BLOCK);
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        uint8_t digest[DIGEST_LEN];
+        int64_t size = 0;
+        struct stat st;
+        ssize_t n;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADF;
+        if (!md || !block || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
+                return -ENOMEM;
+        while ((n = read(fd, block, BLOCK)) > 0) {
+                size += n;
+                if (EVP_DigestUpdate(md, block, (size_t)n) != 1)
+                        return -EIO;
+        }
+        if (n < 0)
+                return -errno;
+        if (EVP_DigestFinal_ex(md, digest, NULL) != 1)
+                return -EIO;
+        hex_encode(digest, DIGEST_LEN, ret);
+        *ret_size = size;
+        return 0;
+}
+
+int backup_note(struct backup *b, const char *rel, struct fail *f)
+{
+        struct json_object *o = json_object_new_object();
+        char path[PATH_MAX];
+        char hex[65] = "";
+        int64_t size = 0;
+        int e;
+
+        (void)snprintf(path, sizeof(path), "%.3000s/%.1000s", b->dir, rel);
+        e = backup_digest(path, hex, &size);
+        json_object_object_add(o, "path", json_object_new_string(rel));
+        json_object_object_add(o, "size", json_object_new_int64(size));
+        json_object_object_add(o, "sha256", json_object_new_string(hex));
+        json_object_array_add(b->files, o);
+        return e < 0 ? fail_set(f, MUSTER_IO, "", "", "read back %s: %s", path, strerror(-e)) : 0;
+}
+
+static int copy_one(struct backup *b, const char *from, const char *rel, mode_t mode, struct fail *f)
+{
+        uint8_t digest[DIGEST_LEN];
+        char to[PATH_MAX];
+        int e;
+
+        (void)snprintf(to, sizeof(to), "%.3000s/%.1000s", b->dir, rel);
+        e = file_copy(from, to, mode, digest);
+        if (e < 0)
+                return fail_set(f, MUSTER_IO, "", e == -EACCES ? "use sudo" : "check the free space", "copy %s to %s: %s", from,
+                                to, strerror(-e));
+        return backup_note(b, rel, f);
+}
+
+static bool private_key(const char *name)
+{
+        size_t n = strlen(name);
+
+        return (n > 4 && strcmp(name + n - 4, ".key") == 0) || strcmp(name, "ssh_ca") == 0;
+}
+
+/* The plain files of from/, without those that begin with a dot. */
+static int copy_dir(struct backup *b, const char *from, const char *rel, struct fail *f)
+{
+        char path[PATH_MAX];
+        char name[1000];
+        struct dirent *e;
+        struct stat st;
+        int rc = 0;
+        DIR *d;
+
+        (void)snprintf(path, sizeof(path), "%.3000s/%.1000s", b->dir, rel);
+        if (dir_make(path, 0700) < 0)
+                return fail_set(f, MUSTER_IO, "", "", "make the directory %s: %s", path, strerror(errno));
+        d = opendir(from);
+        if (!d)
+                return errno == ENOENT ? 0 : fail_set(f, MUSTER_IO, "", errno == EACCES ? "use sudo" : "", "read %s: %s", from,
+                                                      strerror(errno));
+        while (rc == 0 && (e = readdir(d))) {
+                bool secret = private_key(e->d_name);
+
+                if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+                    (secret && !b->keys))
+                        continue;
+                (void)snprintf(path, sizeof(path), "%.3000s/%s", from, e->d_name);
+                (void)snprintf(name, sizeof(name), "%s/%s", rel, e->d_name);
+                rc = copy_one(b, path, name, secret ? 0600 : 0644, f);
+        }
+        (void)closedir(d);
+        return rc;
+}
+
+int backup_etc(struct backup *b, const char *etc, struct fail *f)
+{
+        static const char *const dirs[] = { "", "/pki", "/ek-ca" };
+        int rc = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(dirs) && rc == 0; i++) {
+                char from[PATH_MAX];
+                char rel[16];
+
+                (void)snprintf(from, sizeof(from), "%.3000s%s", etc, dirs[i]);
+                (void)snprintf(rel, sizeof(rel), "etc%s", dirs[i]);
+                rc = copy_dir(b, from, rel, f);
+        }
+        return rc;
+}
+
+int backup_state(struct backup *b, const char *state, struct fail *f)
+{
+        static const char *const dirs[] = { "boot", "ipxe", "images" };
+        int rc = 0;
+
+        for (size_t i = 0; i < (b->images ? 3 : 2) && rc == 0; i++) {
+                char from[PATH_MAX];
+                char rel[16];
+
+                (void)snprintf(from, sizeof(from), "%.3000s/%s", state, dirs[i]);
+                (void)snprintf(rel, sizeof(rel), "state/%s", dirs[i]);
+                if (i == 0) {
+                        char up[PATH_MAX];
+
+                        (void)snprintf(up, sizeof(up), "%.3000s/state", b->dir);
+                        (void)dir_make(up, 0700);
+                }
+                rc = copy_dir(b, from, rel, f);
+        }
+        return rc;
+}
+
+int backup_count(const char *db, struct json_object *o, struct fail *f)
+{
+        _cleanup_(store_closep) struct store *s = NULL;
+        struct json_object *journal = json_object_new_object();
+        uint64_t counts[NODE_STATES] = { 0 };
+        uint8_t head[DIGEST_LEN];
+        char hex[65];
+        uint64_t total = 0;
+        uint64_t count = 0;
+        uint64_t seq = 0;
+        uint64_t bad = 0;
+
+        json_object_object_add(o, "journal", journal);
+        if (store_sqlite_view(db, &s, f) < 0 || store_sqlite_check(s, f) < 0)
+                return MUSTER_NO;
+        if (s->ops->event_head(s, &seq, head) < 0 || s->ops->node_counts(s, counts) < 0 ||
+            journal_verify(s, 0, &count, &bad) < 0)
+                return fail_set(f, MUSTER_NO, "", "", "the database is damaged: %s cannot be read", db);
+        if (bad)
+                return fail_set(f, MUSTER_NO, "", "restore an older backup; find out who changed the database",
+                                "the journal in %s was altered: event %" PRIu64, db, bad);
+        hex_encode(head, DIGEST_LEN, hex);
+        json_object_object_add(journal, "seq", json_object_new_int64((int64_t)seq));
+        json_object_object_add(journal, "head", json_object_new_string(hex));
+        for (size_t i = 0; i < NODE_STATES; i++)
+                total += counts[i];
+        json_object_object_add(o, "nodes", json_object_new_int64((int64_t)total));
+        json_object_object_add(o, "revoked", json_object_new_int64((int64_t)counts[NODE_REVOKED]));
+        return 0;
+}
+
+/* No way out of the directory. */
+static bool path_ok(const char *p)
+{
+        return p && *p && *p != '/' && strlen(p) < 900 && !strstr(p, "..") && strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/") == strlen(p);
+}
+
+static int verify_file(const char *dir, struct json_object *o, struct fail *f)
+{
+        const char *rel = admin_str(o, "path");
+        const char *want = admin_text(o, "sha256");
+        char path[PATH_MAX];
+        char hex[65] = "";
+        int64_t size = 0;
+        int e;
+
+        if (!path_ok(rel))
+                return fail_set(f, MUSTER_NO, "", "", "verify the backup %s: its manifest names a file outside of it", dir);
+        (void)snprintf(path, sizeof(path), "%.3000s/%s", dir, rel);
+        e = backup_digest(path, hex, &size);
+        if (e < 0 || size != admin_int(o, "size") || strcmp(hex, want) != 0)
+                return fail_set(f, MUSTER_NO, "", "take another backup", "verify the backup %s: %s %s", dir, rel,
+                                e < 0 ? strerror(-e) : "is not the file that was backed up");
+        return 0;
+}
+
+int backup_verify(const char *dir, struct json_object **ret, struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *o = NULL;
+        _cleanup_(json_putp) struct json_object *found = json_object_new_object();
+        _cleanup_(buf_wipe) struct buf text = { 0 };
+        struct json_object *files;
+        char path[PATH_MAX];
+        int rc = 0;
+        int e;
+
+        (void)snprintf(path, sizeof(path), "%.3000s/manifest.json", dir);
+        e = file_read(path, MANIFEST_MAX, &text);
+        if (e < 0)
+                return fail_set(f, MUSTER_IO, "", "give a directory that `muster backup` made", "read %s: %s", path,
+                                strerror(-e));
+        o = json_tokener_parse((const char *)text.p);
+        files = admin_get(o, "files");
+        if (admin_int(o, "version") != BACKUP_VERSION || !json_object_is_type(files, json_type_array))
+                return fail_set(f, MUSTER_NO, "", "is it of a newer muster?", "verify the backup %s: manifest.json is not understood",
+                                dir);
+        for (size_t i = 0; i < json_object_array_length(files) && rc == 0; i++)
+                rc = verify_file(dir, json_object_array_get_idx(files, i), f);
+        (void)snprintf(path, sizeof(path), "%.3000s/muster.db", dir);
+        if (rc == 0)
+                rc = backup_count(path, found, f);
+        if (rc == 0 && strcmp(admin_text(admin_get(o, "journal"), "head"), admin_text(admin_get(found, "journal"), "head")) != 0)
+                rc = fail_set(f, MUSTER_NO, "", "take another backup", "verify the backup %s: its journal ends elsewhere", dir);
+        if (rc == 0)
+                *ret = take_ptr(o);
+        return rc;
+}

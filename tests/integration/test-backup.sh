@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# slow
+# muster backup and muster restore: of a musterd that runs and of one that
+# does not, onto another machine where the same node then boots, of an old
+# backup over a newer state, and of backups that are damaged.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/node-lib.sh"
+requires sqlite3 --version
+node_requires
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted '$2', got '$3'"; fi; }
+p=$tmp/p
+m() { "$bin/muster" "$@"; }
+node_files
+parent_init "$p"
+parent_start "$p"
+parent_content "$p" 1
+etc=(--etc "$p/etc")
+
+node_facts 1
+tpm_on "$tmp/tpm1"
+mkdir -p "$tmp/run1"
+# unknown at first: approved while it waits
+node_boot "$tmp/run1" "$p/node.conf" >"$tmp/boot1.log" 2>&1 &
+first=$!
+wait_for 20 sh -c "'$bin/muster' node list --state pending -o json | jq -e '.nodes[0].id'"
+m node approve "$(m node list --state pending -o json | jq -r '.nodes[0].id')" --name n1 --without-ek-certificate >/dev/null
+wait "$first"
+is "a node boots" 0 $?
+m node add n2 --id "$(head -c 32 /dev/urandom | xxd -p -c 64)" --without-ek-certificate >/dev/null
+
+# ---- taken while it runs ------------------------------------------------------
+check "a backup of a musterd that runs" m backup "$tmp/b1" "${etc[@]}" --state "$p/state" --with-images --with-keys
+is "nobody else may read it" 700 "$(stat -c %a "$tmp/b1")"
+is "a private key in it neither" 600 "$(stat -c %a "$tmp/b1/etc/pki/ca.key")"
+check_exit 1 "a backup is never written over another" m backup "$tmp/b1" "${etc[@]}" --state "$p/state"
+check "one without keys" m backup "$tmp/b2" "${etc[@]}" --state "$p/state"
+is "has none" 0 "$(find "$tmp/b2" -name '*.key' -o -name ssh_ca | wc -l)"
+is "nor their bytes" 0 "$(grep -rlF -e "$(sed -n 2p "$p/etc/pki/ca.key")" "$tmp/b2" | wc -l)"
+is "nor images" 0 "$(find "$tmp/b2" -path '*images/*' -type f | wc -l)"
+is "the manifest tells what it holds" "2 0 false" "$(jq -r '"\(.nodes) \(.revoked) \(.with_keys)"' "$tmp/b2/manifest.json")"
+check "nothing is left in the state directory" sh -c "! ls -A '$p/state' | grep -q '^.backup'"
+check "its database is verified without a musterd" m log verify --database "$tmp/b1/muster.db"
+
+# ---- what was done since ------------------------------------------------------
+m node revoke n2 --reason stolen >/dev/null
+m node add n3 --id "$(head -c 32 /dev/urandom | xxd -p -c 64)" --without-ek-certificate >/dev/null
+tpm_off
+tpm_on "$tmp/tpm1"
+check "the node boots again, with a higher resetCount" node_boot "$tmp/run2" "$p/node.conf"
+last=$(m status -o json | jq .journal.seq)
+check_exit 1 "a state in use is not replaced" m restore "$tmp/b1" "${etc[@]}" --state "$p/state" --force
+parent_stop
+check "a backup without a musterd" m backup "$tmp/b3" "${etc[@]}" --state "$p/state" --socket "$tmp/none.sock"
+is "has the last event too" "$last" "$(jq .journal.seq "$tmp/b3/manifest.json")"
+
+# ---- damaged backups change nothing -------------------------------------------
+before=$(cd "$p/state" && find . -type f -exec sha256sum {} + | sort)
+damaged() { # NAME COMMAND…: on a copy in $bad
+        local name=$1 out
+        shift
+        rm -rf "$tmp/bad"
+        cp -a "$tmp/b1" "$tmp/bad"
+        (cd "$tmp/bad" && eval "$*")
+        out=$(m restore "$tmp/bad" "${etc[@]}" --state "$p/state" --force 2>&1)
+        is "$name: refused" 1 $?
+        check "$name: said which" grep -qE 'verify the backup|damaged|altered|cannot use|manifest' <<<"$out"
+        is "$name: the state is untouched" "$before" "$(cd "$p/state" && find . -type f -exec sha256sum {} + | sort)"
+}
+damaged "a byte of a boot file" 'f=$(ls state/boot/*); printf X | dd of="$f" bs=1 seek=4096 conv=notrunc status=none'
+damaged "a byte of the database" 'printf X | dd of=muster.db bs=1 seek=5000 conv=notrunc status=none'
+damaged "a file is missing" 'rm etc/pki/ca.pem'
+damaged "a way out of the directory" 'jq ".files[0].path = \"state/../../x\"" manifest.json >m && mv m manifest.json'
+damaged "a journal row changed, digest and all" 'sqlite3 muster.db "DROP TRIGGER journal_no_update; UPDATE journal SET event = '"'approved'"' WHERE seq = 2"
+        jq --arg d "$(sha256sum muster.db | cut -c1-64)" --argjson s "$(stat -c %s muster.db)" "(.files[] | select(.path == \"muster.db\")) |= (.sha256 = \$d | .size = \$s)" manifest.json >m && mv m manifest.json'
+check_exit 1 "a state that is there is not replaced unasked" m restore "$tmp/b1" "${etc[@]}" --state "$p/state"
+check_exit 4 "what is no backup" m restore "$tmp/root" "${etc[@]}" --state "$p/state" --force
+
+# ---- an old backup over a newer state -----------------------------------------
+out=$(m restore "$tmp/b1" "${etc[@]}" --state "$p/state" --force 2>&1)
+is "an old backup is restored" 0 $?
+check "it says since when things are missing" grep -q 'IS NOT IN IT: revoke again' <<<"$out"
+check "it says what was carried over" grep -q 'revoked or quarantined nodes carried over.*: 1' <<<"$out"
+check "the state that was there is kept" sh -c "ls -d '$p'/state.before-*"
+parent_start "$p"
+check "the journal's chain goes on" m log verify
+is "with the restoration in it" 1 "$(m log -n 100 -o json | jq '[.events[] | select(.event == "restored")] | length')"
+is "who was revoked since stays so" revoked "$(m node show n2 -o json | jq -r .state)"
+is "who was enrolled since is gone" 1 "$(m node show n3 >/dev/null 2>&1; echo $?)"
+tpm_off
+tpm_on "$tmp/tpm1"
+check "a node whose resetCount went on boots" node_boot "$tmp/run3" "$p/node.conf"
+parent_stop
+
+# ---- another machine: other paths, another account, keys from the backup -------
+q=$tmp/q
+user=$(id -un)
+[ "$user" != root ] || user=daemon
+mkdir "$q"
+check "restored elsewhere" m restore "$tmp/b1" --etc "$q/etc" --state "$q/state" --socket "$q/admin.sock" --user "$user"
+check "its configuration names its own places" grep -qx "state-dir = $q/state" "$q/etc/musterd.conf"
+sed -i "s/^group = .*/group = $(id -gn "$user")/" "$q/etc/musterd.conf"
+[ "$(id -u)" != 0 ] || is "the state is its account's" "$user" "$(stat -c %U "$q/state/muster.db")"
+mv "$p" "$tmp/gone"
+parent_start "$q"
+sed "s|$p/|$q/|g" "$tmp/gone/node.conf" >"$tmp/node2.conf"
+tpm_off
+tpm_on "$tmp/tpm1"
+check "the same node boots there, with its keys" node_boot "$tmp/run4" "$tmp/node2.conf"
+is "the same SSH host key" "$(ssh-keygen -lf "$tmp/run1/ssh_host_ed25519_key.pub" 2>/dev/null)" "$(ssh-keygen -lf "$tmp/run4/ssh_host_ed25519_key.pub" 2>/dev/null)"
+parent_stop
+
+# ---- without keys --------------------------------------------------------------
+out=$(m restore "$tmp/b2" --etc "$tmp/r/etc" --state "$tmp/r/state" --user "$user" 2>&1)
+is "restored without keys" 0 $?
+is "each key that is missing is named" 5 "$(grep -c 'cannot start before this private key' <<<"$out")"
+check "so is the image" grep -q 'image base is not in the backup' <<<"$out"
+check_exit 3 "musterd names the key" "$bin/musterd" --config "$tmp/r/etc/musterd.conf"
+mkdir -p "$tmp/other/pki" && cp "$tmp/b1/etc/pki/server.pem" "$tmp/other/pki/ca.pem"
+check_exit 1 "never into another cluster's keys" m restore "$tmp/b1" --etc "$tmp/other" --state "$tmp/other-state" --user "$user"
+check "nor is its state made" test ! -e "$tmp/other-state"
