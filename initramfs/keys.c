@@ -3,18 +3,7 @@
 
 #include "testing.h"
 
-#define STACK_WIPED 65536 /* deeper than any call of the client goes */
-
 static const char *const purpose_name[] = { "", "ssh", "tls" };
-
-/* free() wipes (common/wipefree); this is for what calls of the TSS and of
- * OpenSSL left below. */
-__attribute__((noinline)) static void stack_wipe(void)
-{
-        uint8_t below[STACK_WIPED];
-
-        wipe(below, sizeof(below));
-}
 
 static const struct buf *certificate(const struct node *n, enum nv_purpose p)
 {
@@ -161,7 +150,6 @@ int node_keys(struct node *n)
                         r = 0;
                 }
         }
-        stack_wipe();
         testing_stop("keys");
         node_stage(n, "nv");
         return r < 0 ? r : stale;
@@ -176,12 +164,10 @@ int node_cap(struct node *n)
                         r = tpm_nv_lock(&n->nv_session, (enum nv_purpose)p, &n->f);
         wipe(&n->approval, sizeof(n->approval));
         wipe(n->key, sizeof(n->key));
-        wipe(n->verdict.image_key, sizeof(n->verdict.image_key));
         if (r == 0)
                 r = tpm_nv_cap(&n->nv_session, 15, n->verdict.manifest, strlen(n->verdict.manifest), &n->f);
         tpm_nv_end(&n->nv_session);
         n->capped = r == 0;
-        stack_wipe();
         testing_stop("cap");
         node_stage(n, "cap");
         return r;

@@ -10,15 +10,15 @@ import base64
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 
 from bus_rules import refuse
-from node_machine import Machine, check, finish, tool
+from node_machine import EK, SSH, TLS, Machine, check, finish, tool
 from tpm_bus import CODES
 
 WINDOW = 16
-SSH, TLS = 0x01804D01, 0x01804D02
 
 
 def windows(data):
@@ -70,11 +70,14 @@ def search(when, r, noted, want):
     for name, values in sorted(known.items()):
         check("%s: %s does not cross the bus" % (when, name), not any(crossed(r.recorded, v) for v in values))
     check("%s: no marker of NV content does" % when, b"MUSTERNV" not in r.recorded and b"MUSTERBK" not in r.recorded)
-    ek = next(p for p in r.packets if p.name == "ReadPublic" and p.handle() == 0x8101C000 and p.rc == 0)
+    ek = next(p for p in r.packets if p.name == "ReadPublic" and p.handle() == EK and p.rc == 0)
     public = ek.answer[60:110]
     check("%s: the same search finds the EK, raw and reversed" % when,
           crossed(r.recorded, public) and crossed(r.recorded[::-1], public) and
           any(x in r.recorded for x in (b"muster nv v1", b"muster bundle v1")))
+    salts = [(p.handle(), struct.unpack_from(">H", p.command, p.parameters()[0] + 2 + 32)[0])
+             for p in r.packets if p.name == "StartAuthSession"]
+    check("%s: each session is salted to the EK" % when, salts and all(h == EK and size > 64 for h, size in salts), salts)
     check("%s: no command of an unknown kind crossed" % when, all(p.code in CODES for p in r.packets),
           [p.name for p in r.packets if p.code not in CODES])
 
