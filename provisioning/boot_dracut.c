@@ -109,22 +109,23 @@ static bool has_module(const struct boot_spec *s, const char *name)
         return path_of(path, s->tmp, "base/modules.d/", name) == 0 && access(path, F_OK) == 0;
 }
 
-/* Which of dracut's modules: without systemd only what the boot needs. */
+/* Which of dracut's modules: only what the boot needs and what that needs. Nothing
+ * that looks for roots, volumes or memory images on disks: those are not measured. */
 static int choose_modules(const struct boot_spec *s, bool with_module, const char **ret_option, char *ret, size_t n,
                           struct fail *f)
 {
         char dash[PATH_MAX];
 
+        *ret_option = "--modules";
         if (s->with_systemd) {
-                *ret_option = "--add";
-                (void)snprintf(ret, n, "network%s", with_module ? " muster" : "");
+                (void)snprintf(ret, n, "base %s systemd systemd-initrd dracut-systemd udev-rules kernel-network-modules network%s",
+                               has_module(s, "00dash") && boot_find("dash", dash) == 0 ? "dash" : "bash", with_module ? " muster" : "");
                 return 0;
         }
         if (!has_module(s, "35network-legacy"))
                 return fail_set(f, -ENOENT, "", "install dracut-network, or use --with-systemd", "build without systemd: this dracut has no module network-legacy");
         if (boot_find("dhclient", dash) < 0 || boot_find("arping", dash) < 0)
                 return fail_set(f, -ENOENT, "", "install isc-dhcp-client and iputils-arping (Debian) or dhcp-client and iputils", "build without systemd: dhclient or arping is not in %s", BOOT_PATH);
-        *ret_option = "--modules";
         (void)snprintf(ret, n, "base %s udev-rules kernel-network-modules network network-legacy%s",
                        has_module(s, "00dash") && boot_find("dash", dash) == 0 ? "dash" : "bash", with_module ? " muster" : "");
         return 0;

@@ -30,14 +30,15 @@ cluster_netns() {
         "${ns[@]}" bash -c 'ip link set lo up && exec bash "$@"' - "$@"
 }
 
-# cluster_uki DIR OUT CLIENT [dracut arguments…]
+# cluster_uki DIR OUT CLIENT [dracut arguments…]; CLUSTER_BUILD_OPTIONS: options of boot build
 cluster_uki() {
-        local dir=$1 out=$2 client=$3 kver
+        local dir=$1 out=$2 client=$3 kver options=()
         shift 3
+        read -ra options <<<"${CLUSTER_BUILD_OPTIONS:-}"
         kver=$(ls "$top/build/kernel/lib/modules")
         "$cluster_bin/muster" boot build --output "$out" --kernel "$top/build/kernel/vmlinuz" --kver "$kver" \
                 --kmoddir "$top/build/kernel/lib/modules/$kver" --etc "$dir/etc" --node-binary "$client" \
-                --module-dir "$top/dracut-module/90muster" --drivers virtio_net -- "$@"
+                --module-dir "$top/dracut-module/90muster" --drivers virtio_net "${options[@]}" -- "$@"
 }
 
 # cluster_start DIR: musterd until it answers; its pid in cluster_pid

@@ -8,6 +8,9 @@ machine_firmware=${MUSTER_OVMF:-/usr/share/OVMF/OVMF_CODE_4M.fd}
 # shellcheck disable=SC2034
 machine_variables=${MUSTER_OVMF_VARS:-/usr/share/OVMF/OVMF_VARS_4M.fd}
 
+# more arguments for QEMU, after all others
+machine_more=()
+
 # machine_tftp PORT [AUTOEXEC]: what the firmware's PXE and iPXE load
 machine_tftp() {
 	local ipxe=$vnode_build/ipxe/snponly.efi
@@ -52,6 +55,7 @@ machine_start() {
 	accel=$(accel_name)
 	[ "$accel" != tcg ] || accel=tcg,thread=multi
 	machine_args "$accel" "$net" "$tap"
+	args+=("${machine_more[@]}")
 	[ -z "$netns" ] || wrap=(ip netns exec "$netns")
 	rm -f run/console.sock run/qmp.sock run/ports
 	"${wrap[@]}" qemu-system-x86_64 "${args[@]}" </dev/null >run/qemu.err 2>&1 &

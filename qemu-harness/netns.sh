@@ -9,13 +9,14 @@ readonly address=${MUSTER_NETNS_ADDRESS:-10.77.0.1}
 
 usage() {
 	cat <<-HELP
-		usage: netns.sh create NAME [--taps N] [--boot-port PORT]
+		usage: netns.sh create NAME [--taps N] [--boot-port PORT] [--dhcp no]
 		       netns.sh delete NAME
 		Needs root. create makes the namespace NAME with br0 at $address/24, the
 		taps tap0 … tapN-1 (default 2) and dnsmasq: firmware gets snponly.efi by
 		TFTP, iPXE gets http://$address:PORT/ipxe (default 8080). Then:
 		  ip netns exec NAME musterd …
 		  vnode start DIR --net tap tap0 --netns NAME
+		--dhcp no leaves DHCP to somebody else; dnsmasq then serves TFTP only.
 		delete stops dnsmasq and removes the namespace with all that is in it.
 		State is in build/netns/NAME. MUSTER_NETNS_ADDRESS is another address
 		for br0. Exit: 0 done, 1 failed, 2 usage.
@@ -68,10 +69,11 @@ netns_dnsmasq() {
 		user=root
 		group=root
 	CONF
+	[ "$dhcp" = yes ] || sed -i '/^dhcp-/d' "$2/dnsmasq.conf"
 	ip netns exec "$1" dnsmasq --keep-in-foreground --conf-file="$2/dnsmasq.conf" \
 		</dev/null >"$2/dnsmasq.err" 2>&1 &
 	proc_record "$2/dnsmasq.pid" $!
-	proc_until "$2/dnsmasq.pid" grep -qs 'sockets bound\|DHCP, IP range' "$2/dnsmasq.log" ||
+	proc_until "$2/dnsmasq.pid" grep -qs 'sockets bound\|DHCP, IP range\|TFTP root is' "$2/dnsmasq.log" ||
 		vnode_die "start dnsmasq in namespace $1 failed: $(cat "$2/dnsmasq.err" "$2/dnsmasq.log" 2>/dev/null)"
 }
 
@@ -100,12 +102,18 @@ if [ "$cmd" = delete ]; then
 	netns_delete "$name"
 	exit
 fi
-taps=2 port=8080
+taps=2 port=8080 dhcp=yes
 while [ $# -gt 0 ]; do
 	[ $# -ge 2 ] || bad_usage "$1 needs a value"
 	case $1 in
 	--taps) taps=$2 ;;
 	--boot-port) port=$2 ;;
+	--dhcp)
+		[ "$2" = no ] || bad_usage "--dhcp '$2' is not no"
+		dhcp=no
+		shift 2
+		continue
+		;;
 	*) bad_usage "unknown option $1" ;;
 	esac
 	[[ $2 =~ ^[0-9]{1,5}$ ]] || bad_usage "$1 '$2' is not a number"

@@ -43,6 +43,20 @@ muster_kernel_has() {
         || compgen -G "$initdir/lib/modules/$kernel/kernel/fs/$1/$1.ko*" > /dev/null
 }
 
+# muster_close_systemd: systemd looks at EFI variables, disks and swap by
+# itself; none of them is measured
+muster_close_systemd() {
+    local _f
+    for _f in system-generators/systemd-{debug,gpt-auto,hibernate-resume}-generator system/debug-shell.service; do
+        rm -f "$initdir/usr/lib/systemd/$_f" "$initdir/lib/systemd/$_f"
+    done
+    rm -f "$initdir/init" "$initdir/sbin/init"
+    inst_script "$moddir/muster-init.sh" /init
+    chmod 0755 "$initdir/init"
+    # the kernel tries this one when it cannot run /init
+    ln -s ../init "$initdir/sbin/init"
+}
+
 install() {
     local _etc=${muster_etc:-/etc/muster} _node=${MUSTER_NODE:-} _f
     local _pki=$_etc/pki
@@ -57,14 +71,17 @@ install() {
     inst_simple "$_etc/node.conf" /etc/muster/node.conf
     inst_simple "$_pki/ca.pem" /etc/muster/ca.pem
     inst_simple "$_pki/policy.pem" /etc/muster/policy.pem
-    inst_multiple modprobe mount mkdir sleep
+    inst_multiple modprobe mount mkdir rm sleep grep
     # shellcheck disable=SC2154
     inst_hook cmdline 20 "$moddir/muster-root.sh"
     inst_hook initqueue/finished 50 "$moddir/muster-online.sh"
     inst_hook initqueue/timeout 50 "$moddir/muster-timeout.sh"
     inst_hook mount 10 "$moddir/muster-mount.sh"
     # systemd makes a sysroot.mount of any root=, so be mounted before it tries
-    dracut_module_included systemd && inst_hook pre-mount 90 "$moddir/muster-mount.sh"
+    if dracut_module_included systemd; then
+        inst_hook pre-mount 90 "$moddir/muster-mount.sh"
+        muster_close_systemd
+    fi
     inst_hook emergency 01 "$moddir/muster-emergency.sh"
     inst_simple "$moddir/muster-lib.sh" /lib/muster-lib.sh
     # network-legacy feeds every DHCP option to a shell; take only what is needed

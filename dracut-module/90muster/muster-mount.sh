@@ -8,6 +8,11 @@ if [ "$(getarg root=)" = muster ] && ! ismounted "$NEWROOT"; then
     modprobe -a -b -q tpm_crb tpm_tis loop squashfs erofs overlay
     ismounted /sys/kernel/security \
         || mount -t securityfs -o nosuid,noexec,nodev securityfs /sys/kernel/security
+    until muster_hide; do
+        muster_say "error: cover the EFI variables, which nothing measures. Next: build the boot entry again"
+        muster_onfail
+        sleep 30
+    done
     _i=0
     while [ ! -e /dev/tpmrm0 ] && [ $_i -lt 25 ]; do
         sleep 0.2

@@ -23,7 +23,8 @@ run_hook() {
                 -e "s|/dev/console|$tmp/root/console|g" -e "s|/lib/muster-lib.sh|$tmp/muster-lib.sh|g" \
                 -e "s|/tmp/net\.|$tmp/root/net.|g" -e 's|^PATH=.*||' "$mod/${hook:?}" >"$tmp/$hook"
         sed -e "s|/dev/console|$tmp/root/console|g" -e "s|/proc/sysrq-trigger|$tmp/root/sysrq|g" \
-                -e 's|while :; do sleep 3600; done|exit 9|' -e 's|sleep 10||' "$mod/muster-lib.sh" >"$tmp/muster-lib.sh"
+                -e "s|/sys/firmware|$tmp/root/firmware|g" -e "s|/run/systemd|$tmp/root/systemd|g" \
+                -e "s|/proc/mounts|$tmp/root/mounts|g" -e 's|while :; do sleep 3600; done|exit 9|' -e 's|sleep 10||' "$mod/muster-lib.sh" >"$tmp/muster-lib.sh"
         cat >"$tmp/dracut-lib.sh" <<LIB
 getarg() {
         for _w in $cmdline; do
@@ -84,13 +85,22 @@ for sh in "${shells[@]}"; do
         check_exit 0 "$sh: rd.shell=1 on the measured command line is heeded" run_hook "$sh" "root=muster rd.shell=1" ". $tmp/$hook"
 
         hook=muster-mount.sh
-        fake='ismounted() { return 1; }; modprobe() { :; }; mount() { :; }; sleep() { :; }'
-        client() { run_hook "$sh" "root=muster $1" "$fake; NEWROOT=/sysroot; PATH=$tmp/bin; . $tmp/$hook"; }
         mkdir -p "$tmp/bin"
+        fake='ismounted() { return 1; }; modprobe() { :; }; mount() { echo "mount $*" >>'$tmp'/root/mount.log; [ -z "${no_mount:-}" ]; }; sleep() { :; }'
+        client() { run_hook "$sh" "root=muster $1" "$fake; ${2:-:}; NEWROOT=/sysroot; PATH=$tmp/bin; . $tmp/$hook"; }
+        for tool in grep rm; do ln -sf "$(command -v "$tool")" "$tmp/bin/$tool"; done
         printf '#!/bin/sh\necho "args: $*"; exit ${MUSTER_TEST_EXIT:-0}\n' >"$tmp/bin/muster-node"
         chmod +x "$tmp/bin/muster-node"
         check_exit 0 "$sh: a client that mounted the image ends the hook" client ""
         check "$sh: the client gets the new root" grep -qx "args: boot --sysroot /sysroot" "$tmp/root/console"
+        efi="mkdir -p $tmp/root/firmware/efi/efivars $tmp/root/systemd/efivars; : >$tmp/root/mounts"
+        check_exit 0 "$sh: a machine with EFI variables boots" client "" "$efi"
+        check "$sh: they are covered" grep -q 'mount -t tmpfs -o ro.* muster-none .*/efi/efivars' "$tmp/root/mount.log"
+        check "$sh: what systemd had read of them is gone" test ! -e "$tmp/root/systemd/efivars"
+        check_exit 0 "$sh: covered already" client "" "$efi; echo 'muster-none $tmp/root/firmware/efi/efivars tmpfs ro 0 0' >$tmp/root/mounts"
+        check "$sh: they are not covered twice" sh -c "! grep -q muster-none '$tmp/root/mount.log'"
+        check_exit 9 "$sh: EFI variables that cannot be covered end the boot" client rd.muster.onfail=reboot "$efi; no_mount=1"
+        check "$sh: and the client does not run" sh -c "! grep -q 'args: boot' '$tmp/root/console'"
         export MUSTER_TEST_EXIT=3
         check_exit 9 "$sh: rd.muster.onfail=reboot" client rd.muster.onfail=reboot
         check "$sh: the node is rebooted" grep -qx b "$tmp/root/sysrq"
@@ -111,6 +121,9 @@ for sh in "${shells[@]}"; do
         dhcp "new_routers='10.0.2.2;$evil'; new_domain_name_servers='$evil'; new_host_name='$evil'; new_root_path='$evil'; new_interface_mtu='9000;$evil'; new_unknown_224='$evil';"
         check "$sh: a router that is no address is not taken" sh -c "! grep -q route '$tmp/root/ip'"
         check "$sh: an MTU that is no number is not taken" sh -c "! grep -q mtu '$tmp/root/ip'"
+        dhcp "reason=BOUND6; new_ip6_address='fd00::5$evil'; new_ip6_prefixlen='64;$evil'; new_dhcp6_name_servers='fd00::1 $evil'; new_dhcp6_domain_search='$evil'; new_dhcp6_fqdn='$evil'; new_dhcp6_bootfile_url='$evil';"
+        check "$sh: DHCPv6: an address that is none is not taken" sh -c "! grep -q fd00 '$tmp/root/ip'"
+        dhcp "new_routers='10.0.2.2;$evil'; new_domain_name_servers='$evil'; new_host_name='$evil'; new_root_path='$evil'; new_interface_mtu='9000;$evil'; new_unknown_224='$evil';"
         check "$sh: nothing else a DHCP server sends is written down" \
                 sh -c "! grep -rqs -e touch -e pwned '$tmp/root' && test ! -e '$tmp/pwned'"
 done
