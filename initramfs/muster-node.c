@@ -2,6 +2,7 @@
 #include "node.h"
 
 #include "sandbox.h"
+#include "testing.h"
 #include "version.h"
 
 #include <getopt.h>
@@ -173,8 +174,12 @@ int main(int argc, char **argv)
                 return fputs(usage_text, stdout) < 0 ? EXIT_OTHER : EXIT_OK;
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
                 if (strcmp(argv[1], commands[i].name) == 0) {
+                        int r;
+
                         harden();
-                        return commands[i].run(argc - 1, argv + 1);
+                        r = commands[i].run(argc - 1, argv + 1);
+                        testing_stop("end");
+                        return r;
                 }
         log_err("there is no command `%s`. Next: muster-node --help", argv[1]);
         return EXIT_USAGE;

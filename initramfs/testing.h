@@ -5,9 +5,8 @@
  * `muster.test=drop-event` cuts the last event off the event log; and by the
  * environment: MUSTER_TEST_SECRETS names a file that gets a line in hex for
  * each secret, so that a test can search for it elsewhere, and
- * MUSTER_TEST_STOP stops the process at the place of that name, so that a
- * test can look into its memory. In a real
- * build these are nothing. */
+ * MUSTER_TEST_STOP stops the process at the places of these names, so that a
+ * test can look into its memory. In a real build these are nothing. */
 #ifndef MUSTER_TESTING_H
 #define MUSTER_TESTING_H
 
