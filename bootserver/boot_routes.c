@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plain HTTP listener: iPXE scripts, UKIs, sealed images. Nothing here
  * is secret and nothing here is believed. */
+#include "fetches.h"
 #include "ipxe_script.h"
 #include "names.h"
 #include "routes.h"
 
 #include <ctype.h>
-
-#define FETCH_NOTED 20 /* seconds between two records of one node's fetches */
 
 struct asked {
         char mac[18];
@@ -43,12 +42,12 @@ static bool find_node(struct server *srv, const struct asked *a, struct node *re
         return srv->store->ops->node_by_facts(srv->store, a->mac, a->uuid, ret) == 0;
 }
 
-static void note_fetch(struct server *srv, const struct node *n)
+/* Whoever asks may have heard the MAC; the UUID is seldom heard besides. It
+ * is only a hint, and only such a one counts. */
+static void note_fetch(const struct node *n, const struct asked *a)
 {
-        int64_t now = server_now();
-
-        if (n->state != NODE_PENDING && now - n->last_ipxe > FETCH_NOTED)
-                (void)srv->store->ops->node_fetched(srv->store, n->id, now);
+        if (a->mac[0] && a->uuid[0] && strcmp(a->uuid, n->uuid) == 0)
+                fetch_note(n->id, server_now());
 }
 
 enum MHD_Result on_ipxe(struct call *c)
@@ -85,7 +84,7 @@ enum MHD_Result on_ipxe(struct call *c)
         if (ipxe_script((const char *)srv->ipxe_template.p, &v, &text) < 0)
                 return reply_error(c, 500, "check ipxe-template and public-url", "the iPXE script cannot be made");
         if (known)
-                note_fetch(srv, &n);
+                note_fetch(&n, &a);
         return reply_buf(c, 200, "text/plain", &text);
 }
 

@@ -2,6 +2,7 @@
 #include "nodes.h"
 
 #include "digest.h"
+#include "fetches.h"
 #include "hex.h"
 #include "names.h"
 #include "sshcert.h"
@@ -21,10 +22,18 @@ int node_lookup(struct store *s, const char *ref, struct node *ret)
         return r;
 }
 
+static int64_t last_ipxe(const struct node *n)
+{
+        int64_t heard = fetch_last(n->id);
+
+        return heard > n->last_ipxe ? heard : n->last_ipxe;
+}
+
 const char *node_shown_state(const struct node *n, int64_t now)
 {
-        if ((n->state == NODE_ENROLLED || n->state == NODE_OK) && n->last_ipxe > n->last_seen &&
-            now - n->last_ipxe > UNREACHABLE_AFTER)
+        int64_t asked = last_ipxe(n);
+
+        if ((n->state == NODE_ENROLLED || n->state == NODE_OK) && asked > n->last_seen && now - asked > UNREACHABLE_AFTER)
                 return "unreachable";
         return node_state_text(n->state);
 }
@@ -83,7 +92,7 @@ void node_json(struct jout *o, const char *key, struct catalog *cat, const struc
         time_or_null(o, "first_seen", n->first_seen);
         time_or_null(o, "last_seen", n->last_seen);
         time_or_null(o, "last_ok", n->last_ok);
-        time_or_null(o, "last_ipxe", n->last_ipxe);
+        time_or_null(o, "last_ipxe", last_ipxe(n));
         jout_int(o, "reset_count", n->reset_count);
         if (n->has_ak)
                 jout_hex(o, "ak", n->ak_name, sizeof(n->ak_name));

@@ -124,7 +124,6 @@ struct store_ops {
         int (*node_delete)(struct store *s, const char *id);
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
         int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
-        int (*node_fetched)(struct store *s, const char *id, int64_t when); /* last_ipxe only */
 
         int (*evidence_put)(struct store *s, const char *id, int64_t when, const void *p, size_t n);
         int (*evidence_get)(struct store *s, const char *id, struct buf *ret);

@@ -230,18 +230,6 @@ int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES])
         return r;
 }
 
-int sq_node_fetched(struct store *s, const char *id, int64_t when)
-{
-        _cleanup_(sql_end) struct sql q = { 0 };
-        int r = sql_start(s, Q_NODE_FETCHED, &q);
-
-        if (r < 0)
-                return r;
-        sql_text(&q, 1, id);
-        sql_int(&q, 2, when);
-        return sql_run(&q);
-}
-
 /* An empty body stands for no evidence. */
 int sq_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n)
 {

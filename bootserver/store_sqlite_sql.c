@@ -63,7 +63,6 @@ const char *const store_queries[QUERIES] = {
         [Q_NODE_DELETE] = "DELETE FROM nodes WHERE id = ?1",
         [Q_NODE_LIST] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id > ?1 AND (?2 < 0 OR state = ?2) ORDER BY id LIMIT ?3",
         [Q_NODE_COUNTS] = "SELECT state, count(*) FROM nodes GROUP BY state",
-        [Q_NODE_FETCHED] = "UPDATE nodes SET last_ipxe = ?2 WHERE id = ?1",
         [Q_MAC_CLEAR] = "DELETE FROM macs WHERE node = ?1",
         [Q_MAC_PUT] = "INSERT OR IGNORE INTO macs (mac, node) VALUES (?1, ?2)",
         [Q_EVIDENCE_PUT] = "INSERT INTO evidence (node, time, body) VALUES (?1, ?2, ?3)"

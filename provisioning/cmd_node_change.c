@@ -5,13 +5,14 @@
 
 #include <getopt.h>
 
-enum { OPT_NAME = CLI_LONG, OPT_WITHOUT, OPT_LEARN, OPT_NO_LEARN, OPT_REASON, OPT_BOOT, OPT_IMAGE, OPT_DEF_BOOT, OPT_DEF_IMAGE };
+enum { OPT_NAME = CLI_LONG, OPT_WITHOUT, OPT_LEARN, OPT_NO_LEARN, OPT_EVIDENCE, OPT_REASON, OPT_BOOT, OPT_IMAGE, OPT_DEF_BOOT, OPT_DEF_IMAGE };
 
 static const struct cli_option approve_options[] = {
         { "name", OPT_NAME, "NAMES", "what the nodes are called from now on, as many as NODES" },
         { "without-ek-certificate", OPT_WITHOUT, NULL, "accept it without a certificate of a known TPM maker" },
         { "learn", OPT_LEARN, NULL, "take the firmware of a model's first node as its profile (the default)" },
         { "no-learn", OPT_NO_LEARN, NULL, "refuse a model's first node instead" },
+        { "evidence", OPT_EVIDENCE, "DIGEST", "only if this is its evidence, as 'node show' told it" },
         { 0 },
 };
 static const struct cli_option reason_options[] = {
@@ -45,8 +46,28 @@ struct job {
         const char *verb; /* "/approve"; "" for DELETE */
         struct json_object *body;
         const struct noderange *names;
+        bool as_seen; /* "evidence" is what the node's document says now */
         void (*said)(const char *node, struct json_object *answer);
 };
+
+/* So that what is approved is what was looked at, not what came since. */
+static int add_evidence(struct batch *b, const char *node, struct json_object *body, struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *o = NULL;
+        char target[256];
+        const char *digest;
+        int rc;
+
+        (void)admin_target(target, sizeof(target), "/v1/nodes/", node, "");
+        rc = admin_call(b->admin, "GET", target, NULL, &o, f);
+        if (rc)
+                return rc;
+        json_object_object_del(body, "evidence");
+        digest = admin_str(admin_get(o, "evidence"), "digest");
+        if (digest)
+                json_object_object_add(body, "evidence", json_object_new_string(digest));
+        return 0;
+}
 
 static int run_job(struct batch *b, const struct job *j)
 {
@@ -59,9 +80,11 @@ static int run_job(struct batch *b, const struct job *j)
 
                 if (j->names)
                         json_object_object_add(j->body, "name", json_object_new_string(j->names->name[i]));
+                rc = j->as_seen ? add_evidence(b, node, j->body, &f) : 0;
                 (void)admin_target(target, sizeof(target), "/v1/nodes/", node, j->verb);
-                rc = admin_call(b->admin, j->method, target, j->body ? json_object_to_json_string(j->body) : NULL, &o,
-                                &f);
+                if (rc == 0)
+                        rc = admin_call(b->admin, j->method, target, j->body ? json_object_to_json_string(j->body) : NULL,
+                                        &o, &f);
                 if (rc == 0)
                         j->said(node, o);
                 if (!batch_note(b, node, rc, o, &f))
@@ -114,6 +137,7 @@ int cmd_node_approve(int argc, char **argv)
         _cleanup_(noderange_wipe) struct noderange names = { 0 };
         _cleanup_(batch_wipe) struct batch b = { 0 };
         bool learn = true;
+        bool seen = false;
         int rc = 0;
         int v;
 
@@ -125,6 +149,9 @@ int cmd_node_approve(int argc, char **argv)
                                 return rc;
                 } else if (v == OPT_WITHOUT) {
                         json_object_object_add(body, "without_ek_certificate", json_object_new_boolean(1));
+                } else if (v == OPT_EVIDENCE) {
+                        json_object_object_add(body, "evidence", json_object_new_string(optarg));
+                        seen = true;
                 } else {
                         learn = v == OPT_LEARN;
                 }
@@ -138,8 +165,10 @@ int cmd_node_approve(int argc, char **argv)
                 return rc;
         if (names.n && names.n != b.nodes.n)
                 return cli_usage(&approve_command, "%zu nodes, but %zu names", b.nodes.n, names.n);
+        if (seen && b.nodes.n != 1)
+                return cli_usage(&approve_command, "--evidence is of one node, not of %zu", b.nodes.n);
         json_object_object_add(body, "learn", json_object_new_boolean(learn));
-        return run_job(&b, &(struct job){ "POST", "/approve", body, names.n ? &names : NULL, said_approved });
+        return run_job(&b, &(struct job){ "POST", "/approve", body, names.n ? &names : NULL, !seen, said_approved });
 }
 
 static int with_reason(const struct cli_command *c, const char *verb, int argc, char **argv)
@@ -156,7 +185,7 @@ static int with_reason(const struct cli_command *c, const char *verb, int argc, 
         rc = cli_count(c, argc, argv, 1, 1);
         if (rc == 0)
                 rc = batch_open(&b, c, argv[optind]);
-        return rc ? rc : run_job(&b, &(struct job){ "POST", verb, body, NULL, said_state });
+        return rc ? rc : run_job(&b, &(struct job){ "POST", verb, body, NULL, false, said_state });
 }
 
 int cmd_node_revoke(int argc, char **argv)
@@ -179,7 +208,7 @@ int cmd_node_remove(int argc, char **argv)
         rc = cli_count(&remove_command, argc, argv, 1, 1);
         if (rc == 0)
                 rc = batch_open(&b, &remove_command, argv[optind]);
-        return rc ? rc : run_job(&b, &(struct job){ "DELETE", "", NULL, NULL, said_removed });
+        return rc ? rc : run_job(&b, &(struct job){ "DELETE", "", NULL, NULL, false, said_removed });
 }
 
 int cmd_node_assign(int argc, char **argv)
@@ -204,5 +233,5 @@ int cmd_node_assign(int argc, char **argv)
                 rc = cli_usage(&assign_command, "nothing to assign: give --boot, --image, --default-boot or --default-image");
         if (rc == 0)
                 rc = batch_open(&b, &assign_command, argv[optind]);
-        return rc ? rc : run_job(&b, &(struct job){ "POST", "/assign", body, NULL, said_assigned });
+        return rc ? rc : run_job(&b, &(struct job){ "POST", "/assign", body, NULL, false, said_assigned });
 }

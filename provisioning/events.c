@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events.h"
+#include "logquote.h"
 #include "table.h"
 
 #include <inttypes.h>
@@ -149,6 +150,8 @@ static void print_explanation(struct json_object *e, const char *margin)
 /* ` key=value …` for people; long and nested values are for -o json. */
 static void detail_text(struct json_object *detail, char *out, size_t size)
 {
+        char part[64];
+        char value[256];
         size_t n = 0;
 
         *out = '\0';
@@ -161,7 +164,8 @@ static void detail_text(struct json_object *detail, char *out, size_t size)
 
                 if (!simple || !*text || n >= size)
                         continue;
-                n += (size_t)snprintf(out + n, size - n, "  %s=%.48s%s", key, text, strlen(text) > 48 ? "..." : "");
+                (void)snprintf(part, sizeof(part), "%.48s%s", text, strlen(text) > 48 ? "..." : "");
+                n += (size_t)snprintf(out + n, size - n, "  %s=%s", key, log_value(part, value, sizeof(value)));
         }
 }
 

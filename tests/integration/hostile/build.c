@@ -71,7 +71,8 @@ static void change_events(const struct events *e)
                 swap_events(e);
                 break;
         case APPEND:
-                fixture_event(&f, e->pcr, EV_IPL, NULL, "evil", 4);
+                fixture_event(&f, e->pcr, e->data ? EV_EFI_VARIABLE_DRIVER_CONFIG : EV_IPL, NULL, e->data ? e->data : "evil",
+                              e->data ? e->n_data : 4);
                 break;
         case APPEND_SEPARATOR:
                 fixture_event(&f, e->pcr, EV_SEPARATOR, NULL, "\0\0\0", 4);

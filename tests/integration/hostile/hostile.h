@@ -10,6 +10,7 @@
  *   dial N [FROM]      a new connection N (0-3), from a loopback address
  *   attest N [LIE]     the answer's code or verdict
  *   tell N LIE         the same with the incident, and what else the answer holds
+ *   print N [LIE]      the answer as it came
  *   relay N M          the request that was made for connection N, sent on M
  *   activate N [LIE]   answers the last challenge; lies: wrong, short, empty
  *   send N PATH        no body's worth: {} to PATH
@@ -54,6 +55,8 @@ struct events {
         unsigned pcr;
         size_t nth;          /* of the events that extend this PCR */
         bool log_only;       /* the TPM saw the true ones */
+        const char *data;    /* of an APPEND: a UEFI variable's event, not "evil" */
+        size_t n_data;
         const char *options; /* the UKI was started with these */
         bool old_uki, no_ipxe, secure_boot;
 };

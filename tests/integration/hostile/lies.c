@@ -57,6 +57,13 @@ static void unquoted_values(struct fx_knobs *k)
 
 #define Z16 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
+/* db, of the image security GUID: a list of X.509 signatures whose sizes lie */
+#define DB_LIST(sizes_) \
+        "\xcb\xb2\x19\xd7\x3a\x3d\x96\x45\xa3\xbc\xda\xd0\x0e\x67\x65\x6f\2\0\0\0\0\0\0\0\x2c\0\0\0\0\0\0\0d\0b\0" \
+        "\xa1\x59\xc0\xa5\xe4\x94\xa7\x4a\x87\xb5\xab\x15\x5c\x2b\xf0\x72" sizes_ Z16
+#define SIGLIST(sizes_) \
+        .events = {.change = APPEND, .pcr = 7, .data = DB_LIST(sizes_), .n_data = sizeof(DB_LIST(sizes_)) - 1}
+
 const struct lie lies[] = {
         {"body-empty", "M-MALFORMED", 'u', "a body cut short", LESS(BODY, 20)},
         {"body-more", "M-MALFORMED", 'u', "bytes after the body", MORE(BODY, " {}")},
@@ -182,6 +189,10 @@ const struct lie lies[] = {
         {"firmware-6after", "M-FIRMWARE", 's', "an event after PCR 6's separator", BOOT(APPEND, 6, 0)},
         {"firmware-7", "M-FIRMWARE", 's', "another dbx", BOOT(ALTER, 7, 4)},
         {"firmware-7after", "M-FIRMWARE", 's', "an event after PCR 7's separator", BOOT(APPEND, 7, 0)},
+        {"siglist-header", "M-FIRMWARE", 's', "a signature list with a huge header", SIGLIST("\x2c\0\0\0\xff\xff\xff\xff\x10\0\0\0")},
+        {"siglist-size", "M-FIRMWARE", 's', "a signature list longer than its variable", SIGLIST("\xff\xff\xff\x7f\0\0\0\0\x10\0\0\0")},
+        {"siglist-zero", "M-FIRMWARE", 's', "a signature list of empty signatures", SIGLIST("\x2c\0\0\0\0\0\0\0\0\0\0\0")},
+        {"siglist-none", "M-FIRMWARE", 's', "a signature list of no length", SIGLIST("\0\0\0\0\0\0\0\0\x10\0\0\0")},
         {"firmware-14", "M-FIRMWARE", 's', "something in PCR 14", BOOT(APPEND, 14, 0)},
         {"firmware-secure", "M-FIRMWARE", 's', "another Secure Boot setting", .events = {.secure_boot = true}},
         {"firmware-4", "M-FIRMWARE", 's', "something started before the boot", BOOT(ALTER, 4, 0)},

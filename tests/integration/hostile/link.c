@@ -10,6 +10,7 @@
 
 struct link links[LINKS];
 struct verdict challenge;
+char last_answer[8192];
 
 static X509 *parent_ca;
 static unsigned parent_port;
@@ -96,6 +97,7 @@ struct said link_post(struct link *l, const char *path, const struct buf *body)
         }
         (void)snprintf(ret.word, sizeof(ret.word), "HTTP %u", reply.status);
         understand(&answer, &ret);
+        (void)snprintf(last_answer, sizeof(last_answer), "%s", (const char *)answer.p);
         buf_wipe(&answer);
         if (!reply.keep_alive) {
                 link_close(l);

@@ -26,6 +26,7 @@ struct said {
 
 extern struct link links[LINKS];
 extern struct verdict challenge; /* the last one */
+extern char last_answer[8192];
 
 void link_parent(X509 *ca, unsigned port);
 void link_dial(struct link *l, const char *from); /* "": from any address */

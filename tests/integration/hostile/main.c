@@ -202,6 +202,8 @@ static void obey_link(const char *verb, unsigned n, const char *more)
                 tell(l, more);
         else if (strcmp(verb, "activate") == 0)
                 activate(l, more);
+        else if (strcmp(verb, "print") == 0)
+                (void)printf("%s\n", (link_attest(l, more), last_answer));
         else if (strcmp(verb, "send") == 0)
                 (void)printf("%s\n", link_post(l, more, &empty).word);
         else if (strcmp(verb, "approvals") == 0)
