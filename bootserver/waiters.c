@@ -3,8 +3,13 @@
 
 #include "mem.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
+
+#define LOOK_MS 2000 /* how soon a peer that went away is noticed */
 
 struct waiters {
         pthread_mutex_t lock;
@@ -48,6 +53,15 @@ static void resume_node(struct waiters *w, const char *node)
         }
 }
 
+/* libmicrohttpd does not look at a suspended connection. */
+static bool peer_is_gone(const struct waiter *i)
+{
+        struct tcp_info info;
+        socklen_t n = sizeof(info);
+
+        return i->fd >= 0 && getsockopt(i->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 && info.tcpi_state != TCP_ESTABLISHED;
+}
+
 static void *timer(void *arg)
 {
         struct waiters *w = arg;
@@ -55,12 +69,12 @@ static void *timer(void *arg)
         (void)pthread_mutex_lock(&w->lock);
         while (!w->stopping) {
                 int64_t now = now_ms();
-                int64_t next = now + 60000;
+                int64_t next = now + (w->first ? LOOK_MS : 60000);
                 struct timespec t;
 
                 for (struct waiter *i = w->first, *after; i; i = after) {
                         after = i->next;
-                        if (i->until <= now)
+                        if (i->until <= now || peer_is_gone(i))
                                 resume(w, i);
                         else if (i->until < next)
                                 next = i->until;
@@ -132,6 +146,7 @@ uint64_t waiters_generation(struct waiters *w)
 int waiters_hold(struct waiters *w, struct waiter *me, struct MHD_Connection *conn, const char *node, uint64_t generation,
                  unsigned seconds)
 {
+        const union MHD_ConnectionInfo *fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
         int r = 0;
 
         (void)pthread_mutex_lock(&w->lock);
@@ -146,6 +161,7 @@ int waiters_hold(struct waiters *w, struct waiter *me, struct MHD_Connection *co
         if (r == 0) {
                 memset(me, 0, sizeof(*me));
                 me->conn = conn;
+                me->fd = fd ? fd->connect_fd : -1;
                 me->until = now_ms() + (int64_t)seconds * 1000;
                 (void)snprintf(me->node, sizeof(me->node), "%s", node);
                 me->next = w->first;

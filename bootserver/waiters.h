@@ -5,7 +5,7 @@
  * that the node must wait, and calls waiters_hold(): the connection is
  * suspended unless something changed since that generation, so no decision
  * is missed. waiters_wake() (after the store committed), the passing of
- * `seconds`, and waiters_stop() resume it; the handler then runs again. */
+ * `seconds`, the peer's going away, and waiters_stop() resume it; the handler then runs again. */
 #ifndef MUSTER_WAITERS_H
 #define MUSTER_WAITERS_H
 
@@ -18,6 +18,7 @@ struct waiters;
 struct waiter {
         struct waiter *prev, *next;
         struct MHD_Connection *conn;
+        int fd; /* valid while held */
         int64_t until; /* monotonic ms */
         char node[65];
 };

@@ -39,3 +39,12 @@ under storm-tls rate 4 : --connections 100 --addresses 1 --dial 20000
 # many from one address only
 under idle-boot address 4 : --connections 400 --addresses 1
 attacked_end
+
+# ---- limits that do not fit ------------------------------------------------------
+parent_stop
+ulimit -n 1000
+parent_start "$p"
+tpm_on "$tmp/tpm"
+check "with too few open files it serves fewer connections, and says so" grep -q 'max-connections is [0-9]*, not 1024' "$p.log"
+check "and a node boots" node_boot "$tmp/run" "$p/node.conf"
+tpm_off

@@ -75,4 +75,6 @@ pending() {
 }
 busy=$(metric 'muster_verdicts_total{verdict="busy"}')
 under flood-pending "" 80 pending 20
+waiting() { check "flood-same: one request of a node is held, not each" [ "$(metric muster_waiting_requests)" -eq 1 ]; }
+under flood-same "" 4 waiting 4
 attacked_end

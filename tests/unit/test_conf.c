@@ -47,6 +47,17 @@ static void values_are_taken_and_unknown_keys_refused_with_their_line(void **sta
         assert_true(f.next[0] != '\0');
 }
 
+static void more_threads_than_connections_are_refused(void **state)
+{
+        struct fail f = { 0 };
+        struct conf c;
+
+        (void)state;
+        assert_int_equal(parse("[musterd]\nthreads = 8\nmax-connections = 7\n", &c, &f), -EBADMSG);
+        assert_non_null(strstr(f.what, "threads = 8"));
+        assert_int_equal(parse("[musterd]\nmax-connections = 8\nthreads = 8\n", &c, &f), 0);
+}
+
 static void values_out_of_range_or_shape_are_refused(void **state)
 {
         static const char *const bad[] = {
@@ -110,6 +121,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_empty_file_gives_the_documented_defaults),
                 cmocka_unit_test(values_are_taken_and_unknown_keys_refused_with_their_line),
+                cmocka_unit_test(more_threads_than_connections_are_refused),
                 cmocka_unit_test(values_out_of_range_or_shape_are_refused),
                 cmocka_unit_test(names_have_no_room_for_paths_or_scripts),
                 cmocka_unit_test(addresses_of_machines_have_their_grammar),

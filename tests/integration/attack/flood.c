@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flood MODE PORT ADDRESSES: well-formed attestations that cost the parent
- * work, from 127.2.0.1 on.
+/* flood MODE PORT ADDRESSES [RATE]: well-formed attestations that cost the
+ * parent work, from 127.2.0.1 on; at most RATE per second.
  *
  *   pending     made-up nodes, each with its own EK and AK, that prove them
  *               and wait for approval
+ *   same        one of these, over and over
  *   challenge   attestations that ask for credential challenges
  *   refused     challenges answered wrongly: refusals for the journal
  *
@@ -131,11 +132,13 @@ static bool exchange(SSL *ssl, const char *mode)
         bool ok;
 
         fixture_build(&f);
-        if (!post(ssl, "/v1/attest", &f.body) || !hear(ssl, &v))
+        if (!post(ssl, "/v1/attest", &f.body))
                 return false;
+        if (!hear(ssl, &v))
+                return strcmp(mode, "same") == 0; /* no answer within 2 s: it is held */
         ok = v.kind == VERDICT_CHALLENGE;
         if (ok && strcmp(mode, "challenge") != 0) {
-                if (strcmp(mode, "pending") == 0)
+                if (strcmp(mode, "refused") != 0)
                         tpm_activate(&v.credential_blob, &v.secret, secret);
                 ok = wire_activate_build(secret, sizeof(secret), &body) == 0 && post(ssl, "/v1/activate", &body);
                 buf_wipe(&body);
@@ -151,6 +154,7 @@ static void once(SSL **links, const char *mode)
 {
         unsigned i;
         bool pending = strcmp(mode, "pending") == 0;
+        bool same = strcmp(mode, "same") == 0;
         static unsigned turn;
         SSL *ssl;
 
@@ -159,6 +163,8 @@ static void once(SSL **links, const char *mode)
                 EVP_PKEY_free(f.ak);
                 f.ek = tpm_new_key();
                 f.ak = tpm_new_key();
+        }
+        if (pending || same) {
                 ssl = dial();
                 if (ssl && exchange(ssl, mode))
                         keep(ssl);
@@ -185,7 +191,7 @@ int main(int argc, char **argv)
         time_t shown = start;
         SSL **links;
 
-        if (argc != 4)
+        if (argc != 4 && argc != 5)
                 return 2;
         setlinebuf(stdout);
         fixture_init(&f);
@@ -201,6 +207,8 @@ int main(int argc, char **argv)
         (void)signal(SIGPIPE, SIG_IGN);
         while (!stopping) {
                 once(links, argv[1]);
+                if (argc == 5)
+                        (void)usleep(1000000 / (unsigned)atoi(argv[4]));
                 if (time(NULL) == shown)
                         continue;
                 shown = time(NULL);
