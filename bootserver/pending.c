@@ -149,7 +149,7 @@ int pending_note(struct server *srv, const struct attest *a)
         known = r == 0;
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (known && (n.state != NODE_PENDING || server_now() - n.last_seen < SEEN_NOTED))
+        if (known && (n.state != NODE_PENDING || (uint64_t)(server_now() - n.last_seen) < SEEN_NOTED)) /* the clock may go back */
                 return 0; /* decided meanwhile, which waiters_hold() notices, or noted just now */
         if (!known) {
                 r = room_for_one(srv, a->chain);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release.h"
 
+#include "fault.h"
 #include "hooks.h"
 #include "journal.h"
 #include "policy.h"
@@ -188,6 +189,7 @@ int release_make(struct server *srv, const struct attest *a, const struct node *
         if (!image || !n.name[0])
                 return -EINVAL;
         r = release_keys(srv, a, &n, &m.keys);
+        FAULT_POINT("release-keys-made");
         if (r == 0)
                 r = release_certs(srv, a->req.node, &n, now, &m.certs);
         if (r == 0)
@@ -202,8 +204,10 @@ int release_make(struct server *srv, const struct attest *a, const struct node *
         if (r == 0)
                 r = add_node(srv, &n, &v);
         mark_ok(a, d, image, now, &n);
+        FAULT_POINT("release-made");
         if (r == 0)
                 r = commit(srv, a, judged, &n, &m);
+        FAULT_POINT("release-committed");
         if (r < 0)
                 return r;
         log_info("node=%s name=%s ok: boot=%s image=%s boot_id=%s", n.id, n.name, n.boot, n.image, m.boot_id);
