@@ -57,7 +57,10 @@ is "no profile came of it" 0 "$(admin GET /v1/profiles | jq '.profiles | length'
 sqlite3 "$state/muster.db" "UPDATE nodes SET last_seen = 0"
 do_ "fact product Node 1" "dial 1" "hang 1"
 check "it comes as it was" wait_for 10 sh -c "curl -s --unix-socket '$sock' http://m/v1/nodes | grep -q node-1"
-is "what is seen now is approved" 200 "$(approve "$id" "{\"name\":\"r1\",\"learn\":true,\"without_ek_certificate\":true,\"evidence\":\"$(evidence "$id")\"}")"
+m() { "$bin/muster" --socket "$sock" "$@"; }
+check_exit 1 "muster node approve --evidence with what it did not send" m node approve "$id" --name r1 --without-ek-certificate --evidence "$(tr 0-9a-f 1-9a-f0 <<<"$saw")"
+check "muster node show tells what is there now" grep -q "^evidence digest.*$(evidence "$id")" <<<"$(m node show "$id")"
+check "and muster node approve takes that" m node approve "$id" --name r1 --without-ek-certificate --evidence "$(evidence "$id")"
 
 # ---- nothing to release ----------------------------------------------------------------
 do_ "dial 0"

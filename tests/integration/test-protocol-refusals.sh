@@ -54,11 +54,13 @@ is_said "another secret reused" M-ACTIVATE "activate 0"
 # own: the code, exactly one journal entry with it and the client's incident,
 # nothing released, the record changed no more than the lie proves; then the
 # truth on the same connection.
-watch() { curl -sS --unix-socket "$sock" http://m/v1/nodes/r1 'http://m/v1/events?newest=1&limit=1'; }
+watch() { curl -sS --unix-socket "$sock" http://m/v1/nodes/r1 'http://m/v1/events?newest=1&limit=5'; }
 # shellcheck disable=SC2016
 compare='def firm: del(.last_seen, .last_ok, .last_ipxe, .state, .reason);
-        .[0] as $was | .[1].events[0].seq as $seq | .[2] as $is | .[3].events[0] as $e |
-        [$e.seq - $seq, $e.event, $e.code, $e.incident,
+        # what is folded comes in between at any time
+        def entries: .events | map(select(.event != "refused-more"));
+        .[0] as $was | .[1].events[0].seq as $seq | .[2] as $is | (.[3] | entries) as $es | $es[0] as $e |
+        [($es | map(select(.seq > $seq)) | length), $e.event, $e.code, $e.incident,
          if $e.node == $was.id or $e.node == null or $e.code == "M-EK" then "his" else "not his" end,
          if [$was.state, $was.reason, $was.last_seen] == [$is.state, $is.reason, $is.last_seen] then "as before"
          else "\($is.state) \($is.reason)" end,
