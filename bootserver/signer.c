@@ -58,18 +58,31 @@ static int read_hello(int fd, EVP_PKEY **ret_policy, struct fail *fail)
         return 0;
 }
 
-int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_policy, struct fail *fail)
+struct signer *signer_adopt(int fd, pid_t pid)
 {
         struct signer *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return NULL;
+        s->fd = fd;
+        s->pid = pid;
+        (void)pthread_mutex_init(&s->lock, NULL);
+        return s;
+}
+
+int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_policy, struct fail *fail)
+{
+        struct signer *s = signer_adopt(-1, 0);
         pid_t parent = getpid();
         int pair[2];
         int r;
 
         if (!s || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
                 r = s ? -errno : -ENOMEM;
-                free(s);
+                signer_stop(s);
                 return fail_set(fail, r, "", "", "cannot make the signing process: %s", strerror(-r));
         }
+        s->fd = pair[0];
         s->pid = fork();
         if (s->pid == 0) {
                 (void)close(pair[0]);
@@ -77,8 +90,6 @@ int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_po
         }
         r = s->pid < 0 ? fail_set(fail, -errno, "", "", "cannot make the signing process: %s", strerror(errno)) : 0;
         (void)close(pair[1]);
-        s->fd = pair[0];
-        (void)pthread_mutex_init(&s->lock, NULL);
         if (r == 0)
                 r = set_wait(s->fd, START_SECONDS);
         if (r == 0)
@@ -98,7 +109,8 @@ void signer_stop(struct signer *s)
 
         if (!s)
                 return;
-        (void)close(s->fd); /* it ends by itself */
+        if (s->fd >= 0)
+                (void)close(s->fd); /* it ends by itself */
         for (int i = 0; i < END_MS / 5 && s->pid > 0; i++) {
                 pid_t got = waitpid(s->pid, NULL, WNOHANG);
 
@@ -107,7 +119,8 @@ void signer_stop(struct signer *s)
                 else
                         (void)nanosleep(&tick, NULL);
         }
-        /* a stopped one dies with this process, which may signal no other */
+        /* one that is stopped sees the closed socket when it goes on, or systemd
+         * ends it with the service: this process may signal no other */
         (void)pthread_mutex_destroy(&s->lock);
         free(s);
 }
@@ -221,13 +234,10 @@ static int ask_cert(struct signer *s, union signer_request *q, size_t len, struc
 int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
                struct signer_issued *ret)
 {
-        union signer_request q = { .tls = { .head.op = SIGNER_TLS, .life = life, .point = { 4 } } };
-        _cleanup_(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-        int r = pki_public_from_der(key->p, key->len, &pkey);
+        union signer_request q = { .tls = { .head.op = SIGNER_TLS, .life = life } };
+        int r = pki_p256_point(key->p, key->len, q.tls.point);
 
         memcpy(q.head.node, node, DIGEST_LEN);
-        if (r == 0)
-                r = pki_p256_xy(pkey, q.tls.point + 1, q.tls.point + 1 + PKI_RAW_LEN);
         if (r == 0)
                 r = set_name(q.tls.name, name);
         return r < 0 ? -EINVAL : ask_cert(s, &q, sizeof(q.tls), ret);

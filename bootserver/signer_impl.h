@@ -48,6 +48,10 @@ int image_key_wrap(const uint8_t store_key[STORE_KEY_LEN], const char *name, con
 int image_key_unwrap(const uint8_t store_key[STORE_KEY_LEN], const char *name, const uint8_t header[64],
                      const uint8_t wrapped[WRAPPED_LEN], uint8_t ret[32]);
 
+/* What signer_start() returns, over a socket that it takes; pid 0: no child.
+ * NULL: no memory. */
+struct signer *signer_adopt(int fd, pid_t pid);
+
 /* In the child; never returns. */
 _Noreturn void signer_main(const struct conf *conf, int fd, pid_t parent);
 

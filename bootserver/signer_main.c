@@ -4,10 +4,12 @@
  *   1. as root: memory locked, keys read into OpenSSL's secure heap
  *   2. the configured user and group, no capabilities, no new privileges,
  *      not dumpable (so nobody but root may trace it or read its memory, its
- *      twin of the same user included), killed when musterd dies
+ *      twin of the same user included)
  *   3. one of each signature made: keys work, first-use set-up is done
  *   4. limits, then sandbox_signer(): no file, no socket, no process
- *   5. "hello", then signer_loop() until musterd closes the socket
+ *   5. "hello", then signer_loop() until the socket is closed, by musterd or
+ *      by its death. PR_SET_PDEATHSIG comes on top; where Landlock confines
+ *      the network process's signals (ABI 6) the kernel does not send it.
  *
  * No RLIMIT_FSIZE: the log may be a file, and nothing can be opened. */
 #include "isolation.h"
@@ -23,7 +25,7 @@
 
 #define HEAP 65536
 #define HEAP_LEAST 32
-#define LOCK_LEAST ((rlim_t)256 << 20)
+#define LOCK_LEAST ((rlim_t)48 << 20)
 #define DAY 86400u
 
 static const char *const op_names[SIGNER_OPS] = {
@@ -71,7 +73,7 @@ int signer_loop(struct signing *s, int fd)
                         continue;
                 if (n <= 0)
                         return 0;
-                r = (size_t)n > sizeof(q) ? -EBADMSG : signer_answer(s, (int64_t)time(NULL), &q, (size_t)n, &a, &len);
+                r = signer_answer(s, (int64_t)time(NULL), &q, (size_t)n, &a, &len); /* n: of the packet, not of what fits */
                 if (r == 0) {
                         note(s, &q, &a);
                         if (send(fd, &a, len, MSG_NOSIGNAL) < 0)

@@ -150,7 +150,7 @@ static int cert_start(const EVP_PKEY *subject, const char *common_name, time_t f
 {
         _cleanup_(X509_freep) X509 *cert = X509_new();
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *public = NULL;
-        _cleanup_(buf_wipe) struct buf der = { 0 };
+        uint8_t point[PKI_POINT_LEN] = { 4 };
         enum pki_type type;
         size_t n = strnlen(common_name, CN_MAX + 1);
         int r;
@@ -160,8 +160,8 @@ static int cert_start(const EVP_PKEY *subject, const char *common_name, time_t f
         if (pki_key_type(subject, &type) < 0 || type != PKI_P256 || n == 0 || n > CN_MAX)
                 return -EINVAL;
         /* a copy of the public part only: the certificate keeps what it is given */
-        if ((r = pki_public_to_der(subject, &der)) < 0 || (r = pki_public_from_der(der.p, der.len, &public)) < 0 ||
-            (r = set_serial(cert)) < 0 || (r = set_times(cert, from, to)) < 0)
+        if ((r = pki_p256_xy(subject, point + 1, point + 1 + PKI_RAW_LEN)) < 0 ||
+            (r = pki_p256_from_point(point, &public)) < 0 || (r = set_serial(cert)) < 0 || (r = set_times(cert, from, to)) < 0)
                 return r;
         if (X509_set_version(cert, X509_VERSION_3) != 1 || X509_set_pubkey(cert, public) != 1)
                 return -EIO;

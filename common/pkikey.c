@@ -266,17 +266,39 @@ int pki_public_from_der(const uint8_t *der, size_t len, EVP_PKEY **ret)
         return key_give(&key, ret);
 }
 
+/* SubjectPublicKeyInfo of a P-256 key, up to the point. */
+static const uint8_t p256_spki[] = {
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
+        0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+};
+
+int pki_p256_point(const uint8_t *der, size_t len, uint8_t ret[PKI_POINT_LEN])
+{
+        if (len != sizeof(p256_spki) + PKI_POINT_LEN || memcmp(der, p256_spki, sizeof(p256_spki)) != 0)
+                return -EBADMSG;
+        memcpy(ret, der + sizeof(p256_spki), PKI_POINT_LEN);
+        return 0;
+}
+
+/* Not through OpenSSL's decoders, which take ten times as long. */
 int pki_p256_from_point(const uint8_t point[PKI_POINT_LEN], EVP_PKEY **ret)
 {
-        static const uint8_t head[] = {
-                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
-                0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+        char group[] = "P-256";
+        OSSL_PARAM params[] = {
+                OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point, PKI_POINT_LEN),
+                OSSL_PARAM_construct_end(),
         };
-        uint8_t der[sizeof(head) + PKI_POINT_LEN];
+        EVP_PKEY *key = NULL;
+        int r = -EBADMSG;
 
-        if (point[0] != 4)
-                return -EBADMSG;
-        memcpy(der, head, sizeof(head));
-        memcpy(der + sizeof(head), point, PKI_POINT_LEN);
-        return pki_public_from_der(der, sizeof(der), ret);
+        if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1)
+                return -EIO;
+        if (point[0] == 4 && EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) == 1) {
+                *ret = take_ptr(key);
+                r = 0;
+        }
+        ERR_clear_error();
+        return r;
 }

@@ -43,8 +43,10 @@ int pki_public_from_der(const uint8_t *der, size_t len, EVP_PKEY **ret);
 /* The affine coordinates of a P-256 key, padded; else -EPROTONOSUPPORT. */
 int pki_p256_xy(const EVP_PKEY *key, uint8_t ret_x[PKI_RAW_LEN], uint8_t ret_y[PKI_RAW_LEN]);
 
-/* From 0x04 ‖ x ‖ y; -EBADMSG unless it is a point of the curve. */
+/* 0x04 ‖ x ‖ y: out of what pki_public_to_der() made, and into a key;
+ * -EBADMSG unless it is a point of the curve. */
 #define PKI_POINT_LEN (1 + 2 * PKI_RAW_LEN)
+int pki_p256_point(const uint8_t *der, size_t len, uint8_t ret[PKI_POINT_LEN]);
 int pki_p256_from_point(const uint8_t point[PKI_POINT_LEN], EVP_PKEY **ret);
 
 /* The DER inside the one PEM object named `name`, e.g. "CERTIFICATE". */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What it costs that signatures are made in a process of their own, for
+ * tests/bench/run: JSON on standard output, operations per second of wall
+ * time, in the same process and through the signer with its log on
+ * /dev/null. One thread; best of ROUNDS rounds of MS milliseconds, in turns. */
+#include "signer_impl.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+#define ROUNDS 5
+#define MS 300
+#define MUST(x) \
+        do { \
+                if (!(x)) { \
+                        (void)fprintf(stderr, "signer_bench: line %d: %s\n", __LINE__, #x); \
+                        exit(1); \
+                } \
+        } while (0)
+
+static struct signing here;
+static struct signer *there;
+static char dir[] = "/tmp/muster-signer-bench.XXXXXX";
+static const char *const files[] = { "ca.key", "policy.key", "ssh_ca", "store.key", "ca.pem" };
+static const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
+static const uint8_t node[DIGEST_LEN];
+static const uint8_t header[64];
+static uint8_t wrapped[WRAPPED_LEN];
+static struct buf node_key;
+
+static void put(const char *name, const struct buf *b)
+{
+        char path[128];
+        int fd;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        MUST(fd >= 0 && write(fd, b->p, b->len) == (ssize_t)b->len && close(fd) == 0);
+}
+
+static void make_key(const char *name, enum pki_type type, EVP_PKEY **ret)
+{
+        _cleanup_(buf_wipe) struct buf pem = { 0 };
+
+        MUST(pki_key_new(type, ret) == 0 && pki_key_to_pem(*ret, &pem) == 0);
+        put(name, &pem);
+}
+
+static void setup(void)
+{
+        EVP_PKEY *keys[4] = { NULL };
+        struct buf store = { (uint8_t *)(uintptr_t)header, STORE_KEY_LEN };
+        struct buf pem = { 0 };
+        struct fail f = { 0 };
+        struct conf conf;
+        EVP_PKEY *policy = NULL;
+        X509 *cert = NULL;
+
+        MUST(mkdtemp(dir));
+        make_key("ca.key", PKI_P256, &keys[0]);
+        make_key("policy.key", PKI_P256, &keys[1]);
+        make_key("ssh_ca", PKI_ED25519, &keys[2]);
+        put("store.key", &store);
+        MUST(pki_ca_new(keys[0], "bench", time(NULL), &cert) == 0 && pki_cert_to_pem(cert, &pem) == 0);
+        put("ca.pem", &pem);
+        MUST(pki_key_new(PKI_P256, &keys[3]) == 0 && pki_public_to_der(keys[3], &node_key) == 0);
+        conf_defaults(&conf);
+        (void)snprintf(conf.pki_dir, sizeof(conf.pki_dir), "%s", dir);
+        (void)snprintf(conf.user, sizeof(conf.user), "nobody");
+        (void)snprintf(conf.group, sizeof(conf.group), "nogroup");
+        MUST(signer_start(&conf, &there, &policy, &f) == 0);
+        MUST(signer_keys_load(dir, &here.keys, &f) == 0);
+        here.life_max = conf.cert_days * 86400u;
+        MUST(signer_wrap(there, "base", header, header, wrapped) == 0);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                EVP_PKEY_free(keys[i]);
+        EVP_PKEY_free(policy);
+        X509_free(cert);
+        buf_wipe(&pem);
+}
+
+static void local(union signer_request *q, size_t n)
+{
+        union signer_answer a;
+        size_t len;
+
+        MUST(signer_answer(&here, time(NULL), q, n, &a, &len) == 0 && a.done.error == 0);
+}
+
+static void approve_here(void)
+{
+        union signer_request q = { .approve = { .head.op = SIGNER_APPROVE } };
+
+        local(&q, sizeof(q.approve));
+}
+
+static void approve_there(void)
+{
+        uint8_t nv[POLICY_APPROVAL_LEN];
+
+        MUST(signer_approve(there, node, pcrs, 0, nv, NULL) == 0);
+}
+
+static void unwrap_here(void)
+{
+        union signer_request q = { .unwrap = { .head.op = SIGNER_UNWRAP, .name = "base" } };
+
+        memcpy(q.unwrap.wrapped, wrapped, sizeof(wrapped));
+        local(&q, sizeof(q.unwrap));
+}
+
+static void unwrap_there(void)
+{
+        uint8_t key[32];
+
+        MUST(signer_unwrap(there, "base", header, wrapped, key) == 0);
+}
+
+static void tls_here(void)
+{
+        union signer_request q = { .tls = { .head.op = SIGNER_TLS, .life = 3600, .name = "r1n001" } };
+
+        memcpy(q.tls.point, node_key.p + node_key.len - PKI_POINT_LEN, PKI_POINT_LEN);
+        local(&q, sizeof(q.tls));
+}
+
+static void tls_there(void)
+{
+        struct signer_issued i = { 0 };
+
+        MUST(signer_tls(there, node, "r1n001", &node_key, 3600, &i) == 0);
+        buf_wipe(&i.cert);
+}
+
+static double rate(void (*f)(void))
+{
+        struct timespec from;
+        struct timespec to;
+        double us = 0;
+        unsigned n = 0;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &from);
+        for (; us < MS * 1e3; n += 20) {
+                for (int i = 0; i < 20; i++)
+                        f();
+                (void)clock_gettime(CLOCK_MONOTONIC, &to);
+                us = (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
+        }
+        return n * 1e6 / us;
+}
+
+int main(void)
+{
+        static const struct {
+                const char *name;
+                void (*here)(void);
+                void (*there)(void);
+        } what[] = { { "approval", approve_here, approve_there },
+                     { "image_key", unwrap_here, unwrap_there },
+                     { "tls_certificate", tls_here, tls_there } };
+        double best[ELEMENTSOF(what)][2] = { { 0 } };
+        char path[128];
+
+        MUST(freopen("/dev/null", "w", stderr));
+        log_init("bench", LOG_LVL_INFO);
+        setup();
+        for (int round = 0; round < ROUNDS; round++)
+                for (size_t i = 0; i < ELEMENTSOF(what) * 2; i++) {
+                        double r = rate(i % 2 ? what[i / 2].there : what[i / 2].here);
+
+                        if (r > best[i / 2][i % 2])
+                                best[i / 2][i % 2] = r;
+                }
+        for (size_t i = 0; i < ELEMENTSOF(what); i++)
+                (void)printf("%s\"%s\":{\"same_process\":%.0f,\"signer\":%.0f,\"added_us\":%.1f}", i ? "," : "{", what[i].name,
+                             best[i][0], best[i][1], 1e6 / best[i][1] - 1e6 / best[i][0]);
+        (void)printf("}\n");
+        signer_stop(there);
+        signer_keys_wipe(&here.keys);
+        buf_wipe(&node_key);
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                (void)snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+                (void)unlink(path);
+        }
+        return rmdir(dir) == 0 ? 0 : 1;
+}

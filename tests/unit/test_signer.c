@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the signing process makes, and everything it refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
+
+#include "signer_impl.h"
+#include "sshcert.h"
+
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+#define NOW ((int64_t)1800000000)
+#define LIFE_MAX 86400u
+
+static struct signing sg;
+static union signer_request q;
+static union signer_answer a;
+static size_t len;
+static uint8_t point[PKI_POINT_LEN] = { 4 };
+static uint8_t ssh_ca[SSH_KEY_LEN];
+
+static const size_t size_of[SIGNER_OPS] = {
+        [SIGNER_APPROVE] = sizeof(q.approve), [SIGNER_TLS] = sizeof(q.tls), [SIGNER_SSH] = sizeof(q.ssh),
+        [SIGNER_WRAP] = sizeof(q.wrap), [SIGNER_UNWRAP] = sizeof(q.unwrap),
+};
+
+static int setup(void **state)
+{
+        EVP_PKEY *node = NULL;
+
+        (void)state;
+        if (pki_key_new(PKI_P256, &sg.keys.ca.key) < 0 || pki_key_new(PKI_P256, &sg.keys.policy) < 0 ||
+            pki_key_new(PKI_ED25519, &sg.keys.ssh_ca) < 0 || pki_key_new(PKI_P256, &node) < 0 ||
+            pki_ca_new(sg.keys.ca.key, "Muster test", (time_t)NOW, &sg.keys.ca.certificate) < 0 ||
+            pki_p256_xy(node, point + 1, point + 1 + PKI_RAW_LEN) < 0 || ssh_public_from_pkey(sg.keys.ssh_ca, ssh_ca) < 0)
+                return -1;
+        EVP_PKEY_free(node);
+        sg.keys.store_key = OPENSSL_secure_zalloc(STORE_KEY_LEN);
+        sg.life_max = LIFE_MAX;
+        return sg.keys.store_key ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        signer_keys_wipe(&sg.keys);
+        return 0;
+}
+
+/* A request that is in order. */
+static void good(enum signer_op op)
+{
+        memset(&q, 0, sizeof(q));
+        q.head.op = op;
+        q.head.seq = 7;
+        switch (op) {
+        case SIGNER_APPROVE:
+                q.approve.reset_count = 41;
+                q.approve.purposes = SIGNER_BUNDLE;
+                memset(q.approve.pcrs, 0x5a, sizeof(q.approve.pcrs) - DIGEST_LEN);
+                break;
+        case SIGNER_TLS:
+                q.tls.life = LIFE_MAX;
+                memcpy(q.tls.name, "r1n001", 6);
+                memcpy(q.tls.point, point, sizeof(point));
+                break;
+        case SIGNER_SSH:
+                q.ssh.life = LIFE_MAX;
+                memcpy(q.ssh.name, "r1n001", 6);
+                memset(q.ssh.key, 3, sizeof(q.ssh.key));
+                break;
+        case SIGNER_WRAP:
+                memcpy(q.wrap.name, "base-1.0", 8);
+                memset(q.wrap.key, 9, sizeof(q.wrap.key));
+                break;
+        default:
+                memcpy(q.unwrap.name, "base-1.0", 8);
+        }
+}
+
+static int answer(void)
+{
+        memset(&a, 0xee, sizeof(a));
+        assert_int_equal(signer_answer(&sg, NOW, &q, size_of[q.head.op], &a, &len), 0);
+        assert_int_equal(a.done.op, q.head.op);
+        assert_int_equal(a.done.seq, q.head.seq);
+        if (a.done.error < 0)
+                assert_int_equal(len, sizeof(a.done));
+        return a.done.error;
+}
+
+static void an_approval_is_for_these_values_and_this_reset(void **state)
+{
+        static const uint8_t zero[POLICY_APPROVAL_LEN];
+        uint8_t approved[DIGEST_LEN];
+
+        (void)state;
+        good(SIGNER_APPROVE);
+        assert_int_equal(answer(), 0);
+        assert_int_equal(len, sizeof(a.approved));
+        assert_int_equal(policy_approved(q.approve.pcrs, 41, approved), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.approved.nv, POLICY_APPROVAL_LEN), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.approved.bundle, POLICY_APPROVAL_LEN), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.approved.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
+        assert_int_equal(policy_approved(q.approve.pcrs, 42, approved), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.approved.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
+        q.approve.purposes = 0;
+        assert_int_equal(answer(), 0);
+        assert_memory_equal(a.approved.bundle, zero, sizeof(zero));
+}
+
+static void nothing_is_approved_once_pcr_15_is_capped(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < DIGEST_LEN; i++) {
+                good(SIGNER_APPROVE);
+                q.approve.pcrs[POLICY_PCRS - 1][i] = 1;
+                assert_int_equal(answer(), -EINVAL);
+        }
+}
+
+static void purposes_that_do_not_exist_are_refused(void **state)
+{
+        (void)state;
+        for (unsigned bit = 1; bit < 32; bit++) {
+                good(SIGNER_APPROVE);
+                q.approve.purposes |= 1u << bit;
+                assert_int_equal(answer(), -EINVAL);
+        }
+}
+
+static void a_tls_certificate_is_a_nodes_and_nothing_more(void **state)
+{
+        X509 *cert = NULL;
+        time_t from = 0;
+        time_t to = 0;
+
+        (void)state;
+        good(SIGNER_TLS);
+        assert_int_equal(answer(), 0);
+        assert_int_equal(pki_cert_from_der(a.cert.blob, a.cert.len, &cert), 0);
+        assert_int_equal(X509_check_ca(cert), 0);
+        assert_false(pki_is_parent_cert(cert));
+        assert_int_equal(X509_get_extended_key_usage(cert), XKU_SSL_SERVER | XKU_SSL_CLIENT);
+        assert_int_equal(X509_get_key_usage(cert), KU_DIGITAL_SIGNATURE);
+        assert_int_equal(X509_check_host(cert, "r1n001", 0, 0, NULL), 1);
+        assert_int_equal(pki_cert_times(cert, &from, &to), 0);
+        assert_true(from == NOW - 300 && to == NOW + LIFE_MAX && a.cert.from == from && a.cert.to == to);
+        assert_int_equal(X509_verify(cert, sg.keys.ca.key), 1);
+        X509_free(cert);
+}
+
+static void an_ssh_certificate_is_a_host_of_one_name(void **state)
+{
+        struct sshcert c;
+
+        (void)state;
+        good(SIGNER_SSH);
+        assert_int_equal(answer(), 0);
+        assert_int_equal(sshcert_parse(a.cert.blob, a.cert.len, &c), 0); /* takes host certificates only */
+        assert_memory_equal(c.ca_key, ssh_ca, SSH_KEY_LEN);
+        assert_memory_equal(c.public_key, q.ssh.key, SSH_KEY_LEN);
+        assert_int_equal(c.n_principals, 1);
+        assert_int_equal(c.principal_len[0], 6);
+        assert_memory_equal(c.principals[0], "r1n001", 6);
+        assert_true(c.valid_after == NOW - 300 && c.valid_before == NOW + LIFE_MAX);
+}
+
+static void a_certificate_that_lives_too_long_is_refused(void **state)
+{
+        static const uint32_t lives[] = { 0, LIFE_MAX + 1, 0x7fffffff, 0x80000000, 0xffffffff };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(lives); i++) {
+                good(SIGNER_TLS);
+                q.tls.life = lives[i];
+                assert_int_equal(answer(), -EINVAL);
+                good(SIGNER_SSH);
+                q.ssh.life = lives[i];
+                assert_int_equal(answer(), -EINVAL);
+        }
+}
+
+static void names_that_are_no_node_names_are_refused(void **state)
+{
+        static const char *const bad[] = { "", "-a", "a-", "A", "a.b", "*", "a b", "a\n", "a,b", "root@a", "a/../b", "a\xc3\xa9", "a:b" };
+        char name[SIGNER_NAME];
+
+        (void)state;
+        for (size_t i = 0; i <= ELEMENTSOF(bad) + 1; i++) {
+                memset(name, 0, sizeof(name));
+                if (i < ELEMENTSOF(bad))
+                        (void)snprintf(name, sizeof(name), "%s", bad[i]);
+                else if (i == ELEMENTSOF(bad))
+                        memset(name, 'a', sizeof(name)); /* no end */
+                else
+                        memcpy(name, "a\0b", 3); /* something behind the end */
+                good(SIGNER_TLS);
+                memcpy(q.tls.name, name, sizeof(name));
+                assert_int_equal(answer(), -EINVAL);
+                good(SIGNER_SSH);
+                memcpy(q.ssh.name, name, sizeof(name));
+                assert_int_equal(answer(), -EINVAL);
+        }
+        good(SIGNER_WRAP);
+        q.wrap.name[0] = '.';
+        assert_int_equal(answer(), -EINVAL);
+        good(SIGNER_UNWRAP);
+        memset(q.unwrap.name, 0, sizeof(q.unwrap.name));
+        assert_int_equal(answer(), -EINVAL);
+}
+
+static void what_is_no_point_of_the_curve_is_refused(void **state)
+{
+        (void)state;
+        for (unsigned first = 0; first < 256; first++) {
+                if (first == 4)
+                        continue;
+                good(SIGNER_TLS);
+                q.tls.point[0] = (uint8_t)first; /* infinity, compressed, hybrid, nothing */
+                assert_int_equal(answer(), -EINVAL);
+        }
+        good(SIGNER_TLS);
+        q.tls.point[40] ^= 1;
+        assert_int_equal(answer(), -EINVAL);
+        good(SIGNER_TLS);
+        memset(q.tls.point + 1, 0xff, sizeof(q.tls.point) - 1);
+        assert_int_equal(answer(), -EINVAL);
+        good(SIGNER_TLS);
+        q.tls.zero[2] = 1;
+        assert_int_equal(answer(), -EINVAL);
+}
+
+static void an_image_key_comes_back_only_unaltered(void **state)
+{
+        struct signer_wrapped w;
+        uint8_t *bytes;
+
+        (void)state;
+        good(SIGNER_WRAP);
+        assert_int_equal(answer(), 0);
+        w = a.wrapped;
+        good(SIGNER_UNWRAP);
+        memcpy(q.unwrap.wrapped, w.wrapped, sizeof(w.wrapped));
+        assert_int_equal(answer(), 0);
+        assert_int_equal(a.unwrapped.key[0], 9);
+        bytes = q.unwrap.header;
+        for (size_t i = 0; i < sizeof(q.unwrap.header) + sizeof(q.unwrap.wrapped); i++) {
+                bytes[i] ^= 1;
+                assert_int_equal(answer(), -EKEYREJECTED);
+                assert_int_equal(a.unwrapped.key[0], 0xee); /* nothing of it was written */
+                bytes[i] ^= 1;
+        }
+        q.unwrap.name[0] = 'c';
+        assert_int_equal(answer(), -EKEYREJECTED);
+}
+
+static void other_operations_and_other_lengths_are_no_requests(void **state)
+{
+        static const uint32_t ops[] = { 0, SIGNER_OPS, SIGNER_OPS + 1, 0x80000001, 0xffffffff };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(ops); i++) {
+                good(SIGNER_SSH);
+                q.head.op = ops[i];
+                for (size_t n = 0; n <= sizeof(q); n++)
+                        assert_int_equal(signer_answer(&sg, NOW, &q, n, &a, &len), -EBADMSG);
+        }
+        for (int op = SIGNER_APPROVE; op < SIGNER_OPS; op++)
+                for (size_t n = 0; n <= sizeof(q) + 1; n++) {
+                        if (n == size_of[op])
+                                continue;
+                        good((enum signer_op)op);
+                        assert_int_equal(signer_answer(&sg, NOW, &q, n, &a, &len), -EBADMSG);
+                }
+}
+
+/* xorshift: the same bytes in each run */
+static uint8_t noise(void)
+{
+        static uint32_t x = 2463534242u;
+
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        return (uint8_t)x;
+}
+
+static void noise_is_answered_with_an_error(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 5000; i++) {
+                enum signer_op op = (enum signer_op)(SIGNER_APPROVE + i % (SIGNER_OPS - 1));
+
+                for (size_t k = 0; k < sizeof(q); k++)
+                        ((uint8_t *)&q)[k] = noise();
+                q.head.op = op;
+                assert_true(answer() < 0);
+        }
+}
+
+static void what_was_made_and_refused_is_counted(void **state)
+{
+        (void)state;
+        memset(sg.done, 0, sizeof(sg.done));
+        sg.refused = 0;
+        good(SIGNER_SSH);
+        assert_int_equal(answer(), 0);
+        assert_int_equal(answer(), 0);
+        q.ssh.life = 0;
+        assert_int_equal(answer(), -EINVAL);
+        assert_int_equal(sg.done[SIGNER_SSH], 2);
+        assert_int_equal(sg.done[SIGNER_TLS], 0);
+        assert_int_equal(sg.refused, 1);
+        assert_int_equal(signer_self_test(&sg, NOW), 0);
+        assert_int_equal(sg.done[SIGNER_SSH], 0); /* its own do not count */
+}
+
+static void a_key_that_does_not_work_fails_the_self_test(void **state)
+{
+        EVP_PKEY *right = sg.keys.ca.key;
+
+        (void)state;
+        assert_int_equal(pki_key_new(PKI_P256, &sg.keys.ca.key), 0);
+        assert_true(signer_self_test(&sg, NOW) < 0);
+        EVP_PKEY_free(sg.keys.ca.key);
+        sg.keys.ca.key = right;
+}
+
+struct looped {
+        int fd;
+        int r;
+};
+
+static void *loop(void *arg)
+{
+        struct looped *l = arg;
+
+        l->r = signer_loop(&sg, l->fd);
+        (void)close(l->fd);
+        return NULL;
+}
+
+/* What signer_loop() returns after these bytes, and whether it answered. */
+static int looped(const void *p, size_t n, bool *ret_answered)
+{
+        struct looped l = { -1, 1 };
+        pthread_t t;
+        int pair[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+        l.fd = pair[1];
+        assert_int_equal(pthread_create(&t, NULL, loop, &l), 0);
+        assert_int_equal(send(pair[0], p, n, 0), n);
+        (void)shutdown(pair[0], SHUT_WR);
+        *ret_answered = recv(pair[0], &a, sizeof(a), 0) > 0;
+        assert_int_equal(pthread_join(t, NULL), 0);
+        (void)close(pair[0]);
+        return l.r;
+}
+
+static void bytes_that_no_musterd_sends_end_the_process(void **state)
+{
+        uint8_t big[sizeof(q) + 1] = { SIGNER_APPROVE };
+        bool answered = true;
+
+        (void)state;
+        log_init("test", LOG_LVL_ERR);
+        good(SIGNER_APPROVE);
+        assert_int_equal(looped(&q, sizeof(q.approve), &answered), 0);
+        assert_true(answered);
+        assert_int_equal(looped(&q, sizeof(q.approve) - 1, &answered), -EBADMSG);
+        assert_false(answered);
+        memcpy(big, &q, sizeof(q.approve));
+        assert_int_equal(looped(big, sizeof(big), &answered), -EBADMSG);
+        assert_false(answered);
+        assert_int_equal(looped("x", 1, &answered), -EBADMSG);
+        assert_false(answered);
+}
+
+/* The client against a signer that answers `with` (len bytes). */
+struct fake {
+        int fd;
+        size_t len;
+        int seq_off;
+        int32_t error;
+};
+
+static void *fake(void *arg)
+{
+        struct fake *f = arg;
+        union signer_request got;
+        union signer_answer out = { .done = { .op = SIGNER_WRAP, .error = f->error } };
+
+        if (recv(f->fd, &got, sizeof(got), 0) > 0) {
+                out.done.seq = got.head.seq + (uint32_t)f->seq_off;
+                (void)send(f->fd, &out, f->len, MSG_NOSIGNAL);
+        }
+        (void)close(f->fd);
+        return NULL;
+}
+
+static int asked(size_t n, int seq_off, int32_t error, int *ret_again)
+{
+        uint8_t header[64] = { 0 };
+        uint8_t key[32] = { 0 };
+        uint8_t wrapped[WRAPPED_LEN];
+        struct fake f = { -1, n, seq_off, error };
+        struct signer *s;
+        pthread_t t;
+        int pair[2];
+        int r;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+        f.fd = pair[1];
+        s = signer_adopt(pair[0], 0);
+        assert_non_null(s);
+        assert_int_equal(pthread_create(&t, NULL, fake, &f), 0);
+        r = signer_wrap(s, "i", header, key, wrapped);
+        assert_int_equal(pthread_join(t, NULL), 0);
+        *ret_again = signer_wrap(s, "i", header, key, wrapped);
+        signer_stop(s);
+        return r;
+}
+
+static void an_answer_to_something_else_is_no_answer(void **state)
+{
+        const size_t n = sizeof(struct signer_wrapped);
+        char how[64];
+        int again = 0;
+        struct signer *s;
+
+        (void)state;
+        assert_int_equal(asked(n, 0, 0, &again), 0);
+        assert_int_equal(asked(n, 1, 0, &again), -EIO);
+        assert_int_equal(again, -EIO);
+        assert_int_equal(asked(n - 1, 0, 0, &again), -EIO);
+        assert_int_equal(asked(n + 1, 0, 0, &again), -EIO);
+        assert_int_equal(asked(0, 0, 0, &again), -EIO);
+        assert_int_equal(asked(sizeof(struct signer_done), 0, 0, &again), -EIO);
+        assert_int_equal(asked(n, 0, -EINVAL, &again), -EIO);
+        assert_int_equal(asked(sizeof(struct signer_done), 0, -EINVAL, &again), -EINVAL);
+        assert_int_equal(asked(sizeof(struct signer_done), 0, -EAGAIN, &again), -EIO); /* the caller would try for ever */
+        assert_int_equal(asked(n, 0, 5, &again), -EIO);
+        s = signer_adopt(-1, 0);
+        assert_false(signer_ended(s, how));
+        assert_int_equal(signer_wrap(s, "i", (const uint8_t[64]){ 0 }, (const uint8_t[32]){ 0 }, (uint8_t[WRAPPED_LEN]){ 0 }), -EIO);
+        assert_true(signer_ended(s, how));
+        signer_stop(s);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_approval_is_for_these_values_and_this_reset),
+                cmocka_unit_test(nothing_is_approved_once_pcr_15_is_capped),
+                cmocka_unit_test(purposes_that_do_not_exist_are_refused),
+                cmocka_unit_test(a_tls_certificate_is_a_nodes_and_nothing_more),
+                cmocka_unit_test(an_ssh_certificate_is_a_host_of_one_name),
+                cmocka_unit_test(a_certificate_that_lives_too_long_is_refused),
+                cmocka_unit_test(names_that_are_no_node_names_are_refused),
+                cmocka_unit_test(what_is_no_point_of_the_curve_is_refused),
+                cmocka_unit_test(an_image_key_comes_back_only_unaltered),
+                cmocka_unit_test(other_operations_and_other_lengths_are_no_requests),
+                cmocka_unit_test(noise_is_answered_with_an_error),
+                cmocka_unit_test(what_was_made_and_refused_is_counted),
+                cmocka_unit_test(a_key_that_does_not_work_fails_the_self_test),
+                cmocka_unit_test(bytes_that_no_musterd_sends_end_the_process),
+                cmocka_unit_test(an_answer_to_something_else_is_no_answer),
+        };
+
+        return cmocka_run_group_tests_name("signer", tests, setup, teardown);
+}
