@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin.h"
 
+#include "isolation.h"
 #include "nodes.h"
 #include "version.h"
 
@@ -52,6 +53,7 @@ static void catalog_json(struct jout *o, struct catalog *cat)
 
 enum MHD_Result on_status(struct call *c)
 {
+        const struct sandbox_facts sandbox = sandbox_facts();
         struct server *srv = c->srv;
         struct jout o = { 0 };
         uint8_t head[DIGEST_LEN];
@@ -76,6 +78,10 @@ enum MHD_Result on_status(struct call *c)
         jout_obj(&o, "journal");
         jout_int(&o, "seq", (int64_t)seq);
         jout_hex(&o, "head", head, DIGEST_LEN);
+        jout_end(&o, '}');
+        jout_obj(&o, "sandbox");
+        jout_str(&o, "system_calls", sandbox.syscalls);
+        jout_int(&o, "landlock", sandbox.landlock);
         jout_end(&o, '}');
         jout_arr(&o, "listeners");
         jout_str(&o, NULL, srv->conf.boot_listen);

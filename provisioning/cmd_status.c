@@ -26,6 +26,22 @@ static void print_nodes(struct json_object *nodes)
         show_line("nodes:", "%s", line);
 }
 
+/* Not confined is not normal: it is said first, and with the way out. */
+static void print_sandbox(struct json_object *sandbox)
+{
+        const char *calls = admin_str(sandbox, "system_calls");
+
+        if (!calls)
+                return; /* an older musterd */
+        if (strcmp(calls, "enforce") != 0)
+                show_line("WARNING:", "musterd is NOT CONFINED (system calls: %s). Next: set sandbox = enforce in "
+                          "musterd.conf and restart it", calls);
+        else if (admin_int(sandbox, "landlock") == 0)
+                show_line("confined:", "system calls; its files by owner and mode only, this kernel has no Landlock");
+        else
+                show_line("confined:", "system calls, files (Landlock ABI %" PRId64 ")", admin_int(sandbox, "landlock"));
+}
+
 static void print_status(struct json_object *o)
 {
         struct json_object *listeners = admin_get(o, "listeners");
@@ -33,6 +49,7 @@ static void print_status(struct json_object *o)
         char text[TIME_TEXT_MAX];
 
         show_line("musterd:", "%s, running since %s", admin_text(o, "version"), time_text(admin_int(o, "started"), text));
+        print_sandbox(admin_get(o, "sandbox"));
         print_nodes(admin_get(o, "nodes"));
         show_line("boot entries:", "%" PRId64 ", default %s", admin_int(o, "boots"),
                   admin_str(o, "default_boot") ? admin_str(o, "default_boot") : "none");

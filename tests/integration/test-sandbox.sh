@@ -116,6 +116,7 @@ ln -s "$bin"/* "$tmp/bin/" 2>/dev/null
 rm -f "$tmp/bin/musterd"
 printf '#!/bin/sh\nexec strace -D -f -qq -y -o "%s" -e signal=none "%s" "$@"\n' "$tmp/trace" "$bin/musterd" >"$tmp/bin/musterd"
 chmod 755 "$tmp/bin/musterd"
+real=$bin
 bin=$tmp/bin
 node_files
 p=$tmp/parent
@@ -152,6 +153,7 @@ check "an admin approves a node" "$bin/muster" node approve "$id" --name r1n001 
 if wait "$pid"; then ok "it boots from a confined parent"; else not_ok "it boots from a confined parent" "$(cat "$tmp/first.log" "$p.log")"; fi
 tpm_off
 check "hooks hear of it" wait_for 10 grep -q '"to": *"ok"' "$tmp/heard/10"
+"$bin/muster" status >"$tmp/status"
 kill -HUP "$node_parent_pid"
 check "SIGHUP reloads" wait_for 10 grep -q 'reloaded' "$p.log"
 check "the log says what confines it" grep -q 'the network process: system calls' "$p.log"
@@ -187,3 +189,12 @@ refused=$(awk '/seccomp\(SECCOMP_SET_MODE_FILTER/ { on[$1] = 1 } on[$1] && /= -1
 check "in a whole life nothing that musterd does is refused" test -z "$refused"
 check "the trace saw it confined" grep -q 'seccomp(SECCOMP_SET_MODE_FILTER' "$tmp/trace"
 check "and the refusals that it would have seen" grep -q 'clone3.*ENOSYS' "$tmp/trace"
+
+# ---- the way on for a parent whose kernel or libc breaks it -----------------------
+check "muster status showed it confined" grep -q 'confined: .*system calls' "$tmp/status"
+bin=$real
+echo "sandbox = log" >>"$p/etc/musterd.conf"
+parent_start "$p"
+check "with sandbox = log, muster status warns" grep -q 'WARNING: .*NOT CONFINED' <("$bin/muster" status)
+is "and says so to programs" log "$("$bin/muster" status -o json | jq -r .sandbox.system_calls)"
+parent_stop
