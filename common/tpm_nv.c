@@ -90,6 +90,8 @@ int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_polic
                 *ret = t->nv_index_max < nvdata_size(purpose) ? NV_STATE_NONE : NV_STATE_ABSENT;
         else if (is_present(t, purpose, auth_policy))
                 *ret = NV_STATE_PRESENT;
+        else if (nv_name_is(t, purpose, auth_policy, 0)) /* made, then the power went */
+                *ret = NV_STATE_ABSENT;
         else
                 *ret = is_locked(t, purpose, auth_policy) ? NV_STATE_NONE : NV_STATE_ALTERED;
         return 0;

@@ -151,7 +151,12 @@ for new, base in (True, first), (False, steady):
             good = (r.refused() or m.whole(r)) and not r.left
             again = m.boot() if r.rc and r.rc != 11 else None
             check("%s boot: %s#%d fails, and nothing is left" % ("a first" if new else "a steady", name, n), good, r)
-            check("and the next attempt boots (%s#%d)" % (name, n), again is None or m.whole(again), "%s after %s" % (again, r))
+            check("and the next attempt boots (%s#%d)" % (name, n), again is None or m.whole(again) and
+                  "altered" not in again.text, "%s after %s" % (again, r))
+
+for n, what in (1, "EK"), (2, "AK"):
+    r = refused("a fault on reading the %s is no reason to make another" % what, "0x8101C00", refuse("ReadPublic", FAILURE, n=n))
+    check("and no command was sent for one", not any(p.name in ("CreatePrimary", "EvictControl") for p in r.packets), r)
 
 # --- lockout ----------------------------------------------------------------------------------------
 m.power()
