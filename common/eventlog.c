@@ -17,7 +17,8 @@ static const char locality_id[16] = "StartupLocality";
 struct parser {
         struct cursor c;
         size_t total;
-        size_t cap; /* of log.events */
+        size_t same; /* how many bytes at the end are all 00 or all ff */
+        size_t cap;  /* of log.events */
         struct evlog log;
         const char *why;
 };
@@ -193,14 +194,20 @@ static int parse_agile_event(struct parser *p, struct evlog_event *e)
         return 0;
 }
 
-static bool only_padding(const struct cursor *c)
+/* Looked at once: a legacy log may be long runs of zeroes that are events. */
+static size_t padding_at_end(const uint8_t *p, size_t len)
 {
-        if (c->left == 0 || (c->p[0] != 0x00 && c->p[0] != 0xff))
-                return false;
-        for (size_t i = 1; i < c->left; i++)
-                if (c->p[i] != c->p[0])
-                        return false;
-        return true;
+        size_t n = 0;
+
+        if (len > 0 && (p[len - 1] == 0x00 || p[len - 1] == 0xff))
+                while (n < len && p[len - 1 - n] == p[len - 1])
+                        n++;
+        return n;
+}
+
+static bool only_padding(const struct parser *p)
+{
+        return p->c.left > 0 && p->c.left <= p->same;
 }
 
 static int parse_first(struct parser *p)
@@ -210,7 +217,7 @@ static int parse_first(struct parser *p)
 
         if (p->c.left == 0)
                 return bad(p, "the log is empty");
-        if (only_padding(&p->c))
+        if (only_padding(p))
                 return bad(p, "the log holds no event, only padding");
         r = parse_legacy_event(p, &e);
         if (r < 0)
@@ -234,7 +241,7 @@ static int parse_rest(struct parser *p)
                 struct cursor start = p->c;
                 struct evlog_event e = { .offset = p->total - p->c.left };
 
-                if (only_padding(&p->c)) {
+                if (only_padding(p)) {
                         p->log.padding = p->c.left;
                         return 0;
                 }
@@ -260,6 +267,7 @@ int evlog_parse(const void *buf, size_t len, struct evlog *ret, const char **ret
                 p.why = "the log is larger than 1 MiB";
                 r = -E2BIG;
         } else {
+                p.same = padding_at_end(p.c.p, len);
                 r = parse_first(&p);
                 if (r == 0)
                         r = parse_rest(&p);

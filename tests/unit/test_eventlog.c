@@ -244,6 +244,27 @@ static void known_events_say_what_they_hold(void **state)
         describe(EV_EFI_BOOT_SERVICES_APPLICATION, image, sizeof(image) - 1, -EBADMSG, "malformed data, 39 bytes");
 }
 
+/* 12,000 legacy events of zeroes, then one that is none: each of them is
+ * told from padding at once, not by looking at all that follows it. */
+static void zeroes_are_events_until_the_rest_is_nothing_else(void **state)
+{
+        enum { EVENTS = 12000, EACH = 32 };
+        _cleanup_(freep) uint8_t *p = calloc(EVENTS + 2, EACH);
+        struct evlog log = { 0 };
+
+        (void)state;
+        assert_non_null(p);
+        p[(EVENTS - 1) * EACH] = 7; /* the last one is of PCR 7 */
+        assert_int_equal(evlog_parse(p, (size_t)EVENTS * EACH, &log, NULL, NULL), 0);
+        assert_int_equal(log.n_events, EVENTS);
+        assert_int_equal(log.padding, 0);
+        evlog_free(&log);
+        assert_int_equal(evlog_parse(p, (size_t)(EVENTS + 2) * EACH, &log, NULL, NULL), 0);
+        assert_int_equal(log.n_events, EVENTS);
+        assert_int_equal(log.padding, 2 * EACH);
+        evlog_free(&log);
+}
+
 static void logs_beyond_the_limits_are_refused(void **state)
 {
         uint8_t *big = calloc(1, EVLOG_MAX_SIZE + 1);
@@ -271,6 +292,7 @@ int main(void)
                 cmocka_unit_test(digests_of_data_are_told_from_those_that_only_describe),
                 cmocka_unit_test(events_are_described_in_one_printable_line),
                 cmocka_unit_test(known_events_say_what_they_hold),
+                cmocka_unit_test(zeroes_are_events_until_the_rest_is_nothing_else),
                 cmocka_unit_test(logs_beyond_the_limits_are_refused),
         };
 
