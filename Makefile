@@ -64,6 +64,7 @@ help:
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
 	@echo 'make bench       figures, as tables'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
+	@echo 'make prove       CBMC on the parsers, Spin on the protocol'
 	@echo 'make install     DESTDIR= PREFIX=$(PREFIX)'
 	@echo 'SAN=1 builds with ASan and UBSan; STATIC=0 links the client dynamically; CC=clang works'
 
@@ -152,12 +153,22 @@ $(O)/fuzz/lib.a: $(FUZZSRC:%.c=$(O)/fuzz/obj/%.o)
 	@rm -f $@; $(AR) rcs $@ $^
 $(O)/fuzz/%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/lib.a
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(SERVERLIB)
-fuzz: $(FUZZ:%=$(O)/fuzz/%)
+fuzz:
+	$(MAKE) deps TOOLS=1
+	$(MAKE) -j$(JOBS) fuzz-run
+fuzz-run: $(FUZZ:%=$(O)/fuzz/%)
 	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(JOBS) $(FUZZ)
 fuzz-replay: $(FUZZBIN)
+
+# ---- proofs, coverage, static analysis: each gets what it needs itself --------
+DEPS_TOOLS := clang libclang-rt-dev spin clang-tidy clang-tools cppcheck shellcheck gcovr
+prove:
+	$(MAKE) deps TOOLS=1
+	tests/proof/run $(abspath $(O))
+.PHONY: prove
 $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 	$(Q)clang -fsanitize=address,undefined -o $@ $^ $(SERVERLIB)
-.PHONY: fuzz fuzz-replay
+.PHONY: fuzz fuzz-run fuzz-replay
 
 tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
@@ -195,7 +206,7 @@ DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
 DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf mmdebstrap busybox-static python3 python3-tpm2-pytss python3-cryptography jq socat \
               systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 xxd
-DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST))
+DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST)) $(if $(TOOLS),$(DEPS_TOOLS))
 
 deps:
 	@missing=; for p in $(DEPS); do \
