@@ -14,10 +14,13 @@ import argparse
 import json
 import sys
 
+from tpm2_pytss import TSS2_Exception
+
 import lies_boot  # noqa: F401
 import lies_form  # noqa: F401
 import lies_key  # noqa: F401
 import lies_quote  # noqa: F401
+import wire
 from forger import LIES, Forger, TpmRefuses
 
 
@@ -48,7 +51,7 @@ def main():
         for name in args.lies or [n for n, lie in LIES.items() if lie.harmless]:
             try:
                 good &= tell(f, name)
-            except TpmRefuses as e:
+            except (TpmRefuses, TSS2_Exception, wire.WireError) as e:
                 print("\t".join((name, "-", LIES[name].code, f"error: {e}", "-", "-")), flush=True)
                 good = False
     finally:

@@ -41,6 +41,11 @@ def bytes_after_the_document(f):
 
 
 @lie("M-MALFORMED", "version")
+def version_0(f):
+    return formed(f, lambda d: d.update(version=0))
+
+
+@lie("M-MALFORMED", "version")
 def version_2(f):
     return formed(f, lambda d: d.update(version=2))
 

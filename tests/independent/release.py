@@ -17,8 +17,8 @@ from tpm import DECRYPT, ENCRYPT, SELECT
 
 INDEX = {"ssh": (0x01804D01, 1024), "tls": (0x01804D02, 1536)}
 NV_ATTRIBUTES = (TPMA_NV.POLICYREAD | TPMA_NV.POLICYWRITE | TPMA_NV.READ_STCLEAR | TPMA_NV.WRITE_STCLEAR | TPMA_NV.NO_DA)
-LOCK_STATES = ((0, "present"), (TPMA_NV.WRITELOCKED, "present"), (TPMA_NV.READLOCKED, "none"),
-               (TPMA_NV.WRITELOCKED | TPMA_NV.READLOCKED, "none"))
+W, WL, RL = TPMA_NV.WRITTEN, TPMA_NV.WRITELOCKED, TPMA_NV.READLOCKED
+STATES = ((W, "present"), (W | WL, "present"), (W | RL, "none"), (W | WL | RL, "none"), (0, "absent"))
 CAP = 15
 
 
@@ -109,13 +109,13 @@ def nv_name(purpose, key_name, attributes=NV_ATTRIBUTES | TPMA_NV.WRITTEN):
 
 def nv_state(tpm, purpose, key_name):
     index, _ = INDEX[purpose]
-    if index not in tpm.handles(0x01000000 | index & 0x00FFFFFF):
+    if index not in tpm.handles(index):
         return "absent"
     handle = tpm.esys.tr_from_tpmpublic(index)
     name = bytes(tpm.esys.tr_get_name(handle))
     tpm.esys.tr_close(handle)
-    for locks, state in LOCK_STATES:
-        if name == nv_name(purpose, key_name, NV_ATTRIBUTES | TPMA_NV.WRITTEN | locks):
+    for more, state in STATES:
+        if name == nv_name(purpose, key_name, NV_ATTRIBUTES | more):
             return state
     return "altered"
 
@@ -158,8 +158,10 @@ class Index:
 
 
 def define(tpm, purpose, key_name, state):
-    """The index anew, in place of one that is absent or altered."""
+    """The index anew, in place of one that is absent or altered; one defined and never written will do."""
     index, _ = INDEX[purpose]
+    if state == "absent" and index in tpm.handles(index):
+        return
     if state == "altered":
         tpm.esys.nv_undefine_space(tpm.esys.tr_from_tpmpublic(index), ESYS_TR.OWNER)
     tpm.esys.tr_close(tpm.esys.nv_define_space(None, nv_public(purpose, key_name)))

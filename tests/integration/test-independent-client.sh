@@ -90,6 +90,22 @@ tpm2_nvundefine 0x01804D02 -C o >/dev/null
 independent muster_client --out "$tmp/repair" >"$tmp/repair.json" 2>"$tmp/again.err"
 check "an altered index and an absent one are made anew from the bundle" test \
         "$(said "$tmp/repair.json" '[.nv, .bundle, .nv_bytes_written]')" = '[{"ssh":"altered","tls":"absent"},true,2560]'
+tpm_off
+
+# as an attempt leaves it that ended between the two commands
+define_only() {
+        PYTHONPATH=$top/tests/independent "$python" - "$TPM2TOOLS_TCTI" "$p/etc/pki/policy.pem" <<'END'
+import sys
+import release, tpm
+release.define(tpm.Tpm(sys.argv[1]), "ssh", release.policy_key(sys.argv[2])[1], "absent")
+END
+}
+tpm_on "$tmp/tpm"
+tpm2_nvundefine 0x01804D01 -C o >/dev/null
+check "an index is defined and left so" define_only
+independent muster_client --out "$tmp/repair" >"$tmp/repair.json" 2>"$tmp/again.err"
+check "it counts as absent, and is written" test "$(said "$tmp/repair.json" '[.nv, .bundle, .nv_bytes_written]')" = \
+        '[{"ssh":"absent","tls":"present"},true,1024]'
 "$bin/muster" node remove "$id" >/dev/null
 first_boot r1n001 --without-ek-certificate
 check "other keys than NV's: it attests again and gets the bundle" test \
