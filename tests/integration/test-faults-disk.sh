@@ -181,6 +181,6 @@ put_back
 supervise
 up
 sed -e "s/:$boot_port/:$(free_port)/; s/:$attest_port/:$(free_port)/; s#^admin-socket.*#admin-socket = $tmp/run/other.sock#" "$conf" >"$tmp/second.conf"
-check_exit 7 "a second musterd on the same state ends" "$bin/musterd" --config "$tmp/second.conf"
+check_exit 7 "a second musterd on the same state ends" timeout 10 "$bin/musterd" --config "$tmp/second.conf"
 is "the first one goes on" 200 "$(admin_status GET /v1/status)"
 unsupervise
