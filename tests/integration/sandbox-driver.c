@@ -165,6 +165,14 @@ static int own_mount(void)
 {
         return mount("none", elsewhere, "tmpfs", 0, NULL) < 0 ? -1 : umount(elsewhere);
 }
+static int overlay(void)
+{
+        char opts[2000];
+
+        (void)snprintf(opts, sizeof(opts), "lowerdir=%s/lo,upperdir=%s/rw/up,workdir=%s/rw/wk", elsewhere, elsewhere, elsewhere);
+        (void)strcat(elsewhere, "/root");
+        return mount("o", elsewhere, "overlay", 0, opts);
+}
 static int load_module(void) { return (int)syscall(SYS_finit_module, -1, "", 0); }
 static int capabilities(void)
 {
@@ -199,7 +207,7 @@ static const struct {
         { "map-exec", map_exec }, { "mprotect-exec", make_exec }, { "kill-other", kill_other },
         { "kill-self", kill_self }, { "tiocsti", type_ahead }, { "dumpable", dumpable }, { "io-uring", uring },
         { "memfd", memfd }, { "limits", limits }, { "random", random_bytes }, { "foreign-abi", foreign_abi },
-        { "environment", no_environment }, { "descriptor", inherited }, { "mount", own_mount },
+        { "environment", no_environment }, { "descriptor", inherited }, { "mount", own_mount }, { "overlay", overlay },
         { "module", load_module }, { "capabilities", capabilities },
 };
 

@@ -110,6 +110,33 @@ want=$(printf %016x "$((0x38960421f & 0x$(awk '/^CapPrm/ { print $2 }' /proc/sel
 is "its capabilities are those that it and overlayfs need" "Inh=0000000000000000 Prm=$want Eff=$want Bnd=$want Amb=0000000000000000 done" \
         "$(drive client capabilities)"
 
+# overlayfs works with the capabilities of who mounted it, for as long as the node runs
+cat >"$tmp/overlay.sh" <<'END'
+set -e
+d=$1/o
+mkdir -p "$d/lo/dir" "$d/rw" "$d/root"
+mount -t tmpfs none "$d/rw"
+mkdir "$d/rw/up" "$d/rw/wk"
+cp /bin/true "$d/lo/true"
+echo x >"$d/lo/file"
+chown 1000:1000 "$d/lo/file" "$d/lo/dir"
+chmod 700 "$d/lo/dir"
+echo y >"$d/lo/dir/file"
+"$1/driver" client "$d" "$d" "$d" overlay
+cd "$d/root"
+chown 0:0 file
+chown 1001 dir/file
+mv dir dir2
+rm -r dir2
+mknod null c 1 3
+chmod 4755 true
+ln true link
+setpriv --reuid 1001 --clear-groups true
+install -d -o 1001 home
+setpriv --reuid 1001 --clear-groups sh -c 'echo a >home/a && chmod 600 home/a && mkdir home/b && mv home/a home/b && rm -r home/b'
+END
+check "root and users of the booted node can do all with their files" unshare -m bash "$tmp/overlay.sh" "$tmp"
+
 # ---- a whole life under strace: nothing that musterd does is refused ----------
 mkdir "$tmp/bin"
 ln -s "$bin"/* "$tmp/bin/" 2>/dev/null
