@@ -27,6 +27,7 @@ from forger import LIES, Forger, TpmRefuses
 def tell(f, name):
     """One line of output; whether it is as it must be."""
     lie = LIES[name]
+    f.begin(name)
     control = lie.control(f)["verdict"] if lie.control else "ok"
     verdict = lie.tell(f)
     got = verdict.get("code", verdict["verdict"])

@@ -61,15 +61,22 @@ class Forger:
         self.node = Node(args.tcti, args.eventlog, args.facts)
         self.tpm = self.node.tpm
         self.other = Tpm(args.other_tcti) if args.other_tcti else None
-        self.link = self.new_link()
+        self.source = None
+        self.link = None
         self.nv = {"ssh": "present", "tls": "present"}
 
     def new_link(self):
-        return connect(self.args.parent, self.args.ca)
+        return connect(self.args.parent, self.args.ca, self.source)
+
+    def begin(self, name):
+        """A connection for one lie, from an address of its own: of one address, a parent does not write down each refusal."""
+        if self.link:
+            self.link.close()
+        self.source = f"127.1.0.{1 + list(LIES).index(name)}"
+        self.link = self.new_link()
 
     def close(self):
-        self.link.close()
-        for t in filter(None, (self.tpm, self.other)):
+        for t in filter(None, (self.link, self.tpm, self.other)):
             t.close()
 
     # ---- what is true -------------------------------------------------------

@@ -50,9 +50,9 @@ class Node:
                                  self.facts)
 
 
-def connect(url, ca):
+def connect(url, ca, source=None):
     parts = urlsplit(url)
-    return Parent(parts.hostname, parts.port or DEFAULT_PORT, ca)
+    return Parent(parts.hostname, parts.port or DEFAULT_PORT, ca, source=source)
 
 
 def ask(parent, node, nv):

@@ -88,7 +88,7 @@ def purposes(certificate):
 class Parent:
     """One connection to a parent, which is one session of the protocol."""
 
-    def __init__(self, host, port, ca, timeout=60):
+    def __init__(self, host, port, ca, timeout=60, source=None):
         log = os.memfd_create("keylog")
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -96,7 +96,8 @@ class Parent:
             context.load_verify_locations(cafile=ca)
             context.keylog_filename = f"/proc/self/fd/{log}"
             # http.client sets TCP_NODELAY
-            self.http = http.client.HTTPSConnection(host, port, context=context, timeout=timeout)
+            self.http = http.client.HTTPSConnection(host, port, context=context, timeout=timeout,
+                                                    source_address=(source, 0) if source else None)
             self.http.connect()
             # a reconnect would be another session: with this, http.client never does it by itself
             self.http.auto_open = 0
