@@ -170,7 +170,8 @@ void fair_phase(struct fair *f, struct fair_conn *c, enum fair_phase phase, int6
                 unlist(f, c);
         c->phase = phase;
         c->since = now;
-        c->looked = 0;
+        if (phase != FAIR_WAIT) /* the end of an answer may be on its way */
+                c->looked = 0;
         if (may_go(c))
                 list(f, c);
 }

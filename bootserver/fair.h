@@ -54,7 +54,7 @@ struct fair;
 struct fair_group;
 
 /* Embedded by its owner, who zeroes it first. Read only, except `fd`,
- * `acked` and `body`. */
+ * `acked`, `looked`, `due` and `body`. */
 struct fair_conn {
         struct fair_conn *prev, *next;         /* of its address, longest idle first */
         struct fair_conn *all_prev, *all_next; /* of its side */
@@ -64,7 +64,8 @@ struct fair_conn {
         enum fair_phase phase;
         int64_t since;  /* when the phase began */
         uint64_t acked; /* of a FAIR_SEND: bytes the peer had when last looked, */
-        int64_t looked; /* and when that was */
+        int64_t looked; /* when that was, */
+        int64_t due;    /* and when to look again */
         size_t body;    /* bytes of memory its body has */
         bool doomed;    /* to be shut down; counts no more */
 };

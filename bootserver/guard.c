@@ -71,23 +71,33 @@ static bool progress(int fd, uint64_t *ret_acked, bool *ret_more)
         return true;
 }
 
-/* Does the peer take what it asked for? Looked at once per `timeout`. */
+/* Does the peer take what it asked for? What it takes at once counts for up
+ * to four times `timeout`: a receiver's kernel takes megabytes, and then
+ * nothing until its program has read a good part of them. */
 static bool reads(struct guard *g, struct fair_conn *c, int64_t now, bool *ret_more)
 {
+        int64_t earned = g->timeout;
         uint64_t acked = 0;
-        int64_t passed = now - c->looked;
 
         *ret_more = true;
-        if (c->looked != 0 && passed < g->timeout)
+        if (c->looked != 0 && now < c->due)
                 return true;
         if (!progress(c->fd, &acked, ret_more))
                 return false;
-        if (c->looked != 0 && (acked - c->acked) * 1000 < g->min_rate * (uint64_t)passed)
-                return false;
-        c->acked = acked;
-        if (c->looked != 0)
+        if (c->looked != 0) {
+                uint64_t bytes = acked - c->acked;
+
+                if (bytes * 1000 < g->min_rate * (uint64_t)(now - c->looked))
+                        return false;
                 fair_phase(g->fair, c, c->phase, now);
+                if (g->min_rate == 0 || bytes / g->min_rate >= 4 * (uint64_t)g->timeout / 1000)
+                        earned = 4 * g->timeout;
+                else if ((int64_t)(bytes * 1000 / g->min_rate) > earned)
+                        earned = (int64_t)(bytes * 1000 / g->min_rate);
+        }
+        c->acked = acked;
         c->looked = now;
+        c->due = now + earned;
         return true;
 }
 
@@ -102,8 +112,7 @@ static void look_at(struct guard *g, struct fair_conn *c, int64_t now)
                 drop(g, c, M_DROP_BODY);
         else if (c->phase == FAIR_SEND && !reads(g, c, now, &more))
                 drop(g, c, M_DROP_READER);
-        else if (c->phase == FAIR_WAIT && (late || c->looked != 0) && !(reads(g, c, now, &more) && more))
-                /* the end of an answer may still be on its way */
+        else if (c->phase == FAIR_WAIT && late && !(reads(g, c, now, &more) && more))
                 drop(g, c, M_DROP_HEADER);
 }
 
@@ -236,9 +245,15 @@ void guard_close(struct guard *g, struct fair_conn *c)
 
 void guard_phase(struct guard *g, struct fair_conn *c, enum fair_phase phase)
 {
+        bool more;
+
         (void)pthread_mutex_lock(&g->lock);
         if (!c->doomed)
                 fair_phase(g->fair, c, phase, now_ms());
+        if (c->group && phase == FAIR_SEND && progress(c->fd, &c->acked, &more)) {
+                c->looked = c->since;
+                c->due = c->since + g->timeout;
+        }
         (void)pthread_mutex_unlock(&g->lock);
 }
 

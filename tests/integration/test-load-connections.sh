@@ -32,7 +32,21 @@ under header-drip slow-request 4 : --connections 800 --addresses 20
 under header-drip-tls slow-request 4 : --connections 400 --addresses 20
 under body-drip slow-body 4 : --connections 400 --addresses 20
 under body-hoard memory 4 : --connections 600 --addresses 50
-under slow-read slow-reader 4 : --connections 600 --addresses 20 --path "$image_path"
+# its kernel takes some at once, and nothing more until it reads on
+patient() {
+        check "slow-read: one that pauses for eight seconds, and then reads, gets it all" python3 - "$boot_port" "$image_path" \
+                "$p/state/images/${image_path##*/}" <<'END'
+import socket, sys, time
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 30)
+s.sendall(f"GET {sys.argv[2]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+got = s.recv(1000)
+time.sleep(8)
+while more := s.recv(65536):
+    got += more
+assert got.split(b"\r\n\r\n", 1)[1] == open(sys.argv[3], "rb").read()
+END
+}
+under slow-read slow-reader 4 patient --connections 600 --addresses 20 --path "$image_path"
 under storm rate 4 : --connections 200 --addresses 4 --dial 20000
 under storm-tls rate 4 : --connections 100 --addresses 1 --dial 20000
 
