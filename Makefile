@@ -23,21 +23,24 @@ HARD   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE -
 SANF   := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 BASE    = -std=gnu17 -D_GNU_SOURCE -Icommon -Ibootserver -Iprovisioning -MMD -MP $(WARN)
 LDHARD := -pie -Wl,-z,relro,-z,now
-HOSTF   = $(if $(SAN),$(SANF) -fPIE,$(HARD)) $(CFLAGS)
-HOSTL   = $(if $(SAN),$(SANF) -pie,$(LDHARD)) $(LDFLAGS)
+# COV=1, for `make coverage`: lines as written, counted; see tests/coverage/hook.c
+COVF   := -O0 -g -fPIE -Wno-format-truncation --coverage -fprofile-update=atomic
+COVL   := -Wl,--wrap=_exit,--wrap=seccomp_load,--wrap=prctl,--wrap=syscall
+HOSTF   = $(if $(COV),$(COVF) $(filter -D%,$(CFLAGS)),$(if $(SAN),$(SANF) -fPIE,$(HARD)) $(CFLAGS))
+HOSTL   = $(if $(COV),-pie $(COVL),$(if $(SAN),$(SANF) -pie,$(LDHARD))) $(LDFLAGS)
 
 # the node's client: small, static, its own objects
-NODEF   = $(if $(SAN),$(SANF) -fPIE -O1 -g,$(HARD) -Os -g -ffunction-sections -fdata-sections) -I$(TSS)/include
+NODEF   = $(if $(COV),$(COVF),$(if $(SAN),$(SANF) -fPIE -O1 -g,$(HARD) -Os -g -ffunction-sections -fdata-sections)) -I$(TSS)/include
 tryld    = $(foreach f,$(1),$(shell printf 'int main(void){return 0;}' | $(CC) -static-pie $(f) -o /dev/null -xc - 2>/dev/null && echo $(f)))
 # glibc warns of dlopen and getaddrinfo in libcrypto and the TSS: never reached here
 STATICL := -static-pie -Wl,-z,relro,-z,now $(call tryld,-Wl$(comma)-z$(comma)pack-relative-relocs -Wl$(comma)--no-warnings)
-NODEL   = $(if $(SAN),$(SANF) -pie,$(if $(filter 1,$(STATIC)),$(STATICL),$(LDHARD))) -Wl,--gc-sections
+NODEL   = $(if $(SAN),$(SANF) -pie,$(if $(filter 1,$(STATIC)),$(STATICL),$(LDHARD))) $(if $(COV),$(COVL),-Wl$(comma)--gc-sections)
 TSSLIB  = $(TSS)/lib/libtss2-esys.a $(TSS)/lib/libtss2-sys.a $(TSS)/lib/libtss2-mu.a $(TSS)/lib/libtss2-rc.a
 # nothing unwinds in a single-threaded C program that never throws
 NODESTRIP := -R .eh_frame -R .eh_frame_hdr -R .comment
 NODELIB = $(TSSLIB) -lssl -lcrypto -ljson-c
 
-COMMON  := $(filter-out common/tpm_%.c,$(wildcard common/*.c))
+COMMON  := $(filter-out common/tpm_%.c,$(wildcard common/*.c)) $(if $(COV),tests/coverage/hook.c)
 TPM     := $(wildcard common/tpm_*.c)
 NODE    := $(wildcard initramfs/*.c)
 SERVER  := $(wildcard bootserver/*.c)
@@ -65,6 +68,7 @@ help:
 	@echo 'make bench       figures, as tables'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
 	@echo 'make prove       CBMC on the parsers, Spin on the protocol'
+	@echo 'make coverage    lines that the tests reach, by directory; fails under the least wanted'
 	@echo 'make install     DESTDIR= PREFIX=$(PREFIX)'
 	@echo 'SAN=1 builds with ASan and UBSan; STATIC=0 links the client dynamically; CC=clang works'
 
@@ -161,11 +165,15 @@ fuzz-run: $(FUZZ:%=$(O)/fuzz/%)
 fuzz-replay: $(FUZZBIN)
 
 # ---- proofs, coverage, static analysis: each gets what it needs itself --------
-DEPS_TOOLS := clang libclang-rt-dev spin clang-tidy clang-tools cppcheck shellcheck gcovr
+DEPS_TOOLS := clang libclang-rt-dev spin clang-tidy clang-tools cppcheck shellcheck
 prove:
 	$(MAKE) deps TOOLS=1
 	tests/proof/run $(abspath $(O))
-.PHONY: prove
+coverage:
+	$(MAKE) deps TOOLS=1
+	$(MAKE) -j$(JOBS) COV=1 O=$(O)/coverage tools units
+	tests/coverage/run $(O)/coverage $(JOBS)
+.PHONY: prove coverage
 $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 	$(Q)clang -fsanitize=address,undefined -o $@ $^ $(SERVERLIB)
 .PHONY: fuzz fuzz-run fuzz-replay
@@ -204,7 +212,7 @@ DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-
               libcmocka-dev autoconf automake libtool autoconf-archive dpkg-dev xz-utils zstd
 DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
-DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf mmdebstrap busybox-static python3 python3-tpm2-pytss python3-cryptography jq socat \
+DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf e2fsprogs mmdebstrap busybox-static python3 python3-tpm2-pytss python3-cryptography jq socat \
               systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 xxd
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST)) $(if $(TOOLS),$(DEPS_TOOLS))
 
