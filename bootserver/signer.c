@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer.h"
 
+#include "fault.h"
 #include "signer_impl.h"
 
 #include <pthread.h>
@@ -163,7 +164,9 @@ static int ask(struct signer *s, union signer_request *q, size_t len, union sign
 
         (void)pthread_mutex_lock(&s->lock);
         if (!atomic_load(&s->lost)) {
+                FAULT_POINT("signer-ask");
                 r = exchange(s, q, len, a, want);
+                FAULT_POINT("signer-answered");
                 if (r < 0) {
                         atomic_store(&s->lost, true);
                         (void)kill(getpid(), SIGCHLD); /* wakes who asks signer_ended() */
