@@ -68,7 +68,9 @@ help:
 	@echo 'make bench       figures, as tables'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
 	@echo 'make prove       CBMC on the parsers, Spin on the protocol'
+	@echo 'make mutants     takes one defence away at a time: its test has to fail; ID="..." for some (tests/mutants.list)'
 	@echo 'make coverage    lines that the tests reach, by directory; fails under the least wanted'
+	@echo 'make analyze     gcc -fanalyzer, clang-tidy, scan-build, cppcheck, shellcheck'
 	@echo 'make install     DESTDIR= PREFIX=$(PREFIX)'
 	@echo 'SAN=1 builds with ASan and UBSan; STATIC=0 links the client dynamically; CC=clang works'
 
@@ -169,11 +171,15 @@ DEPS_TOOLS := clang libclang-rt-dev spin clang-tidy clang-tools cppcheck shellch
 prove:
 	$(MAKE) deps TOOLS=1
 	tests/proof/run $(abspath $(O))
+mutants:
+	$(MAKE) deps
+	$(MAKE) -j$(JOBS) tools units
+	tests/mutants $(O) $(ID)
 coverage:
 	$(MAKE) deps TOOLS=1
 	$(MAKE) -j$(JOBS) COV=1 O=$(O)/coverage tools units
 	tests/coverage/run $(O)/coverage $(JOBS)
-.PHONY: prove coverage
+.PHONY: prove mutants coverage
 $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 	$(Q)clang -fsanitize=address,undefined -o $@ $^ $(SERVERLIB)
 .PHONY: fuzz fuzz-run fuzz-replay

@@ -11,7 +11,7 @@ enum MHD_Result on_backup(struct call *c)
 {
         char random[INCIDENT_LEN + 1];
         char path[CONF_STR + 64];
-        struct stat st;
+        struct stat st = { 0 };
         int fd = -1;
         int r = journal_incident(random);
 

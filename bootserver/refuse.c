@@ -46,7 +46,7 @@ static void source_of(struct call *c, struct source *ret)
                         memset(six.s6_addr + 8, 0, 8);
                 (void)inet_ntop(AF_INET6, &six, ret->kind, sizeof(ret->kind) - 4);
                 if (!four)
-                        strcat(ret->kind, "/64");
+                        memcpy(ret->kind + strlen(ret->kind), "/64", sizeof("/64"));
         }
 }
 

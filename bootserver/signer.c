@@ -211,7 +211,7 @@ static int set_name(char to[SIGNER_NAME], const char *name)
 
         if (n >= SIGNER_NAME)
                 return -EINVAL;
-        memcpy(to, name, n);
+        memcpy(to, name, n + 1);
         return 0;
 }
 

@@ -54,7 +54,7 @@ static int times(const struct signing *s, uint32_t life, int64_t now, struct sig
 
 static int take(struct signer_cert *a, const struct buf *b)
 {
-        if (b->len > sizeof(a->blob))
+        if (b->len == 0 || b->len > sizeof(a->blob))
                 return -EINVAL;
         memset(a->blob, 0, sizeof(a->blob));
         memcpy(a->blob, b->p, b->len);

@@ -29,8 +29,9 @@ static int outer_der(struct cursor *c, const uint8_t **ret, size_t *ret_len)
 {
         const uint8_t *start = c->p;
         struct cursor t = *c;
-        uint8_t tag, form;
-        uint16_t n;
+        uint8_t tag = 0;
+        uint8_t form = 0;
+        uint16_t n = 0;
 
         if (cur_u8(&t, &tag) < 0 || tag != 0x30 || cur_u8(&t, &form) < 0 || form != 0x82 || cur_u16be(&t, &n) < 0 ||
             cur_skip(&t, n) < 0)

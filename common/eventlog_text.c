@@ -237,9 +237,10 @@ static void describe_node(struct text *t, uint8_t type, uint8_t sub, const uint8
 static int describe_path(struct text *t, struct cursor c)
 {
         while (c.left > 0) {
-                const uint8_t *p;
-                uint8_t type, sub;
-                uint16_t n;
+                const uint8_t *p = NULL;
+                uint8_t type = 0;
+                uint8_t sub = 0;
+                uint16_t n = 0;
 
                 if (cur_u8(&c, &type) < 0 || cur_u8(&c, &sub) < 0 || cur_u16le(&c, &n) < 0 || n < 4 ||
                     cur_take(&c, n - 4u, &p) < 0)

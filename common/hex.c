@@ -37,7 +37,7 @@ int hex_decode(const char *s, size_t len, uint8_t *ret, size_t cap, size_t *ret_
                 if (hex_digit(s[i]) < 0)
                         return -EBADMSG;
         for (size_t i = 0; i < len / 2; i++)
-                ret[i] = (uint8_t)(hex_digit(s[2 * i]) << 4 | hex_digit(s[2 * i + 1]));
+                ret[i] = (uint8_t)((unsigned)hex_digit(s[2 * i]) << 4 | (unsigned)hex_digit(s[2 * i + 1]));
         *ret_len = len / 2;
         return 0;
 }
