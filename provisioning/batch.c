@@ -9,15 +9,11 @@ int batch_parse(const struct cli_command *c, const char *text, struct noderange 
         return r < 0 ? cli_usage(c, "'%.200s' is no node range: %s", text, why) : 0;
 }
 
-int batch_open(struct batch *b, const struct cli_command *c, const char *range)
+int batch_begin(struct batch *b, const struct cli_command *c)
 {
         struct fail f = { 0 };
         int rc;
 
-        *b = (struct batch){ .single = noderange_is_single(range) };
-        rc = batch_parse(c, range, &b->nodes);
-        if (rc)
-                return rc;
         b->done = json_object_new_array();
         b->failed = json_object_new_array();
         if (!b->done || !b->failed) {
@@ -26,6 +22,15 @@ int batch_open(struct batch *b, const struct cli_command *c, const char *range)
         }
         rc = admin_open(cli_socket(), &b->admin, &f);
         return rc ? cli_fail(rc, &f) : 0;
+}
+
+int batch_open(struct batch *b, const struct cli_command *c, const char *range)
+{
+        int rc;
+
+        *b = (struct batch){ .single = noderange_is_single(range) };
+        rc = batch_parse(c, range, &b->nodes);
+        return rc ? rc : batch_begin(b, c);
 }
 
 bool batch_note(struct batch *b, const char *node, int rc, struct json_object *answer, const struct fail *f)

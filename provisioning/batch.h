@@ -23,6 +23,8 @@ struct batch {
 /* Parses the range, told as the command's usage error when it is none. */
 int batch_parse(const struct cli_command *c, const char *text, struct noderange *ret);
 int batch_open(struct batch *b, const struct cli_command *c, const char *range);
+/* The same without a range: the caller has the names. */
+int batch_begin(struct batch *b, const struct cli_command *c);
 
 /* Takes the outcome of one node: rc and, by it, answer (owned from here on)
  * or f. Returns whether to go on. */

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node add: enrols nodes before they first boot. */
-#include "batch.h"
 #include "commands.h"
 #include "ekcert.h"
 #include "files.h"
 #include "hex.h"
+#include "node_add.h"
 
 #include <getopt.h>
 
 #define RECORD_MAX ((size_t)256 * 1024)
 #define SOURCES_MAX 4096
 
-enum { OPT_CERT = CLI_LONG, OPT_ID, OPT_RECORD, OPT_WITHOUT, OPT_PROFILE };
+enum { OPT_CERT = CLI_LONG, OPT_ID, OPT_RECORD, OPT_WITHOUT, OPT_PROFILE, OPT_MANIFEST, OPT_DRY_RUN };
 
 static const struct cli_option add_options[] = {
         { "ek-cert", OPT_CERT, "FILE", "its endorsement key certificate (DER or PEM)" },
         { "id", OPT_ID, "HEX", "its node id: SHA-256 of the EK's SubjectPublicKeyInfo" },
         { "record", OPT_RECORD, "FILE", "what muster-node enroll printed on it" },
+        { "manifest", OPT_MANIFEST, "FILE.csv", "instead of NAMES: the nodes of a purchase manifest, see muster(8)" },
+        { "dry-run", OPT_DRY_RUN, NULL, "with --manifest: check it, say what would be done, ask no server" },
         { "without-ek-certificate", OPT_WITHOUT, NULL, "accept it without a certificate of a known TPM maker" },
         { "profile", OPT_PROFILE, "NAME", "the firmware profile it must match" },
         { 0 },
 };
 
 static const struct cli_command add_command = {
-        "node add", "NAMES",
+        "node add", "NAMES | --manifest FILE.csv",
         "Enrols nodes before they first boot; a range takes one --ek-cert, --id or --record for each name, in order",
         add_options,
 };
@@ -33,15 +35,27 @@ struct source {
         const char *arg;
 };
 
+int node_add_x509(struct json_object *body, X509 *cert)
+{
+        _cleanup_(freep) char *text = NULL;
+        unsigned char *der = NULL;
+        int len = i2d_X509(cert, &der);
+
+        text = len > 0 ? malloc(B64_LEN((size_t)len)) : NULL;
+        if (text) {
+                b64_encode(der, (size_t)len, text);
+                node_add_text(body, "ek_certificate", text);
+        }
+        OPENSSL_free(der);
+        return text ? 0 : -ENOMEM;
+}
+
 static int add_certificate(struct json_object *body, const char *path, struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf file = { 0 };
-        _cleanup_(freep) unsigned char *der = NULL;
-        _cleanup_(freep) char *text = NULL;
         struct ekcert c = { 0 };
         const char *why = NULL;
         int r = file_read(path, EKCERT_MAX, &file);
-        int len;
 
         if (r < 0)
                 return fail_set(f, r == -EFBIG ? MUSTER_USAGE : MUSTER_IO, "", "", "read the EK certificate %s: %s", path,
@@ -50,23 +64,15 @@ static int add_certificate(struct json_object *body, const char *path, struct fa
         if (r < 0)
                 return fail_set(f, MUSTER_USAGE, "", "muster ek FILE shows what it is", "read the EK certificate %s: %s", path,
                                 why ? why : strerror(-r));
-        len = i2d_X509(c.cert, &der);
+        r = node_add_x509(body, c.cert);
         ekcert_free(&c);
-        text = len > 0 ? malloc(B64_LEN((size_t)len)) : NULL;
-        if (!text) {
-                OPENSSL_free(take_ptr(der));
-                return fail_set(f, MUSTER_IO, "", "", "encode the EK certificate %s: out of memory", path);
-        }
-        b64_encode(der, (size_t)len, text);
-        OPENSSL_free(take_ptr(der));
-        json_object_object_add(body, "ek_certificate", json_object_new_string(text));
-        return 0;
+        return r < 0 ? fail_set(f, MUSTER_IO, "", "", "encode the EK certificate %s: out of memory", path) : 0;
 }
 
-static void move_text(struct json_object *to, const char *key, const char *text)
+void node_add_text(struct json_object *body, const char *key, const char *text)
 {
         if (text)
-                json_object_object_add(to, key, json_object_new_string(text));
+                json_object_object_add(body, key, json_object_new_string(text));
 }
 
 static int add_record(struct json_object *body, const char *path, struct fail *f)
@@ -88,9 +94,9 @@ static int add_record(struct json_object *body, const char *path, struct fail *f
         if (!admin_str(o, "id"))
                 return fail_set(f, MUSTER_USAGE, "", "run muster-node enroll on the node and give its output",
                                 "read the record %s: it is not what muster-node enroll prints", path);
-        move_text(body, "id", admin_str(o, "id"));
-        move_text(body, "ek_public", admin_str(o, "ek_public"));
-        move_text(body, "ek_certificate", admin_str(o, "ek_certificate"));
+        node_add_text(body, "id", admin_str(o, "id"));
+        node_add_text(body, "ek_public", admin_str(o, "ek_public"));
+        node_add_text(body, "ek_certificate", admin_str(o, "ek_certificate"));
         return 0;
 }
 
@@ -108,12 +114,12 @@ static int make_body(const char *name, const struct source *s, bool without, con
         else if (s->kind == OPT_RECORD)
                 rc = add_record(o, s->arg, f);
         else
-                move_text(o, "id", s->arg);
+                node_add_text(o, "id", s->arg);
         if (rc)
                 return rc;
         if (without)
                 json_object_object_add(o, "without_ek_certificate", json_object_new_boolean(1));
-        move_text(o, "profile", profile);
+        node_add_text(o, "profile", profile);
         *ret = take_ptr(o);
         return 0;
 }
@@ -125,7 +131,7 @@ static bool is_id(const char *s)
         return strlen(s) == 2 * DIGEST_LEN && hex_decode_exact(s, id, sizeof(id)) == 0;
 }
 
-static void said_added(const char *name, struct json_object *o)
+void node_add_said(const char *name, struct json_object *o)
 {
         if (!cli_json())
                 cli_say("%s: %s, id %s", name, admin_text(o, "state"), admin_text(o, "id"));
@@ -148,48 +154,75 @@ static int add_all(struct batch *b, const struct source *sources, bool without, 
                 if (rc == 0)
                         rc = admin_call(b->admin, "POST", "/v1/nodes", json_object_to_json_string(body), &o, &f);
                 if (rc == 0)
-                        said_added(b->nodes.name[i], o);
+                        node_add_said(b->nodes.name[i], o);
                 if (!batch_note(b, b->nodes.name[i], rc, o, &f))
                         break;
         }
         return batch_close(b);
 }
 
-int cmd_node_add(int argc, char **argv)
+/* 0; an exit code, told; or -1: the program is done, with *ret_rc. */
+static int read_options(int argc, char **argv, struct node_add *a, const char **ret_manifest, struct source *sources,
+                        size_t *ret_n, int *ret_rc)
+{
+        int v;
+
+        while ((v = cli_next(&add_command, argc, argv, ret_rc)) > 0) {
+                if (v == OPT_WITHOUT) {
+                        a->without = true;
+                } else if (v == OPT_DRY_RUN) {
+                        a->dry_run = true;
+                } else if (v == OPT_PROFILE) {
+                        a->profile = optarg;
+                } else if (v == OPT_MANIFEST && *ret_manifest) {
+                        return cli_usage(&add_command, "one --manifest at a time");
+                } else if (v == OPT_MANIFEST) {
+                        *ret_manifest = optarg;
+                } else if (*ret_n == SOURCES_MAX) {
+                        return cli_usage(&add_command, "more than %d nodes at a time: use --manifest", SOURCES_MAX);
+                } else if (v == OPT_ID && !is_id(optarg)) {
+                        return cli_usage(&add_command, "'%.80s' is no node id (64 lower-case hex digits)", optarg);
+                } else {
+                        sources[(*ret_n)++] = (struct source){ v, optarg };
+                }
+        }
+        return v;
+}
+
+static int add_named(const struct node_add *a, const char *range, const struct source *sources, size_t n)
 {
         _cleanup_(batch_wipe) struct batch b = { 0 };
         _cleanup_(noderange_wipe) struct noderange names = { 0 };
+        int rc = batch_parse(&add_command, range, &names);
+
+        if (rc)
+                return rc;
+        if (n != names.n)
+                return cli_usage(&add_command, "%zu names, but %zu of --ek-cert, --id and --record", names.n, n);
+        rc = batch_open(&b, &add_command, range);
+        return rc ? rc : add_all(&b, sources, a->without, a->profile);
+}
+
+int cmd_node_add(int argc, char **argv)
+{
         _cleanup_(freep) struct source *sources = calloc(SOURCES_MAX, sizeof(*sources));
-        const char *profile = NULL;
-        bool without = false;
+        struct node_add a = { .command = &add_command };
+        const char *manifest = NULL;
         size_t n = 0;
         int rc = 0;
         int v;
 
         if (!sources)
                 return MUSTER_IO;
-        while ((v = cli_next(&add_command, argc, argv, &rc)) > 0) {
-                if (v == OPT_WITHOUT) {
-                        without = true;
-                } else if (v == OPT_PROFILE) {
-                        profile = optarg;
-                } else if (n == SOURCES_MAX) {
-                        return cli_usage(&add_command, "more than %d nodes at a time", SOURCES_MAX);
-                } else if (v == OPT_ID && !is_id(optarg)) {
-                        return cli_usage(&add_command, "'%.80s' is no node id (64 lower-case hex digits)", optarg);
-                } else {
-                        sources[n++] = (struct source){ v, optarg };
-                }
-        }
-        if (v < 0)
-                return rc;
+        v = read_options(argc, argv, &a, &manifest, sources, &n, &rc);
+        if (v)
+                return v < 0 ? rc : v;
+        if (manifest && (n > 0 || argc > optind))
+                return cli_usage(&add_command, "--manifest names the nodes and their keys: no NAMES, --ek-cert, --id or --record with it");
+        if (a.dry_run && !manifest)
+                return cli_usage(&add_command, "--dry-run goes with --manifest only");
+        if (manifest)
+                return node_add_manifest(&a, manifest);
         rc = cli_count(&add_command, argc, argv, 1, 1);
-        if (rc == 0)
-                rc = batch_parse(&add_command, argv[optind], &names);
-        if (rc)
-                return rc;
-        if (n != names.n)
-                return cli_usage(&add_command, "%zu names, but %zu of --ek-cert, --id and --record", names.n, n);
-        rc = batch_open(&b, &add_command, argv[optind]);
-        return rc ? rc : add_all(&b, sources, without, profile);
+        return rc ? rc : add_named(&a, argv[optind], sources, n);
 }

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node add --manifest: enrols what a seller's list names. */
+#include "ekcert.h"
+#include "files.h"
+#include "hex.h"
+#include "node_add.h"
+#include "purchase.h"
+
+#include <limits.h>
+
+#define SERVER_CERT_MAX 4096 /* bytes of DER that POST /v1/nodes takes */
+
+/* What ekcert_parse() is to read: a file, or the field itself. */
+static int certificate_bytes(const struct purchase *p, size_t i, struct buf *ret, struct fail *f)
+{
+        enum purchase_column c = purchase_source(p, i);
+        const char *text = purchase_get(p, i, c);
+        const char *slash = strrchr(p->file, '/');
+        char path[PATH_MAX];
+        int r;
+
+        if (c == PC_FILE) {
+                if (snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - p->file) + 1 : 0, p->file, text) >=
+                    (int)sizeof(path))
+                        return purchase_fail(p, i, c, f, "use shorter names", "the path is too long");
+                r = file_read(path, EKCERT_MAX, ret);
+                if (r == 0)
+                        return 0;
+                (void)purchase_fail(p, i, c, f, "paths are relative to the manifest's directory", "read %.120s: %s", path,
+                                    r == -EFBIG ? "it is too large for a certificate" : strerror(-r));
+                return r == -EFBIG ? -EBADMSG : r;
+        }
+        ret->len = strlen(text);
+        ret->p = malloc(ret->len + 1);
+        if (!ret->p)
+                return fail_set(f, -ENOMEM, "", "", "read the manifest %s: out of memory", p->file);
+        memcpy(ret->p, text, ret->len + 1);
+        if (c == PC_BASE64 && b64_decode(text, strlen(text), ret->p, ret->len, &ret->len) < 0)
+                return purchase_fail(p, i, c, f, "base64 -w0 FILE makes it of a certificate in DER",
+                                     "it is no base64, or broken into lines");
+        return 0;
+}
+
+static int certificate(const struct purchase *p, size_t i, struct ekcert *ret, struct fail *f)
+{
+        _cleanup_(buf_wipe) struct buf bytes = { 0 };
+        enum purchase_column c = purchase_source(p, i);
+        const char *why = NULL;
+        char id[HEX_LEN(DIGEST_LEN)];
+        int r = certificate_bytes(p, i, &bytes, f);
+
+        if (r < 0)
+                return r;
+        r = ekcert_parse(bytes.p, bytes.len, ret, &why);
+        if (r < 0)
+                return purchase_fail(p, i, c, f, "muster ek FILE shows what a file is", "the EK certificate of %s: %s",
+                                     purchase_get(p, i, PC_NAME), why ? why : strerror(-r));
+        if (ret->not_ek)
+                return purchase_fail(p, i, c, f, "ask the seller for the EK certificate", "the EK certificate of %s: %s",
+                                     purchase_get(p, i, PC_NAME), ret->not_ek);
+        if (i2d_X509(ret->cert, NULL) > SERVER_CERT_MAX)
+                return purchase_fail(p, i, c, f, "give its ek_sha256 instead", "the certificate is larger than musterd takes (4096 bytes)");
+        hex_encode(ret->id, DIGEST_LEN, id);
+        if (p->row[i].id[0] && strcmp(p->row[i].id, id) != 0)
+                return purchase_fail(p, i, c, f, "ask the seller which is right", "the EK certificate's id is %s, not %s", id,
+                                     p->row[i].id);
+        memcpy(p->row[i].id, id, sizeof(id));
+        return 0;
+}
+
+static int exit_code(int r)
+{
+        return r == 0 ? MUSTER_OK : r == -EBADMSG ? MUSTER_USAGE : MUSTER_IO;
+}
+
+static int read_manifest(const char *path, struct purchase *ret, struct fail *f)
+{
+        _cleanup_(buf_wipe) struct buf file = { 0 };
+        int r = file_read(path, CSV_FILE_MAX, &file);
+
+        if (r < 0)
+                return fail_set(f, r == -EFBIG ? -EBADMSG : r, "", r == -EFBIG ? "split the file" : "",
+                                "read the manifest %s: %s", path, r == -EFBIG ? "it is larger than 16 MiB" : strerror(-r));
+        r = purchase_parse(path, file.p, file.len, ret, f);
+        for (size_t i = 0; r == 0 && i < ret->n; i++) {
+                struct ekcert c = { 0 };
+
+                if (purchase_source(ret, i) < PC_COUNT)
+                        r = certificate(ret, i, &c, f);
+                ekcert_free(&c);
+        }
+        return r < 0 ? r : purchase_unique(ret, f);
+}
+
+static const char *profile_of(const struct node_add *a, const struct purchase *p, size_t i)
+{
+        const char *own = purchase_get(p, i, PC_PROFILE);
+
+        return *own ? own : a->profile;
+}
+
+/* The certificate is read again, and must still be of the EK that was checked. */
+static int make_body(const struct node_add *a, const struct purchase *p, size_t i, struct json_object **ret, struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *o = json_object_new_object();
+        struct ekcert c = { 0 };
+        int r = o ? 0 : -ENOMEM;
+
+        if (r == 0 && purchase_source(p, i) < PC_COUNT) {
+                r = certificate(p, i, &c, f);
+                if (r == 0)
+                        r = node_add_x509(o, c.cert);
+                ekcert_free(&c);
+        }
+        if (r == -ENOMEM)
+                return fail_set(f, r, "", "", "add node %s: out of memory", purchase_get(p, i, PC_NAME));
+        if (r < 0)
+                return r;
+        node_add_text(o, "name", purchase_get(p, i, PC_NAME));
+        node_add_text(o, "id", p->row[i].id);
+        node_add_text(o, "profile", profile_of(a, p, i));
+        if (a->without || p->row[i].without)
+                json_object_object_add(o, "without_ek_certificate", json_object_new_boolean(1));
+        *ret = take_ptr(o);
+        return 0;
+}
+
+static int add_row(struct batch *b, const struct node_add *a, const struct purchase *p, size_t i, struct json_object **ret,
+                   struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *body = NULL;
+        struct fail said = { 0 };
+        int rc = exit_code(make_body(a, p, i, &body, f));
+
+        if (rc)
+                return rc;
+        rc = admin_call(b->admin, "POST", "/v1/nodes", json_object_to_json_string(body), ret, &said);
+        if (rc)
+                return fail_set(f, rc, said.code, said.next, "%.120s line %zu: %s", p->file, purchase_line(p, i), said.what);
+        node_add_said(purchase_get(p, i, PC_NAME), *ret);
+        return MUSTER_OK;
+}
+
+static int add_all(const struct node_add *a, const struct purchase *p)
+{
+        _cleanup_(batch_wipe) struct batch b = { 0 };
+        size_t i;
+        int rc = batch_begin(&b, a->command);
+
+        if (rc)
+                return rc;
+        for (i = 0; i < p->n; i++) {
+                struct json_object *o = NULL;
+                struct fail f = { 0 };
+
+                rc = add_row(&b, a, p, i, &o, &f);
+                if (!batch_note(&b, purchase_get(p, i, PC_NAME), rc, o, &f))
+                        break;
+        }
+        if (i < p->n)
+                fprintf(stderr, "muster: the rows behind line %zu were not added. Next: muster node list %s tells about that one\n",
+                        purchase_line(p, i), purchase_get(p, i, PC_NAME));
+        return batch_close(&b);
+}
+
+static int show_row(const struct node_add *a, const struct purchase *p, size_t i, struct json_object *to)
+{
+        const char *profile = profile_of(a, p, i);
+        bool without = a->without || p->row[i].without;
+        bool with = purchase_source(p, i) < PC_COUNT;
+        struct json_object *o;
+
+        if (!cli_json()) {
+                cli_say("%s: would be enrolled, id %s%s%s%s%s", purchase_get(p, i, PC_NAME), p->row[i].id,
+                        with ? ", with its EK certificate" : "", without ? ", without a certificate of a known maker" : "",
+                        profile ? ", profile " : "", profile ? profile : "");
+                return 0;
+        }
+        o = json_object_new_object();
+        if (!o)
+                return -ENOMEM;
+        json_object_object_add(o, "line", json_object_new_int64((int64_t)purchase_line(p, i)));
+        node_add_text(o, "name", purchase_get(p, i, PC_NAME));
+        node_add_text(o, "id", p->row[i].id);
+        json_object_object_add(o, "ek_certificate", json_object_new_boolean(with));
+        json_object_object_add(o, "without_ek_certificate", json_object_new_boolean(without));
+        json_object_object_add(o, "profile", profile ? json_object_new_string(profile) : NULL);
+        return json_object_array_add(to, o);
+}
+
+static int show_all(const struct node_add *a, const struct purchase *p)
+{
+        _cleanup_(json_putp) struct json_object *o = json_object_new_object();
+        struct json_object *nodes = json_object_new_array();
+
+        if (!o || !nodes || json_object_object_add(o, "nodes", nodes) < 0)
+                return MUSTER_IO;
+        json_object_object_add(o, "dry_run", json_object_new_boolean(1));
+        for (size_t i = 0; i < p->n; i++)
+                if (show_row(a, p, i, nodes) < 0)
+                        return MUSTER_IO;
+        return cli_json() ? cli_print_json(o) : MUSTER_OK;
+}
+
+int node_add_manifest(const struct node_add *a, const char *path)
+{
+        _cleanup_(purchase_wipe) struct purchase p = { 0 };
+        struct fail f = { 0 };
+        int r = read_manifest(path, &p, &f);
+
+        if (r < 0)
+                return cli_fail(exit_code(r), &f);
+        return a->dry_run ? show_all(a, &p) : add_all(a, &p);
+}
