@@ -133,9 +133,10 @@ static int read_row(struct reader *r)
 {
         int k;
 
-        r->column = 0;
+        r->column = 1;
         if (r->out->rows > CSV_ROWS_MAX)
                 return refuse(r, "more than 100,000 rows", "split the file");
+        r->column = 0;
         for (;;) {
                 k = new_cell(r);
                 if (k == 0)
@@ -178,7 +179,7 @@ static int read_all(struct reader *r)
 int csv_parse(const void *p, size_t len, struct csv *ret, struct csv_error *ret_error)
 {
         _cleanup_(csv_wipe) struct csv o = { 0 };
-        struct reader r = { .in = cur_of(p, len), .out = &o, .e = ret_error, .line = 1 };
+        struct reader r = { .in = cur_of(p, len), .out = &o, .e = ret_error, .line = 1, .column = 1 };
         int k;
 
         if (len > CSV_FILE_MAX)

@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# muster node add --manifest: musterd has the nodes of a good manifest, and
+# none of one with a bad row; Python's csv module as another writer.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/musterd-lib.sh"
+requires jq --version
+requires python3 --version
+requires test -d "$corpus/ek-certs"
+unset MUSTER_SOCKET MUSTER_CONFIG
+m() { "$bin/muster" --socket "$sock" "$@"; }
+add() { m node add --manifest "$@"; }
+ids() { printf '%064x' "$1"; }
+der=$corpus/ek-certs/swtpm_rsa_a.der
+der2=$corpus/ek-certs/ifx_optiga_ecc_mfr035.der
+der3=$corpus/ek-certs/gcp_ecc_enc.der
+id_of() { openssl x509 -inform DER -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1; }
+
+# ---- without a server: the file is judged first ---------------------------------
+mkdir -p "$tmp/rack/certs"
+cp "$der" "$tmp/rack/certs/1.der"
+openssl x509 -inform DER -in "$der2" -out "$tmp/rack/certs/2.pem"
+rack=$tmp/rack/rack.csv
+{
+        printf 'name,ek_cert,ek_cert_base64,ek_cert_pem,ek_sha256,x-serial,without_ek_certificate,profile\r\n'
+        printf 'r1n001,certs/1.der,,,%s,"7F0231, spare",yes,\r\n' "$(id_of "$der" | tr a-f A-F)"
+        printf 'r1n002,certs/2.pem,,,,7F0232,,R640\r\n'
+        printf 'r1n003,,%s,,,7F0233,no,\r\n' "$(base64 -w0 "$der3")"
+        printf 'r1n004,,,,%s,7F0234,,' "$(ids 4)"
+} >"$rack"
+check_exit 3 "a good manifest without a server exits with 3" add "$rack"
+out=$(add "$rack" --dry-run)
+is "a dry run needs no server, and shows each node" 4 "$(grep -c 'would be enrolled' <<<"$out")"
+is "with the id of its certificate's key" "$(id_of "$der2")" "$(sed -n 's/^r1n002: .*id \([0-9a-f]*\),.*/\1/p' <<<"$out")"
+out=$(add "$rack" --dry-run -o json)
+check "as JSON too" jq -e '.dry_run and ([.nodes[] | [.line, .name, .ek_certificate, .without_ek_certificate, .profile]] ==
+        [[2, "r1n001", true, true, null], [3, "r1n002", true, false, "R640"], [4, "r1n003", true, false, null], [5, "r1n004", false, false, null]])' <<<"$out"
+check "--profile is for rows without their own" jq -e '[.nodes[].profile] == ["X", "R640", "X", "X"]' <<<"$(add "$rack" --dry-run -o json --profile X)"
+check_exit 2 "--dry-run alone is a usage error" m node add r1n001 --dry-run --id "$(ids 1)"
+check_exit 2 "a manifest and names are a usage error" m node add r1n001 --manifest "$rack"
+check_exit 2 "a manifest and an id are a usage error" add "$rack" --id "$(ids 1)"
+check_exit 4 "a manifest that is not there exits with 4" add "$tmp/absent.csv"
+check_exit 4 "a directory exits with 4" add "$tmp/rack"
+
+mkdir "$tmp/py"
+python3 "$(dirname "$0")/csv-write.py" 1 "$tmp/py"
+same=0
+for f in "$tmp"/py/*.csv; do
+        add "$f" --dry-run -o json >"$tmp/out" 2>"$tmp/err"
+        if diff <(jq -c '[.nodes[] | [.name, .id, .profile]]' "$tmp/out") <(jq -c . "${f%.csv}.json") >"$tmp/diff" 2>&1; then
+                same=$((same + 1))
+        else
+                sed 's/^/# /' "$tmp/err" "$tmp/diff"
+        fi
+done
+is "what Python's csv module writes is read as it was meant" 12 "$same"
+
+# ---- one bad row: none is added ---------------------------------------------------
+make_parent
+musterd_start || { not_ok "musterd starts"; exit 1; }
+count() { admin GET '/v1/nodes' | jq '.nodes | length'; }
+bad() { # BEHAVIOUR EXIT WHERE HEADER ROW: behind a good row
+        local f=$tmp/rack/bad.csv out rc
+        printf '%s\n' "$4" >"$f"
+        printf '%b' "$5" >>"$f"
+        out=$(add "$f" 2>&1)
+        rc=$?
+        if [ "$rc" = "$2" ] && grep -qF "$f: $3" <<<"$out" && grep -q '\. Next: .' <<<"$out" && [ "$(count)" = 0 ]; then
+                ok "$1 adds none"
+        else
+                not_ok "$1 adds none" "exit $rc, $(count) nodes, wanted '$3': $out"
+        fi
+}
+good="g1,$(ids 1)"
+bad "a bad name" 2 'line 3, column 1 (name)' name,ek_sha256 "$good\nG2,$(ids 2)\n"
+bad "a name that comes twice" 2 'line 3, column 1 (name)' name,ek_sha256 "$good\ng1,$(ids 2)\n"
+bad "an id that comes twice" 2 'line 3, column 2 (ek_sha256)' name,ek_sha256 "$good\ng2,$(ids 1)\n"
+bad "a certificate that comes twice, once as its id" 2 'line 3, column 3 (ek_cert)' name,ek_sha256,ek_cert "g1,$(id_of "$der"),\ng2,,certs/1.der\n"
+bad "a bad id" 2 'line 3, column 2 (ek_sha256)' name,ek_sha256 "$good\ng2,12\n"
+bad "a row with neither id nor certificate" 2 'line 3, column 1 (name)' name,ek_sha256 "$good\ng2,\n"
+bad "an unknown column" 2 "line 1, column 3 ('serial')" name,ek_sha256,serial "$good,7\n"
+bad "a short row" 2 'line 3, column 1:' name,ek_sha256 "$good\ng2\n"
+bad "a quote that does not close" 2 'line 3, column 2:' name,ek_sha256 "$good\ng2,\"$(ids 2)\n"
+bad "a NUL byte" 2 'line 3, column 1:' name,ek_sha256 "$good\ng2\0,$(ids 2)\n"
+bad "a certificate that is not there" 4 'line 3, column 3 (ek_cert)' name,ek_sha256,ek_cert "$good,\ng2,,certs/9.der\n"
+bad "a certificate in another directory" 2 'line 3, column 3 (ek_cert)' name,ek_sha256,ek_cert "$good,\ng2,,../rack/certs/1.der\n"
+bad "a certificate of another key than its id" 2 'line 3, column 3 (ek_cert)' name,ek_sha256,ek_cert "$good,\ng2,$(ids 2),certs/1.der\n"
+head -c 300 /dev/urandom >"$tmp/rack/noise"
+bad "a file that is no certificate" 2 'line 3, column 3 (ek_cert)' name,ek_sha256,ek_cert "$good,\ng2,,noise\n"
+head -c 20000 /dev/zero >"$tmp/rack/large"
+bad "a file too large for a certificate" 2 'line 3, column 3 (ek_cert)' name,ek_sha256,ek_cert "$good,\ng2,,large\n"
+bad "a certificate for signing" 2 'line 3, column 3 (ek_cert_base64)' name,ek_sha256,ek_cert_base64 \
+        "$good,\ng2,,$(base64 -w0 "$corpus/ek-certs/gcp_rsa_sign.der")\n"
+bad "a certificate that is no base64" 2 'line 3, column 3 (ek_cert_base64)' name,ek_sha256,ek_cert_base64 "$good,\ng2,,MII?\n"
+check "an error is JSON too" jq -e '(.error | contains("line 3")) and .next' <<<"$(add "$tmp/rack/bad.csv" -o json 2>/dev/null)"
+check "a dry run adds none" bash -c "'$bin/muster' --socket '$sock' node add --manifest '$rack' --dry-run"
+is "really none" 0 "$(count)"
+
+# ---- a good one ---------------------------------------------------------------------
+check_exit 0 "a good manifest is added" add "$rack"
+nodes=$(admin GET /v1/nodes)
+is "musterd has its nodes, and no other" 'r1n001 r1n002 r1n003 r1n004' "$(jq -r '[.nodes[].name] | sort | join(" ")' <<<"$nodes")"
+of() { jq -r --arg n "$1" ".nodes[] | select(.name == \$n) | $2" <<<"$nodes"; }
+is "one from a DER file" "$(id_of "$der") enrolled without" "$(of r1n001 '"\(.id) \(.state) \(.ek_mode)"')"
+is "one from a PEM file, with its profile" "$(id_of "$der2") R640 certificate unmatched" "$(of r1n002 '"\(.id) \(.profile) \(.ek_mode) \(.ek_chain)"')"
+is "one from base64" "$(id_of "$der3") unmatched" "$(of r1n003 '"\(.id) \(.ek_chain)"')"
+is "one by its id alone" "$(ids 4) none" "$(of r1n004 '"\(.id) \(.ek_chain)"')"
+{
+        echo 'name,ek_cert_pem,x-serial'
+        printf 'pem1,"'
+        openssl x509 -inform DER -in "$corpus/ek-certs/stm_rsa_ica06_a.der"
+        printf '",7\n'
+} >"$tmp/rack/pem.csv"
+(cd "$tmp/rack" && m node add --manifest pem.csv) >/dev/null 2>&1
+is "one from PEM within quotes" "$(id_of "$corpus/ek-certs/stm_rsa_ica06_a.der")" "$(admin GET /v1/nodes/pem1 | jq -r .id)"
+
+# ---- what the server refuses ----------------------------------------------------------
+{
+        echo name,ek_sha256
+        echo "n1,$(ids 11)"
+        echo "r1n001,$(ids 12)"
+        echo "n3,$(ids 4)"
+        echo "n4,$(ids 14)"
+} >"$tmp/rack/part.csv"
+out=$(add "$tmp/rack/part.csv" -o json 2>"$tmp/err")
+is "a manifest refused in part exits with 1" 1 $?
+check "it tells what was added and what was not, with the line" jq -e '([.nodes[].name] == ["n1", "n4"]) and ([.failed[].node] == ["r1n001", "n3"]) and
+        (.failed[0].error | contains("part.csv line 3: ")) and (.failed[1].error | contains("part.csv line 4: ")) and ([.failed[].next] | all(. != ""))' <<<"$out"
+is "on standard error too" 2 "$(grep -c '^muster: .*part.csv line [34]: ' "$tmp/err")"
+is "and the others are added" 'enrolled enrolled' "$(admin GET /v1/nodes/n1 | jq -r .state) $(admin GET /v1/nodes/n4 | jq -r .state)"
+{ echo name,ek_sha256; for i in {100..199}; do echo "h$i,$(ids "$i")"; done; } >"$tmp/rack/hundred.csv"
+check_exit 0 "a hundred nodes are added" add "$tmp/rack/hundred.csv"
+is "all of them" 100 "$(admin GET '/v1/nodes?limit=1000' | jq '[.nodes[] | select(.name | startswith("h"))] | length')"
+
+# the server goes away in the middle: one that takes a node and is gone
+cat >"$tmp/gone.py" <<'END'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print('ready', flush=True)
+c, _ = s.accept()
+os.unlink(sys.argv[1])
+s.close()
+c.recv(65536)
+body = b'{"name":"n1","state":"enrolled","id":"00"}'
+c.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n' % len(body) + body)
+c.close()
+END
+python3 "$tmp/gone.py" "$tmp/gone.sock" >"$tmp/gone.log" &
+cleanup_pid $!
+wait_for 10 grep -q ready "$tmp/gone.log"
+out=$("$bin/muster" --socket "$tmp/gone.sock" node add --manifest "$tmp/rack/part.csv" -o json 2>"$tmp/err")
+is "a server that goes away ends it with 3" 3 $?
+check "it tells what was added" jq -e '([.nodes[].name] == ["n1"]) and ([.failed[].node] == ["r1n001"])' <<<"$out"
+check "and where it stopped" grep -q 'behind line 3 were not added' "$tmp/err"
