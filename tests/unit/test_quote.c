@@ -242,6 +242,29 @@ static void only_the_exact_selection_is_accepted(void **state)
         sample_wipe(&s);
 }
 
+static void every_byte_and_the_length_of_the_binding_count(void **state)
+{
+        struct sample s;
+        struct quote q;
+        uint8_t want[65];
+
+        (void)state;
+        sample_load("guard_good-1.json", &s);
+        assert_int_equal(quote_parse(s.attest.p, s.attest.len, &q), QUOTE_OK);
+        assert_true(q.extra_len > 0 && q.extra_len < sizeof(want));
+        memcpy(want, q.extra, q.extra_len);
+        want[q.extra_len] = 0;
+        assert_int_equal(quote_extra_is(&q, want, q.extra_len), QUOTE_OK);
+        assert_int_equal(quote_extra_is(&q, want, q.extra_len - 1), QUOTE_E_QUALIFICATION);
+        assert_int_equal(quote_extra_is(&q, want, q.extra_len + 1), QUOTE_E_QUALIFICATION);
+        for (size_t i = 0; i < q.extra_len; i++) {
+                want[i] ^= 1;
+                assert_int_equal(quote_extra_is(&q, want, q.extra_len), QUOTE_E_QUALIFICATION);
+                want[i] ^= 1;
+        }
+        sample_wipe(&s);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -250,6 +273,7 @@ int main(void)
                 cmocka_unit_test(a_signature_of_another_scheme_than_the_pinned_one_is_refused),
                 cmocka_unit_test(plain_rsassa_signatures_verify_too),
                 cmocka_unit_test(only_the_exact_selection_is_accepted),
+                cmocka_unit_test(every_byte_and_the_length_of_the_binding_count),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

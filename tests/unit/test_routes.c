@@ -135,10 +135,10 @@ static void command_lines_that_open_a_shell_are_refused(void **state)
 
         (void)state;
         assert_null(cmdline_refused(good, false));
-        assert_non_null(cmdline_refused("root=muster rd.shell=0", false));
-        assert_non_null(cmdline_refused("root=muster rd.emergency=reboot", false));
+        assert_non_null(cmdline_refused("root=muster rd.shell=0 systemd.import_credentials=no", false));
+        assert_non_null(cmdline_refused("root=muster rd.emergency=reboot systemd.import_credentials=no", false));
         assert_non_null(cmdline_refused("root=muster rd.shell=0 rd.emergency=reboot", false));
-        assert_non_null(cmdline_refused("root=muster xrd.shell=0 rd.emergency=reboot", false));
+        assert_non_null(cmdline_refused("root=muster xrd.shell=0 rd.emergency=reboot systemd.import_credentials=no", false));
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 (void)snprintf(line, sizeof(line), "%s %s", good, bad[i]);
                 if (!cmdline_refused(line, false))

@@ -187,7 +187,7 @@ static void an_image_cut_at_a_chunk_with_its_size_adjusted_is_refused(void **sta
         free(file);
 }
 
-/* The last flag alone: the same header and key, one nonce bit apart. */
+/* The same key, prefix and number: size and last flag differ. */
 static void a_last_chunk_is_no_middle_chunk(void **state)
 {
         uint8_t two[SEAL_HEADER_LEN], one[SEAL_HEADER_LEN], *buf = calloc(1, SEAL_CHUNK_SEALED);

@@ -209,9 +209,11 @@ static int sql(const char *text)
 static void the_journal_cannot_be_changed_and_a_change_is_found(void **state)
 {
         static const char *const changes[] = {
-                "UPDATE journal SET time = time + 1 WHERE seq = 3", "UPDATE journal SET code = 'x' WHERE seq = 3",
-                "UPDATE journal SET detail = '{}' WHERE seq = 3",   "UPDATE journal SET hash = zeroblob(32) WHERE seq = 3",
-                "UPDATE journal SET name = event, event = name WHERE seq = 3",
+                "UPDATE journal SET time = time + 1 WHERE seq = 3",  "UPDATE journal SET code = 'x' WHERE seq = 3",
+                "UPDATE journal SET detail = '{}' WHERE seq = 3",    "UPDATE journal SET hash = zeroblob(32) WHERE seq = 3",
+                "UPDATE journal SET node = 'y' WHERE seq = 3",       "UPDATE journal SET name = 'y' WHERE seq = 3",
+                "UPDATE journal SET event = 'y' WHERE seq = 3",      "UPDATE journal SET incident = 'y' WHERE seq = 3",
+                "UPDATE journal SET explain = '[1]' WHERE seq = 3",  "UPDATE journal SET name = event, event = name WHERE seq = 3",
         };
         struct store *s = *state;
         uint64_t count;
