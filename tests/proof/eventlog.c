@@ -5,6 +5,8 @@
  * after at most 65,536 events, and sooner by EVLOG_MAX_EVENTS. */
 #include "proof.h"
 
+#include "cursor_contract.h"
+
 #include "../../common/eventlog.c"
 
 #ifndef BANKS
