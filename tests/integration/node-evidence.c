@@ -3,9 +3,11 @@
  * tests of muster-node against a software TPM.
  *
  *   node-evidence files DIR            writes DIR/uki.efi and DIR/ipxe.efi
- *   node-evidence log DIR FILE CMDLINE writes DIR/eventlog.bin of a boot of
+ *   node-evidence log DIR FILE CMDLINE [updated]
+ *                                      writes DIR/eventlog.bin of a boot of
  *                                      FILE with CMDLINE, and DIR/extends,
- *                                      the arguments of tpm2_pcrextend */
+ *                                      the arguments of tpm2_pcrextend;
+ *                                      updated: by another firmware */
 #include "../unit/fixture_evidence.c"
 
 #include "hex.h"
@@ -34,9 +36,11 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], "files") == 0) {
                 save(argv[2], "uki.efi", &f.uki);
                 save(argv[2], "ipxe.efi", &f.ipxe_file);
-        } else if (strcmp(argv[1], "log") == 0 && argc == 5) {
+        } else if (strcmp(argv[1], "log") == 0 && (argc == 5 || argc == 6)) {
                 (void)snprintf(options, sizeof(options), "%s %s", argv[3], argv[4]);
                 fixture_firmware(&f, false);
+                if (argc == 6)
+                        fixture_find(&f, 0, 1)->digest[0] ^= 1; /* the firmware blob */
                 fixture_chain(&f, &f.ipxe_file, &f.uki, options, false);
                 fixture_build(&f);
                 save(argv[2], "eventlog.bin", &f.req.eventlog);

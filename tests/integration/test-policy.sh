@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# slow
+# A firmware update over its life: refused, learnt, promoted; the firmware
+# before it boots on until the next one is promoted.
+# shellcheck disable=SC1091,SC2154
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/node-lib.sh"
+node_requires
+node_files
+p=$tmp/parent
+parent_init "$p"
+parent_start "$p"
+parent_content "$p" 1
+node_facts 1
+run=$tmp/run
+m() { "$bin/muster" "$@"; }
+args=("$tmp" "$boot_file" "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no")
+slots() { m policy show "$model" -o json | jq -c '[.current, .previous, .proposed | . != null]'; }
+# power [updated]: a reset, and what this firmware measures
+power() {
+        tpm_off
+        "$tmp/evidence" log "${args[@]}" "$@" || exit 1
+        tpm_on "$tmp/tpm"
+}
+
+# ---- the first node of a model gives the profile -------------------------------
+tpm_on "$tmp/tpm"
+timeout 90 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$run" --image-file "$tmp/image" --cap >"$tmp/first.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+wait_for 20 grep -q "waiting for approval" "$tmp/first.log"
+id=$(sed -n 's/.*muster node approve \([0-9a-f]\{64\}\).*/\1/p' "$tmp/first.log" | head -n1)
+check "the node is approved" m node approve "$id" --name r1n001 --without-ek-certificate
+wait "$pid"
+check "and boots" test $? = 0
+model=$(m policy show -o json | jq -r '.profiles[0].name')
+check "its model has a profile" test -n "$model"
+check "which is current, with none before it and none proposed" test "$(slots)" = '[true,false,false]'
+check "policy show lists it" grep -qF "$model" <(m policy show)
+check "policy show NAME shows its values" grep -qE '^current .*: ' <(m policy show "$model")
+check_exit 1 "nothing is promoted that was not learnt" m policy promote "$model"
+check "and it is said what to do first" grep -q 'nothing proposed.*policy learn' <(m policy promote "$model" 2>&1)
+
+# ---- an update: refused, learnt, promoted --------------------------------------
+power updated
+out=$(node_boot "$tmp/updated" "$p/node.conf" 2>&1)
+rc=$?
+check "with another firmware the node is refused" test "$rc" = 7
+check "because of it" grep -q M-FIRMWARE <<<"$out"
+out=$(m policy learn r1n001)
+check "the new firmware is learnt from what the node sent" grep -qF "muster policy promote '$model'" <<<"$out"
+check "it is proposed, the old one is still current" test "$(slots)" = '[true,false,true]'
+check "and still refused" test "$(node_boot "$tmp/updated" "$p/node.conf" >/dev/null 2>&1; echo $?)" = 7
+out=$(m policy promote "$model")
+check "the proposed profile is promoted" grep -q 'is now current' <<<"$out"
+check "the old one is now the one before it" test "$(slots)" = '[true,true,false]'
+check_exit 1 "it is promoted once" m policy promote "$model"
+check "the node boots with the new firmware" node_boot "$tmp/updated" "$p/node.conf"
+power
+check "and with the one before, so that an update needs no common hour" node_boot "$tmp/old" "$p/node.conf"
+
+# ---- the firmware before the last is no longer accepted ----------------------------
+power updated
+check "the new firmware once more" node_boot "$tmp/updated2" "$p/node.conf"
+check "the same is learnt again" m policy learn r1n001
+check "and promoted in JSON" jq -e '.current == .previous and .proposed == null' <(m policy promote "$model" -o json)
+power
+out=$(node_boot "$tmp/old2" "$p/node.conf" 2>&1)
+check "now the old firmware is refused" grep -q M-FIRMWARE <<<"$out"
+check "it left no key" test ! -e "$tmp/old2/tls.key"
+events=$(m log -o json | jq -s -c '[.. | .event? // empty | select(startswith("profile-"))]')
+check "the journal has each step" test "$events" = \
+        '["profile-learned","profile-promoted","profile-learned","profile-promoted","profile-learned","profile-promoted"]'
+check "and verifies" m log verify
+check_exit 1 "a node that never attested teaches nothing" m policy learn nobody
+tpm_off
