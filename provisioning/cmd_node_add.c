@@ -128,7 +128,7 @@ static bool is_id(const char *s)
 {
         uint8_t id[DIGEST_LEN];
 
-        return strlen(s) == 2 * DIGEST_LEN && hex_decode_exact(s, id, sizeof(id)) == 0;
+        return s && hex_decode_exact(s, id, sizeof(id)) == 0;
 }
 
 void node_add_said(const char *name, struct json_object *o)

@@ -118,7 +118,7 @@ static int read_id(struct purchase *p, size_t i, struct fail *f)
 
         if (!*text)
                 return 0;
-        if (strlen(text) != 2 * DIGEST_LEN || hex_decode_exact(text, id, sizeof(id)) < 0)
+        if (hex_decode_exact(text, id, sizeof(id)) < 0)
                 return purchase_fail(p, i, PC_ID, f, "muster ek FILE shows the node id of a certificate or key",
                                      "'%s' is no node id (64 hex digits)", show(text, shown));
         hex_encode(id, sizeof(id), p->row[i].id);
