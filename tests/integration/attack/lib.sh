@@ -65,7 +65,7 @@ attacked_parent() {
         node_facts 1
         boot_port=$(cat "$p/boot-port")
         attest_port=$(cat "$p/attest-port")
-        # shellcheck disable=SC2012
+        # shellcheck disable=SC2012,SC2034
         image_path=/image/$(ls "$p/state/images" | head -n1)
         tpm_on "$tmp/tpm"
         timeout 90 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$tmp/run" --image-file "$tmp/image" --cap >"$tmp/first.log" 2>&1 &
