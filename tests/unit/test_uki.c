@@ -271,12 +271,40 @@ static void a_recorded_boots_options_are_predicted(void **state)
         buf_wipe(&b);
 }
 
+/* The stub measures a section as it lies in memory. */
+static void a_section_larger_in_memory_than_in_the_file_is_measured_with_zeros(void **state)
+{
+        static const size_t sizes[] = { 512, 513, 512 + 4096, 10000 };
+        uint8_t in_memory[10000] = { 0 }, want[DIGEST_LEN];
+        struct buf b = make_uki("quiet", ".other", "none");
+        uint8_t *header = memmem(b.p, 1024, ".cmdline", 8);
+        struct uki u;
+
+        (void)state;
+        assert_non_null(header);
+        memcpy(in_memory, "quiet", 5);
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                size_t k = 0;
+
+                le(header + 8, sizes[i], 4);
+                assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+                while (k < u.n_sections && strcmp(u.sections[k].name, ".cmdline") != 0)
+                        k++;
+                assert_true(k < u.n_sections);
+                assert_int_equal(u.sections[k].size, sizes[i]);
+                assert_int_equal(EVP_Digest(in_memory, sizes[i], want, NULL, EVP_sha256(), NULL), 1);
+                assert_memory_equal(u.sections[k].sha256, want, DIGEST_LEN);
+        }
+        buf_wipe(&b);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(authenticode_leaves_out_checksum_and_certificates_alone),
                 cmocka_unit_test(images_pointing_outside_themselves_are_refused),
                 cmocka_unit_test(sections_are_measured_in_the_stubs_order_names_with_their_nul),
+                cmocka_unit_test(a_section_larger_in_memory_than_in_the_file_is_measured_with_zeros),
                 cmocka_unit_test(passed_options_replace_the_embedded_line_unless_secure_boot),
                 cmocka_unit_test(without_an_embedded_line_options_count_even_under_secure_boot),
                 cmocka_unit_test(a_line_that_is_not_ascii_or_too_long_is_refused),
