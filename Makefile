@@ -21,7 +21,9 @@ WARN   := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wundef -Wstrict-prototypes -W
 HARD   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE -fcf-protection \
           $(call try,-fstack-clash-protection -ftrivial-auto-var-init=zero -fstrict-flex-arrays=3)
 SANF   := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-BASE    = -std=gnu17 -D_GNU_SOURCE -Icommon -Ibootserver -Iprovisioning -MMD -MP $(WARN)
+# the folder it is built in leaves no trace
+MAP    := -ffile-prefix-map=$(CURDIR)=.
+BASE    = -std=gnu17 -D_GNU_SOURCE $(MAP) -Icommon -Ibootserver -Iprovisioning -MMD -MP $(WARN)
 LDHARD := -pie -Wl,-z,relro,-z,now
 # COV=1, for `make coverage`: lines as written, counted; see tests/coverage/hook.c
 COVF   := -O0 -g -fPIE -Wno-format-truncation --coverage -fprofile-update=atomic

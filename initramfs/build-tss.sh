@@ -46,7 +46,7 @@ configure() {
 		--disable-tcti-spi-ftdi --disable-tcti-i2c-helper \
 		--disable-tcti-i2c-ftdi --with-crypto=ossl \
 		--with-maxloglevel=none --disable-log-file --disable-defaultflags \
-		CFLAGS="-Os -ffunction-sections -fdata-sections -fstack-protector-strong" "$@"
+		CFLAGS="-Os -ffunction-sections -fdata-sections -fstack-protector-strong -ffile-prefix-map=$src=tpm2-tss" "$@"
 }
 
 [ $# -le 1 ] || { echo "usage: ${0##*/} [BUILDDIR]" >&2; exit 2; }
