@@ -181,7 +181,7 @@ mutants:
 	tests/mutants $(O) $(ID)
 coverage:
 	$(MAKE) deps TOOLS=1
-	$(MAKE) -j$(JOBS) COV=1 O=$(O)/coverage tools units
+	$(MAKE) -j$(JOBS) COV=1 CC=gcc O=$(O)/coverage tools units
 	tests/coverage/run $(O)/coverage $(JOBS)
 .PHONY: prove mutants coverage
 $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a

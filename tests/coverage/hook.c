@@ -4,7 +4,6 @@
  * are computed and not entered (what they refuse is test-sandbox.sh's matter,
  * and `make check` runs that on the real programs), a helper outlives its
  * parent for the moment that writing takes, and _exit() writes them too. */
-#include <gcov.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -15,6 +14,7 @@
 #define SYS_landlock_restrict_self 446
 #endif
 
+void __gcov_dump(void); /* gcov.h, which is not where every compiler looks */
 _Noreturn void __real__exit(int code);
 _Noreturn void __wrap__exit(int code);
 int __real_prctl(int what, ...);
