@@ -174,21 +174,26 @@ static void tokens_run_out_and_come_back(void **state)
 static void the_hog_is_of_the_address_that_holds_most(void **state)
 {
         struct fair *f = make(100, 8, 1000);
-        struct fair_conn c[4];
+        struct fair_conn c[5];
         struct fair_conn *victim;
 
         (void)state;
-        for (int i = 0; i < 4; i++) {
-                assert_int_equal(come(f, &c[i], v4(i < 3 ? 1 : 2), i, &victim), FAIR_COME);
+        for (int i = 0; i < 5; i++) {
+                assert_int_equal(come(f, &c[i], v4(i == 4 ? 3 : i == 3 ? 2 : 1), i, &victim), FAIR_COME);
                 fair_phase(f, &c[i], FAIR_BODY, i);
-                fair_body(&c[i], i < 3 ? 1000 : 2000);
+                fair_body(&c[i], i < 3 ? 1000 : i == 3 ? 2000 : 1);
         }
-        assert_ptr_equal(fair_hog(f, &c[3]), &c[0]);
+        assert_ptr_equal(fair_hog(f, &c[4]), &c[0]);
+        assert_ptr_equal(fair_hog(f, &c[0]), &c[1]);
         fair_doom(f, &c[0]);
         fair_doom(f, &c[1]);
-        assert_ptr_equal(fair_hog(f, &c[2]), &c[3]);
-        assert_ptr_equal(fair_hog(f, &c[3]), &c[2]);
-        for (int i = 0; i < 4; i++)
+        assert_ptr_equal(fair_hog(f, &c[4]), &c[3]);
+        fair_phase(f, &c[3], FAIR_WORK, 10);
+        assert_ptr_equal(fair_hog(f, &c[4]), &c[2]);
+        assert_ptr_equal(fair_hog(f, &c[2]), &c[4]);
+        fair_known(f, &c[4]);
+        assert_null(fair_hog(f, &c[2]));
+        for (int i = 0; i < 5; i++)
                 fair_remove(f, &c[i]);
         fair_free(f);
 }
