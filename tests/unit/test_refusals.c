@@ -12,6 +12,7 @@
 #include "quote.h"
 #include "sshtext.h"
 #include "tpmpub.h"
+#include "wire_verdict.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -233,6 +234,64 @@ static void each_way_a_quote_can_be_wrong_has_its_words(void **state)
                         assert_string_not_equal(quote_strerror((enum quote_err)i), quote_strerror((enum quote_err)k));
 }
 
+/* ---- verdicts ---------------------------------------------------------------------- */
+/* The answer with this member's text, the first `"key":"…"`, made another. */
+static struct buf with_text(const struct buf *body, const char *key, const char *text)
+{
+        struct buf b = { malloc(body->len + strlen(text)), 0 };
+        const char *from = memmem(body->p, body->len, key, strlen(key)), *end;
+        size_t head;
+
+        assert_non_null(from);
+        from += strlen(key);
+        for (end = from; *end != '"'; end++)
+                end += *end == '\\';
+        head = (size_t)(from - (const char *)body->p);
+        assert_non_null(b.p);
+        memcpy(b.p, body->p, head);
+        memcpy(b.p + head, text, strlen(text));
+        b.len = head + strlen(text);
+        memcpy(b.p + b.len, end, body->len - (size_t)(end - (const char *)body->p));
+        b.len += body->len - (size_t)(end - (const char *)body->p);
+        return b;
+}
+
+static void a_verdict_that_lacks_what_a_boot_needs_is_refused(void **state)
+{
+        static const struct {
+                const char *key, *text, *why;
+        } rows[] = {
+                { "\"manifest\":\"", "", "must not be empty" }, { "\"ca\":\"", "", "must not be empty" },
+                { "\"ssh\":\"", "", "must not be empty" },      { "\"tls\":\"", "", "must not be empty" },
+                { "\"nv\":\"", "", "must not be empty" },       { "\"name\":\"", "-n1", "no node name" },
+                { "\"boot\":\"", "0123", "16 hexadecimal" },    { "\"image_urls\":[\"", "ftp://10.0.0.1/", "http URLs" },
+                { "\"image_urls\":[\"", "http://a b/", "http URLs" },
+        };
+        struct buf one = { (uint8_t *)(uintptr_t) "x", 1 }, body = { 0 };
+        struct verdict v = { .kind = VERDICT_OK, .name = "n1", .boot = "0123456789abcdef", .approval_nv = one,
+                             .cert_ssh = one, .cert_tls = one };
+        char err[JTAB_ERR];
+
+        (void)state;
+        v.manifest = (char *)(uintptr_t) "{\"a\":\"text\"}";
+        v.ca = (char *)(uintptr_t) "PEM";
+        assert_int_equal(jstrs_add(&v.image_urls, "http://10.0.0.1/v1/images/base"), 0);
+        assert_int_equal(wire_verdict_build(&v, &body), 0);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                struct buf b = with_text(&body, rows[i].key, rows[i].text);
+                struct verdict got = { 0 };
+
+                assert_int_equal(wire_verdict_parse(body.p, body.len, &got, err), 0);
+                verdict_wipe(&got);
+                if (wire_verdict_parse(b.p, b.len, &got, err) != -EBADMSG || !strstr(err, rows[i].why))
+                        fail_msg("%s%s: %s", rows[i].key, rows[i].text, err);
+                assert_null(got.manifest);
+                buf_wipe(&b);
+        }
+        buf_wipe(&body);
+        jstrs_free(&v.image_urls);
+}
+
 /* ---- files of CA certificates ---------------------------------------------------- */
 static void a_directory_of_cas_is_loaded_whole_or_not_at_all(void **state)
 {
@@ -300,6 +359,7 @@ int main(void)
                 cmocka_unit_test(an_rsa_public_area_with_a_bad_number_is_refused),
                 cmocka_unit_test(a_scheme_that_does_not_fit_the_key_is_none),
                 cmocka_unit_test(each_way_a_quote_can_be_wrong_has_its_words),
+                cmocka_unit_test(a_verdict_that_lacks_what_a_boot_needs_is_refused),
                 cmocka_unit_test(a_directory_of_cas_is_loaded_whole_or_not_at_all),
                 cmocka_unit_test(what_no_line_may_hold_is_escaped_and_cut),
         };
