@@ -99,13 +99,13 @@ static inline void shortage_init(void)
         assert_int_equal(CRYPTO_set_mem_functions(ssl_malloc, ssl_realloc, ssl_free), 1);
 }
 
-/* valgrind takes fifty times as long: there every seventh does. */
+/* valgrind takes fifty times as long: there a few dozen places of each operation do; ASan sees all. */
 static inline unsigned long shortage_step(unsigned long n)
 {
         const char *preload = getenv("LD_PRELOAD");
 
         if (preload && strstr(preload, "vgpreload"))
-                return 7 + n / 20;
+                return 31 + n / 8;
         return n < 400 ? 1 : n / 40;
 }
 
