@@ -51,7 +51,7 @@ under storm rate 4 : --connections 200 --addresses 4 --dial 20000
 under storm-tls rate 4 : --connections 100 --addresses 1 --dial 20000
 
 # many from one address only
-under idle-boot address 4 : --connections 400 --addresses 1
+under idle-boot address 4 : --connections 400 --addresses 1 --first 127.3.0.1
 attacked_end
 
 # ---- limits that do not fit ------------------------------------------------------

@@ -59,7 +59,7 @@ attacked_parent() {
         p=$tmp/parent
         parent_init "$p"
         printf '%s\n' "max-connections = $attack_connections" "timeout = 5" "body-memory = $attack_body" "pending-limit = 100" \
-                >>"$p/etc/musterd.conf"
+                "rate-per-address = 20" >>"$p/etc/musterd.conf"
         parent_start "$p"
         parent_content "$p" 8
         node_facts 1
