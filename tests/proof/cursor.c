@@ -20,7 +20,7 @@ static struct cursor any_cursor(void)
         return (struct cursor){ base + at, size - at };
 }
 
-static bool inside(const struct cursor *c)
+static bool whole(const struct cursor *c)
 {
         return c->p >= base && c->left <= size && c->p + c->left == base + size;
 }
@@ -51,7 +51,7 @@ static void reads(void)
         case 8: r = cur_take(&c, n, &view); view_len = used = n; break;
         default: r = cur_tpm2b(&c, &view, &view_len); used = 2 + view_len; break;
         }
-        CLAIM(inside(&c));
+        CLAIM(whole(&c));
         if (r == 0) {
                 CLAIM(c.left == before.left - used && used <= before.left);
                 if (view_len > 0)

@@ -15,18 +15,21 @@ struct cursor {
         size_t left;
 };
 
+static const uint8_t *contract_end; /* of the bytes in hand: p is always contract_end - left */
+
 static inline struct cursor cur_of(const void *p, size_t n)
 {
-        return (struct cursor){ p ? p : (const void *)"", p ? n : 0 };
+        contract_end = (const uint8_t *)p + n;
+        return (struct cursor){ p, n };
 }
 
 static inline int cur_take(struct cursor *c, size_t n, const uint8_t **ret)
 {
         if (n > c->left)
                 return -EBADMSG;
-        *ret = c->p;
-        c->p += n;
+        *ret = contract_end - c->left;
         c->left -= n;
+        c->p = contract_end - c->left;
         return 0;
 }
 

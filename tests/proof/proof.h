@@ -29,6 +29,12 @@ static inline uint8_t *any_bytes(size_t len)
         return p;
 }
 
+/* v[n] lies in the len bytes at p. */
+static inline bool inside(const void *v, size_t n, const void *p, size_t len)
+{
+        return __CPROVER_same_object(v, p) && n <= len && __CPROVER_POINTER_OFFSET(v) <= len - n;
+}
+
 /* Library functions that CBMC has no model of: whatever they may do. */
 int CRYPTO_memcmp(const void *a, const void *b, size_t n)
 {
