@@ -70,7 +70,7 @@ under flood-challenge work 4 : 2
 under flood-refused work 400 : 2
 waiting() {
         local seen='' i
-        for i in {1..15}; do
+        for _ in {1..15}; do
                 seen+=" $(metric muster_waiting_requests)"
                 sleep 0.3
         done
