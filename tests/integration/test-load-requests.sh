@@ -69,7 +69,7 @@ under malformed work 400 : --connections 50 --addresses 4
 under flood-challenge work 4 : 2
 under flood-refused work 400 : 2
 waiting() {
-        local seen='' i
+        local seen=''
         for _ in {1..15}; do
                 seen+=" $(metric muster_waiting_requests)"
                 sleep 0.3
