@@ -12,7 +12,9 @@
  *      the network process's signals (ABI 6) the kernel does not send it.
  *
  * No RLIMIT_FSIZE: the log may be a file, and nothing can be opened. */
+#include "hex.h"
 #include "isolation.h"
+#include "logquote.h"
 #include "signer_impl.h"
 
 #include <fcntl.h>
@@ -37,21 +39,21 @@ static const char *const op_names[SIGNER_OPS] = {
  * makes of it: an auditor compares them with the journal. */
 static void note(const struct signing *s, const union signer_request *q, const union signer_answer *a)
 {
-        static const char digits[] = "0123456789abcdef";
-        char node[2 * DIGEST_LEN + 1] = "";
-        char what[SIGNER_NAME + 16] = "";
+        const char *name = q->head.op == SIGNER_TLS ? q->tls.name : q->head.op == SIGNER_SSH ? q->ssh.name
+                           : q->head.op == SIGNER_WRAP ? q->wrap.name : q->unwrap.name;
+        char node[HEX_LEN(DIGEST_LEN)];
+        char text[SIGNER_NAME + 1];
+        char shown[4 * SIGNER_NAME + 3];
+        char what[sizeof(shown) + 16];
 
-        for (size_t i = 0; i < DIGEST_LEN; i++) {
-                node[2 * i] = digits[q->head.node[i] >> 4];
-                node[2 * i + 1] = digits[q->head.node[i] & 15];
-        }
-        if (q->head.op == SIGNER_APPROVE)
+        hex_encode(q->head.node, DIGEST_LEN, node);
+        if (q->head.op == SIGNER_APPROVE) {
                 (void)snprintf(what, sizeof(what), "reset_count=%u", q->approve.reset_count);
-        else if (q->head.op == SIGNER_TLS || q->head.op == SIGNER_SSH)
-                (void)snprintf(what, sizeof(what), "name=%.*s", SIGNER_NAME - 1, q->head.op == SIGNER_TLS ? q->tls.name : q->ssh.name);
-        else
-                (void)snprintf(what, sizeof(what), "image=%.*s", SIGNER_NAME - 1,
-                               q->head.op == SIGNER_WRAP ? q->wrap.name : q->unwrap.name);
+        } else { /* quoted: a refused name may be anything, other fields too */
+                (void)snprintf(text, sizeof(text), "%.*s", SIGNER_NAME, name);
+                (void)snprintf(what, sizeof(what), "%s=%s", q->head.op == SIGNER_TLS || q->head.op == SIGNER_SSH ? "name" : "image",
+                               log_value(text, shown, sizeof(shown)));
+        }
         if (a->done.error < 0)
                 log_warn("node=%s refused=%s %s: %s total=%llu", node, op_names[q->head.op], what, strerror(-a->done.error),
                          (unsigned long long)s->refused);
