@@ -35,4 +35,8 @@ size_t admin_users(struct call *c, const char *name, bool image);
 /* Small numbers of a query: true, or false when it is no number. */
 bool admin_arg_number(struct call *c, const char *key, uint64_t standard, uint64_t max, uint64_t *ret);
 
+/* At the start, with the database's lock held: removes what a backup left in
+ * the state directory that ended with the process. */
+void backup_clean(const char *state_dir);
+
 #endif

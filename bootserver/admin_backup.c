@@ -4,8 +4,23 @@
 
 #include "journal.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+
+#define COPY_PREFIX ".backup-"
+
+void backup_clean(const char *state_dir)
+{
+        DIR *d = opendir(state_dir);
+        struct dirent *e;
+
+        while (d && (e = readdir(d)))
+                if (strncmp(e->d_name, COPY_PREFIX, strlen(COPY_PREFIX)) == 0 && unlinkat(dirfd(d), e->d_name, 0) == 0)
+                        log_info("removed %s/%s, left by a backup that was cut short", state_dir, e->d_name);
+        if (d)
+                (void)closedir(d);
+}
 
 enum MHD_Result on_backup(struct call *c)
 {
@@ -16,7 +31,7 @@ enum MHD_Result on_backup(struct call *c)
         int r = journal_incident(random);
 
         if (r == 0) {
-                (void)snprintf(path, sizeof(path), "%s/.backup-%s", c->srv->conf.state_dir, random);
+                (void)snprintf(path, sizeof(path), "%s/" COPY_PREFIX "%s", c->srv->conf.state_dir, random);
                 r = c->srv->store->ops->copy(c->srv->store, path);
         }
         if (r == 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* musterd - Muster's boot server; musterd(8). */
+#include "admin.h"
 #include "attest.h"
 #include "ek_cas.h"
 #include "ek_recheck.h"
@@ -138,6 +139,8 @@ static int start(struct server *srv)
 
         if (r == 0)
                 r = store_sqlite_open(db, &srv->store, &f);
+        if (r == 0)
+                backup_clean(srv->conf.state_dir);
         if (r == 0)
                 r = catalog_open(&srv->conf, srv->store, &srv->catalog, &f);
         if (r < 0)

@@ -156,6 +156,17 @@ static int without_note(struct store *st, uint64_t last)
         return r < 0 ? r : store_tx_commit(&tx);
 }
 
+/* What root makes here, `muster backup` without a musterd say, is musterd's:
+ * the directory's owner's. */
+static int own_as(int fd, const char *dir)
+{
+        struct stat st;
+
+        if (geteuid() != 0)
+                return 0;
+        return stat(dir, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 ? -errno : 0;
+}
+
 static int check_head(struct sqlite_store *s, const char *dir, struct fail *fail)
 {
         static const char next[] = "`muster restore` the latest backup; or remove journal.head to go on without what is lost, "
@@ -171,6 +182,8 @@ static int check_head(struct sqlite_store *s, const char *dir, struct fail *fail
 
         (void)snprintf(path, sizeof(path), "%s/" JOURNAL_HEAD_FILE, dir);
         r = journal_head_open(path, &s->head_fd, &made, &w.seq, w.hash);
+        if (r == 0 && made)
+                r = own_as(s->head_fd, dir);
         if (r == -EBADMSG)
                 return fail_set(fail, -EUCLEAN, "", next, "%s does not hold what musterd wrote", path);
         if (r < 0)
@@ -211,10 +224,12 @@ static int lock_it(struct sqlite_store *s, const char *path, struct fail *fail)
 {
         struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         char file[PATH_MAX];
+        char dir[PATH_MAX];
 
         (void)snprintf(file, sizeof(file), "%s-lock", path);
+        (void)snprintf(dir, sizeof(dir), "%s", path);
         s->lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (s->lock_fd < 0)
+        if (s->lock_fd < 0 || own_as(s->lock_fd, dirname(dir)) < 0)
                 return fail_set(fail, -errno, "", "check state-dir and who owns it", "cannot open %s: %s", file,
                                 strerror(errno));
         if (fcntl(s->lock_fd, F_SETLK, &all) == 0)

@@ -2,6 +2,7 @@
 #include "backup.h"
 
 #include "admin_client.h"
+#include "conf.h"
 #include "files.h"
 #include "jout.h"
 #include "journal.h"
@@ -268,16 +269,15 @@ static void conf_user(const struct restore *r, char ret[64])
 
         (void)snprintf(ret, 64, "%s", r->user ? r->user : "muster");
         for (size_t i = 0; i < 2 && !r->user; i++) {
-                _cleanup_(buf_wipe) struct buf b = { 0 };
                 char path[PATH_MAX];
-                const char *p;
+                struct conf conf;
+                struct fail f;
 
                 (void)snprintf(path, sizeof(path), "%.3000s%s/musterd.conf", from[i], i == 0 ? "" : "/etc");
-                if (file_read(path, 65536, &b) < 0)
-                        continue;
-                p = strstr((const char *)b.p, "\nuser");
-                if (p && sscanf(p, "\nuser = %63s", ret) == 1)
+                if (conf_load(path, &conf, &f) == 0) {
+                        (void)snprintf(ret, 64, "%s", conf.user);
                         return;
+                }
         }
 }
 

@@ -92,6 +92,17 @@ tpm_on "$tmp/tpm1"
 check "a node whose resetCount went on boots" node_boot "$tmp/run3" "$p/node.conf"
 parent_stop
 
+# ---- root makes a backup of a state that musterd left, and musterd goes on -------
+rm "$p/state/journal.head" "$p/state/muster.db-lock"
+: >"$p/state/.backup-0123456789abcdef"
+check "a backup without a musterd" m backup "$tmp/b9" "${etc[@]}" --state "$p/state"
+for f in journal.head muster.db-lock; do
+        is "$f belongs to musterd's account, whoever made it" "$(stat -c %u "$p/state")" "$(stat -c %u "$p/state/$f")"
+done
+parent_start "$p"
+check_exit 1 "what a backup that was cut short left is gone" test -e "$p/state/.backup-0123456789abcdef"
+parent_stop
+
 # ---- another machine: other paths, another account, keys from the backup -------
 q=$tmp/q
 user=$(id -un)
