@@ -30,6 +30,7 @@ if wait "$pid"; then ok "the waiting node boots on without a restart"; else not_
 check "the first boot uses the bundle" test "$(fact "$run" .bundle)" = true
 check "it writes both NV indices once" test "$(fact "$run" .nv.bytes_written)" = 2560
 check "it caps PCR 15" test "$(fact "$run" .capped)" = true
+echo "# TPM commands of a first boot: $(fact "$run" .tpm.commands_total)"
 check "the image arrives as it was made" unsquashfs -d "$tmp/out" -q -n "$tmp/image"
 check "and holds what was put in" cmp "$tmp/out/ballast" "$tmp/root/ballast"
 
