@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced after musterd-lib.sh: musterd-faults, started again as systemd
 # would, and orders for its fault points (tests/faults/fault.c).
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2119,SC2120
 faults=$tmp/faults
 order_no=0
 supervisor=
@@ -62,3 +62,17 @@ chain_holds() { [ "$(admin GET /v1/events/verify | jq -r .ok)" = true ]; }
 # how often a node was let in, by the journal
 let_in() { sqlite3 "file:$state/muster.db?mode=ro" "SELECT count(*) FROM journal WHERE event = 'ok'"; }
 node_ids() { admin GET /v1/nodes | jq -r '.nodes[].id' | sort; }
+
+# faults_cluster: after make_parent, with hostile-lib.sh: a boot, an image, and
+# node n1, which was let in once
+faults_cluster() {
+        "$tmp/hostile" files "$tmp" && mv "$tmp"/r[89].efi "$state/boot/" && mv "$tmp/snponly.efi" "$state/ipxe/"
+        chmod 644 "$state"/boot/* "$state"/ipxe/*
+        faults_file
+        supervise
+        up || { cat "$tmp/musterd.log"; exit 1; }
+        add_boot r9 >/dev/null && add_image i >/dev/null || exit 1
+        hostile_start
+        enrol n1
+        is "a node is let in" ok "$got"
+}

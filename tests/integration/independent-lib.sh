@@ -17,6 +17,18 @@ independent_args() {
                 --eventlog "$tmp/eventlog.bin" --facts "$facts")
 }
 
+# independent_parent: $p, a parent that trusts the maker of a certified TPM in $tmp/made
+independent_parent() {
+        node_files
+        p=$tmp/parent
+        parent_init "$p"
+        certified_tpm "$tmp/made" || exit 1
+        cp "$tmp/made/ek-ca/"*.pem "$p/etc/ek-ca/"
+        parent_start "$p"
+        parent_content "$p"
+        independent_args "$p"
+}
+
 # independent PROGRAM ARGS…: against the parent of the last independent_args, with the TPM that is on
 independent() {
         local program=$1

@@ -12,14 +12,7 @@ independent_requires
 requires command -v swtpm_setup
 requires command -v swtpm_localca
 requires curl --version
-node_files
-p=$tmp/parent
-parent_init "$p"
-certified_tpm "$tmp/made" || exit 1
-cp "$tmp/made/ek-ca/"*.pem "$p/etc/ek-ca/"
-parent_start "$p"
-parent_content "$p"
-independent_args "$p"
+independent_parent
 
 # events: the newest of the journal, as JSON
 events() { curl -sS --max-time 20 --unix-socket "$p/admin.sock" "http://muster/v1/events?newest=1&limit=1000"; }

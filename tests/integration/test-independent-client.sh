@@ -13,14 +13,7 @@ requires command -v ssh-keygen
 requires command -v unsquashfs
 requires command -v swtpm_setup
 requires command -v swtpm_localca
-node_files
-p=$tmp/parent
-parent_init "$p"
-certified_tpm "$tmp/made" || exit 1
-cp "$tmp/made/ek-ca/"*.pem "$p/etc/ek-ca/"
-parent_start "$p"
-parent_content "$p"
-independent_args "$p"
+independent_parent
 node_facts 1
 
 # said FILE FILTER: from a report
