@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard.h"
 
+#include "crowd.h"
 #include "mem.h"
 
 #include <linux/tcp.h>
@@ -10,7 +11,6 @@
 #include <time.h>
 
 #define TICK_MS 1000
-#define MANY 256 /* connections whose memory is worth giving back */
 
 struct guard {
         pthread_mutex_t lock;
@@ -20,7 +20,7 @@ struct guard {
         struct metrics *metrics;
         int64_t timeout; /* ms */
         uint64_t min_rate;
-        unsigned peak; /* connections since memory was given back */
+        struct crowd crowd;
         bool stopping;
 };
 
@@ -116,17 +116,6 @@ static void look_at(struct guard *g, struct fair_conn *c, int64_t now)
                 drop(g, c, M_DROP_HEADER);
 }
 
-/* Is a crowd gone, whose freed memory the allocator still has? */
-static bool crowd_is_gone(struct guard *g)
-{
-        unsigned open = fair_count(g->fair, 0) + fair_count(g->fair, 1);
-        bool gone = g->peak >= MANY && open < g->peak / 4;
-
-        if (gone || open > g->peak)
-                g->peak = open;
-        return gone;
-}
-
 static void *watch(void *arg)
 {
         struct guard *g = arg;
@@ -141,7 +130,7 @@ static void *watch(void *arg)
                         for (struct fair_conn *c = fair_first(g->fair, side); c; c = c->all_next)
                                 look_at(g, c, now);
                 count(g);
-                if (crowd_is_gone(g)) {
+                if (crowd_left(&g->crowd, fair_count(g->fair, 0) + fair_count(g->fair, 1))) {
                         (void)pthread_mutex_unlock(&g->lock);
                         (void)malloc_trim(0);
                         (void)pthread_mutex_lock(&g->lock);

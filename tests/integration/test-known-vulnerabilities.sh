@@ -153,7 +153,9 @@ before=$(rss)
 head -c 60000000 /dev/zero | gzip -9 >"$tmp/bomb.gz"
 is "GHSA-6xx7-m45w-76m2: a compressed body is not unpacked" 400 "$(attest_status /v1/attest -H "$json" -H 'Content-Encoding: gzip' --data-binary "@$tmp/bomb.gz")"
 head -c 300000 /dev/zero >"$tmp/big"
-is "GHSA-6xx7-m45w-76m2: a body over the limit is not read" 413 "$(attest_status /v1/attest -H "$json" --data-binary "@$tmp/big")"
+# which asks first: the answer to one that sends at once may be lost with the connection that closes on it
+is "GHSA-6xx7-m45w-76m2: a body over the limit is not read" "413 0" "$(curl -s -o /dev/null -w '%{http_code} %{size_upload}' --cacert "$tmp/pki/ca.pem" \
+        -H "$json" -H 'Expect: 100-continue' --expect100-timeout 60 --data-binary "@$tmp/big" "https://127.0.0.1:$attest_port/v1/attest")"
 printf '%0100000d' 0 | tr 0 '[' >"$tmp/deep"
 is "GHSA-6xx7-m45w-76m2: a hundred thousand levels are not followed" 400 "$(attest_status /v1/attest -H "$json" --data-binary "@$tmp/deep")"
 is "GHSA-6xx7-m45w-76m2: a chunked body is not taken" 411 "$(attest_status /v1/attest -H "$json" -H 'Transfer-Encoding: chunked' -d '{}')"
