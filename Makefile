@@ -183,7 +183,10 @@ coverage:
 	$(MAKE) deps TOOLS=1
 	$(MAKE) -j$(JOBS) COV=1 CC=gcc O=$(O)/coverage tools units
 	tests/coverage/run $(O)/coverage $(JOBS)
-.PHONY: prove mutants coverage
+analyze:
+	$(MAKE) deps TOOLS=1
+	tests/analyze $(O)
+.PHONY: prove mutants coverage analyze
 $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 	$(Q)clang -fsanitize=address,undefined -o $@ $^ $(SERVERLIB)
 .PHONY: fuzz fuzz-run fuzz-replay

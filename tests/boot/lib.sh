@@ -29,7 +29,7 @@ parent_new() {
 }
 
 parent_start() {
-        "$bin/musterd" --config "$tmp/etc/musterd.conf" >>"$tmp/musterd.log" 2>&1 &
+        nice -n "${parent_nice:-0}" "$bin/musterd" --config "$tmp/etc/musterd.conf" >>"$tmp/musterd.log" 2>&1 &
         parent_pid=$!
         cleanup_pid "$parent_pid"
         wait_for 20 m status || { echo "# musterd did not start"; cat "$tmp/musterd.log"; return 1; }
@@ -73,8 +73,8 @@ node_ssh() {
 
 known_hosts() { echo "@cert-authority n1 $(cat "$tmp/etc/pki/ssh_ca.pub")" >"$tmp/known_hosts"; }
 
-# ssh_up DIR: until sshd of the booted image answers
-ssh_up() { wait_for "$boot_seconds" node_ssh "$1" true; }
+# ssh_up DIR [SECONDS]: until sshd of the booted image answers
+ssh_up() { wait_for "${2:-$boot_seconds}" node_ssh "$1" true; }
 
 host_key() { node_ssh "$1" cat /run/muster/ssh_host_ed25519_key.pub | cut -d' ' -f1,2; }
 boot_json() { node_ssh "$1" cat /run/muster/boot.json; }
