@@ -146,7 +146,7 @@ int ipxe_load(struct catalog *c, struct ipxe_set *ret, struct ipxe_file files[RE
         while ((e = readdir(d))) {
                 size_t n = strlen(e->d_name);
                 size_t at = set.n;
-                struct file_id id;
+                struct file_id id = { 0 };
                 int r;
 
                 if (n < 5 || strcmp(e->d_name + n - 4, ".efi") != 0)

@@ -102,8 +102,9 @@ int ipxe_set_add(struct ipxe_set *s, const char *file, const uint8_t *pe, size_t
         if (strlen(file) > REFS_FILE_MAX || s->n == REFS_IPXE_MAX)
                 return -E2BIG;
         r = pe_parse(pe, len, p, &why);
-        if (r == 0)
-                r = pe_authenticode(p, digest);
+        if (r < 0)
+                return r;
+        r = pe_authenticode(p, digest);
         if (r < 0)
                 return r;
         memcpy(s->v[s->n].digest, digest, DIGEST_LEN);

@@ -290,7 +290,7 @@ int store_sqlite_open(const char *path, struct store **ret, struct fail *fail)
         struct stat st;
         int r = open_db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s, fail);
 
-        if (r < 0)
+        if (r < 0 || !s)
                 return r;
         made = &s->store;
         r = prepare(s, path, fail);
@@ -315,7 +315,7 @@ int store_sqlite_view(const char *path, struct store **ret, struct fail *fail)
         int rc;
         int r = open_db(path, SQLITE_OPEN_READONLY, &s, fail);
 
-        if (r < 0)
+        if (r < 0 || !s)
                 return r;
         made = &s->store;
         rc = user_version(s->db, &version);

@@ -150,8 +150,9 @@ static int skip_extensions(const uint8_t *p, size_t len)
         struct cursor c = cur_of(p, len);
 
         while (c.left > 0)
-                if (get_string(&c, &p, &len) < 0 || get_string(&c, &p, &len) < 0)
-                        return -EBADMSG;
+                for (int i = 0; i < 2; i++)
+                        if (get_string(&c, &p, &len) < 0)
+                                return -EBADMSG;
         return 0;
 }
 

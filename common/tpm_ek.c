@@ -150,8 +150,8 @@ int tpm_key_look(struct tpm *t, TPM2_HANDLE handle, struct tpm_key *ret, TPM2B_P
 /* 0 with *ret when `handle` holds an EK of this type; -ENOENT when not. */
 static int ek_at(struct tpm *t, TPM2_HANDLE handle, uint16_t type, struct tpm_key *ret, struct fail *f)
 {
-        struct tpm_key k;
-        TPM2B_PUBLIC pub;
+        struct tpm_key k = { 0 };
+        TPM2B_PUBLIC pub = { 0 };
         int r = tpm_key_look(t, handle, &k, &pub, f);
 
         if (r < 0)

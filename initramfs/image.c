@@ -97,7 +97,7 @@ static int image_connect(struct fetch *f, const char *text, struct http **ret, s
 static int image_seek(struct fetch *f, struct http *h, const struct url *u)
 {
         uint8_t header[SEAL_HEADER_LEN];
-        struct http_reply rep;
+        struct http_reply rep = { 0 };
         uint64_t at = 0;
         size_t plain;
         int r;

@@ -170,14 +170,14 @@ int admin_target(char *out, size_t n, const char *prefix, const char *name, cons
 
         if (at + 3 * strlen(name) + strlen(suffix) >= n)
                 return -ENAMETOOLONG;
-        memcpy(out, prefix, at);
+        (void)snprintf(out, n, "%s", prefix);
         for (; *name; name++) {
                 if (strchr(plain, *name))
                         out[at++] = *name;
                 else
                         at += (size_t)snprintf(out + at, 4, "%%%02X", (unsigned char)*name);
         }
-        strcpy(out + at, suffix);
+        (void)snprintf(out + at, n - at, "%s", suffix);
         return 0;
 }
 

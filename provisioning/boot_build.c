@@ -159,7 +159,7 @@ static int kernel_version(struct boot_spec *s, char *ret, size_t n, struct fail 
 /* What dracut wants of the modules: /…/lib/modules/KVER with modules.dep. */
 static int check_modules(struct boot_spec *s, char *ret, struct fail *f)
 {
-        char path[PATH_MAX + 32];
+        char path[PATH_MAX + 32] = "";
         const char *base;
 
         if (!s->kmoddir)

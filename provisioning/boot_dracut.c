@@ -32,7 +32,7 @@ static int link_all(const char *from, const char *to, const char *except, struct
         struct dirent *e;
         int r = d ? 0 : -errno;
 
-        while (r == 0 && (e = readdir(d))) {
+        while (d && r == 0 && (e = readdir(d))) {
                 char a[PATH_MAX], b[PATH_MAX];
 
                 if (e->d_name[0] == '.' || strcmp(e->d_name, except) == 0 || strcmp(e->d_name, "90muster") == 0)
@@ -62,11 +62,14 @@ static int dated_functions(const char *from, const char *to, struct fail *f)
 {
         const char *epoch = getenv("SOURCE_DATE_EPOCH");
         struct timespec t[2] = { 0 };
+        char *end = NULL;
         int r = boot_copy(from, to, f);
 
         if (r < 0)
                 return r;
-        t[0].tv_sec = t[1].tv_sec = epoch ? atol(epoch) : EPOCH;
+        t[0].tv_sec = t[1].tv_sec = epoch ? strtoll(epoch, &end, 10) : EPOCH;
+        if (end && (end == epoch || *end))
+                return fail_set(f, -EINVAL, "", "unset SOURCE_DATE_EPOCH, or make it seconds since 1970", "read SOURCE_DATE_EPOCH: it is no number");
         if (utimensat(AT_FDCWD, to, t, 0) < 0)
                 return fail_set(f, -errno, "", "check the temporary directory", "set the time of %s: %s", to, strerror(errno));
         return 0;

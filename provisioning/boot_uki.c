@@ -146,7 +146,7 @@ int boot_uki(const struct boot_spec *s, const char *initrd, const char *out, str
         char *envp[] = { (char *)"PATH=" BOOT_PATH, (char *)"LC_ALL=C", NULL };
         char objcopy[PATH_MAX];
         size_t n = 0;
-        uint64_t at;
+        uint64_t at = 0;
         int r;
 
         if (boot_find("objcopy", objcopy) < 0)

@@ -115,9 +115,12 @@ static void add_options(const struct cli_option *from, struct option *to, size_t
         for (; from->name && *n < CLI_OPTIONS_MAX; from++) {
                 to[(*n)++] = (struct option){ from->name, from->arg ? required_argument : no_argument, NULL, from->val };
                 if (from->val < CLI_LONG) {
-                        char s[3] = { (char)from->val, from->arg ? ':' : '\0', '\0' };
+                        size_t at = strlen(shorts);
 
-                        strcat(shorts, s);
+                        shorts[at++] = (char)from->val;
+                        if (from->arg)
+                                shorts[at++] = ':';
+                        shorts[at] = '\0';
                 }
         }
 }
@@ -230,10 +233,12 @@ static void load_conf(void)
 
 const char *cli_socket(void)
 {
+        const char *env = getenv("MUSTER_SOCKET");
+
         if (arg_socket)
                 return arg_socket;
-        if (getenv("MUSTER_SOCKET") && *getenv("MUSTER_SOCKET"))
-                return getenv("MUSTER_SOCKET");
+        if (env && *env)
+                return env;
         load_conf();
         return conf.socket;
 }

@@ -45,7 +45,7 @@ static int choose_cmdline(struct entry *e, struct fail *f)
         if (rc)
                 return rc;
         if (!e->given)
-                strcpy(e->cmdline, embedded);
+                (void)snprintf(e->cmdline, sizeof(e->cmdline), "%s", embedded);
         if (!*e->cmdline)
                 return fail_set(f, MUSTER_USAGE, "", "give one with --cmdline",
                                 "add boot entry %s: the UKI %s has no command line embedded", e->name, e->file);
@@ -149,7 +149,7 @@ int cmd_boot_add(int argc, char **argv)
                 if (v == OPT_CMDLINE && strlen(optarg) >= sizeof(e.cmdline))
                         return cli_usage(&command, "the command line has %zu characters", strlen(optarg));
                 if (v == OPT_CMDLINE) {
-                        strcpy(e.cmdline, optarg);
+                        (void)snprintf(e.cmdline, sizeof(e.cmdline), "%s", optarg);
                         e.given = true;
                 } else if (v == OPT_STATE) {
                         e.state = optarg;

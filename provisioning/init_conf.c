@@ -11,7 +11,7 @@
 
 static bool is_v6(const char *address)
 {
-        return strchr(address, ':') != NULL;
+        return address && strchr(address, ':') != NULL;
 }
 
 static bool is_ip(const char *text)

@@ -60,7 +60,7 @@ static struct json_object *line_json(const struct uki *u, const struct uki_pred 
 {
         if (p->embedded_cmdline)
                 return json_object_new_string_len(u->cmdline, (int)u->cmdline_len);
-        return p->pcr12.n > 0 ? json_object_new_string(options) : NULL;
+        return p->pcr12.n > 0 && options ? json_object_new_string(options) : NULL;
 }
 
 static int print_json(const char *path, const uint8_t file[DIGEST_LEN], const struct uki *u, const char *options,
@@ -102,7 +102,7 @@ static void print_pred(const struct uki *u, const struct uki_pred *p, const char
 
         if (p->embedded_cmdline)
                 printf("  command line (embedded): %s\n", log_escape(u->cmdline, u->cmdline_len, line, sizeof(line)));
-        else if (p->pcr12.n > 0)
+        else if (p->pcr12.n > 0 && options)
                 printf("  command line (passed): %s\n", log_escape(options, strlen(options), line, sizeof(line)));
         else
                 printf("  no command line\n");
@@ -161,7 +161,7 @@ static int predict(const struct uki *u, const char *path, const char *options, s
 int cmd_uki(int argc, char **argv)
 {
         _cleanup_(buf_wipe) struct buf b = { 0 };
-        struct uki_pred plain, secure;
+        struct uki_pred plain = { 0 }, secure = { 0 };
         uint8_t sha[DIGEST_LEN];
         const char *options = NULL, *path, *why = NULL;
         struct uki u;

@@ -93,7 +93,7 @@ char *time_text(int64_t t, char out[TIME_TEXT_MAX])
         struct tm tm;
 
         if (t <= 0 || !localtime_r(&when, &tm) || strftime(out, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-                strcpy(out, "-");
+                (void)snprintf(out, TIME_TEXT_MAX, "-");
         return out;
 }
 
@@ -102,7 +102,7 @@ char *ago_text(int64_t t, int64_t now, char out[TIME_TEXT_MAX])
         int64_t s = now > t ? now - t : 0;
 
         if (t <= 0)
-                strcpy(out, "-");
+                (void)snprintf(out, TIME_TEXT_MAX, "-");
         else if (s < 120)
                 (void)snprintf(out, TIME_TEXT_MAX, "%" PRId64 " s", s);
         else if (s < 7200)

@@ -41,6 +41,7 @@ refused "a missing stub: its package" 4 "systemd-boot-efi" --drivers virtio_net 
 refused "a stub that is no PE image" 4 "not a 64-bit PE image" --drivers virtio_net --stub /etc/os-release
 refused "a driver that does not exist" 2 "driver nosuchdriver" --drivers virtio_net --add-drivers nosuchdriver
 refused "a driver that is only the start of one" 2 "driver virtio_n" --drivers virtio_n
+SOURCE_DATE_EPOCH=yesterday refused "a SOURCE_DATE_EPOCH that is no number" 4 "SOURCE_DATE_EPOCH" --drivers virtio_net
 
 check "builds with one driver" boot_build --output "$tmp/a.efi" --keep-initrd "$tmp/a.img" --drivers virtio_net
 sleep 1
