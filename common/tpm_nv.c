@@ -278,33 +278,24 @@ int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, si
         return r;
 }
 
-static int lock_one(struct tpm_nv *n, enum nv_purpose purpose, bool read, struct fail *f)
-{
-        ESYS_TR tr = *slot(n->t, purpose);
-        TSS2_RC rc;
-        int r = prepare(n, TPM_SECRET_NONE, f);
-
-        if (r < 0)
-                return r;
-        rc = read ? Esys_NV_ReadLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE)
-                  : Esys_NV_WriteLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE);
-        if (rc == TSS2_RC_SUCCESS)
-                return 0;
-        return tpm_fail(f, n->t, "E-CAP", rc, read ? "read-lock the keys in NV" : "write-lock the keys in NV");
-}
-
 /* The session is salted, so its HMAC says that the TPM itself has locked. */
 int tpm_nv_lock(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f)
 {
         int r = nv_open_present(n->t, purpose, n->auth_policy, f);
+        ESYS_TR tr;
+        TSS2_RC rc;
 
         if (r == -EIO)
                 return r;
         if (r < 0)
                 return fail_set(f, -ESTALE, "E-CAP", "look who else uses this TPM",
                                 "lock NV index 0x%08x: it changed during the boot", nvdata_index(purpose));
-        r = lock_one(n, purpose, false, f);
-        return r < 0 ? r : lock_one(n, purpose, true, f);
+        r = prepare(n, TPM_SECRET_NONE, f);
+        if (r < 0)
+                return r;
+        tr = *slot(n->t, purpose);
+        rc = Esys_NV_ReadLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE);
+        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, n->t, "E-CAP", rc, "read-lock the keys in NV");
 }
 
 int tpm_nv_cap(struct tpm_nv *n, unsigned pcr, const void *data, size_t len, struct fail *f)
@@ -319,9 +310,12 @@ int tpm_nv_cap(struct tpm_nv *n, unsigned pcr, const void *data, size_t len, str
                                 "extend PCR %u: the manifest has %zu bytes, a TPM takes %zu", pcr, len,
                                 sizeof(event.buffer));
         memcpy(event.buffer, data, len);
-        r = tpm_session_set_secret(&n->session, TPM_SECRET_COMMAND, f);
+        r = tpm_session_set_last(&n->session, TPM_SECRET_COMMAND, f);
         if (r < 0)
                 return r;
         rc = Esys_PCR_Event(n->t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, n->session.tr, ESYS_TR_NONE, &event, &values);
-        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, n->t, "E-CAP", rc, "extend the cap PCR");
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, n->t, "E-CAP", rc, "extend the cap PCR");
+        tpm_session_ended(&n->session);
+        return 0;
 }

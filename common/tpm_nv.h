@@ -43,13 +43,14 @@ int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, stru
  * boot. After a failure the session is ended: start another. */
 int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, size_t len, struct fail *f);
 
-/* NV_WriteLock and NV_ReadLock, until the next TPM reset. E-CAP. */
+/* NV_ReadLock, until the next TPM reset. Against writing the cap is enough:
+ * no policy is satisfied any more. E-CAP. */
 int tpm_nv_lock(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f);
 
 /* Extends a PCR with H(data), at most 1,024 bytes, under the session's HMAC:
  * PCR_Event, since unlike PCR_Extend's its parameter can be encrypted, which
  * is what lets a policy session go with it. 0 means that the TPM did it,
- * whoever sits on the bus. E-CAP. */
+ * whoever sits on the bus, and the session ended with it. E-CAP. */
 int tpm_nv_cap(struct tpm_nv *n, unsigned pcr, const void *data, size_t len, struct fail *f);
 
 #endif

@@ -11,9 +11,8 @@ const TPML_PCR_SELECTION tpm_quoted_pcrs = {
         .pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3, .pcrSelect = { 0xff, 0xfb, 0x00 } } },
 };
 
-int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f)
+static int set_attributes(const struct tpm_obj *session, TPMA_SESSION flags, enum tpm_secret secret, struct fail *f)
 {
-        TPMA_SESSION flags = TPMA_SESSION_CONTINUESESSION;
         TSS2_RC rc;
 
         if (secret == TPM_SECRET_COMMAND)
@@ -22,6 +21,26 @@ int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret
                 flags |= TPMA_SESSION_ENCRYPT;
         rc = Esys_TRSess_SetAttributes(session->t->esys, session->tr, flags, 0xff);
         return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, session->t, NULL, rc, "prepare an encrypted session");
+}
+
+int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f)
+{
+        return set_attributes(session, TPMA_SESSION_CONTINUESESSION, secret, f);
+}
+
+int tpm_session_set_last(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f)
+{
+        return set_attributes(session, 0, secret, f);
+}
+
+void tpm_session_ended(struct tpm_obj *session)
+{
+        TPM2_HANDLE h = 0;
+
+        if (Esys_TR_GetTpmHandle(session->t->esys, session->tr, &h) == TSS2_RC_SUCCESS)
+                tpm_tcti_ended(session->t->tcti, h);
+        (void)Esys_TR_Close(session->t->esys, &session->tr);
+        session->tr = ESYS_TR_NONE;
 }
 
 static int session_start(struct tpm *t, ESYS_TR ek, TPM2_SE type, enum tpm_secret secret, struct tpm_obj *ret,

@@ -65,9 +65,6 @@ for how in "bare", "empty", "random", "older":
     check("and without the attacker the same boot goes on (%s)" % how, r.rc == 0 and m.tpm.pcr(15) == m.capped, r)
     attack("an NV_ReadLock that was not done is noticed (%s answer)" % how,
            drop("NV_ReadLock", how, older=next(p.answer for p in steady.packets if p.name == "NV_ReadLock")), codes=["E-CAP"])
-    attack("an NV_WriteLock that was not done is noticed (%s answer)" % how,
-           drop("NV_WriteLock", how, n=2, older=next(p.answer for p in steady.packets if p.name == "NV_WriteLock")),
-           codes=["E-CAP"])
 attack("a second ReadLock answered with the first one's answer is noticed", drop(
     "NV_ReadLock", "older", n=2, older=next(p.answer for p in steady.packets if p.name == "NV_ReadLock")), codes=["E-CAP"])
 
