@@ -22,16 +22,20 @@ struct tpm {
         TSS2_TCTI_CONTEXT *device;
         struct tpm_counts counts;
         uint64_t nv_written;       /* bytes, of Muster's indices */
+        bool asked;                /* tpm_properties() was */
         uint32_t nv_index_max;     /* bytes of one index */
-        uint32_t nv_buffer_max;    /* bytes of one NV_Read or NV_Write */
+        uint32_t nv_buffer_max;    /* bytes of one NV_Read or NV_Write; what all can until asked */
         ESYS_TR nv[2];             /* Muster's indices once looked at, tpm_nv.c's */
         char name[64];             /* "/dev/tpmrm0" */
-        char vendor[40];           /* "IBM SW TPM, firmware 2019.1023" */
+        char vendor[40];           /* "IBM SW TPM, firmware 2019.1023"; "" until asked */
 };
 
 /* spec NULL: /dev/tpmrm0, else /dev/tpm0. Test builds take "swtpm:CONF".
- * E-TPM: none, TPM 1.2 or failing; E-AUTH. */
+ * Sends nothing. E-TPM: none, or TPM 1.2. */
 int tpm_open(const char *spec, struct tpm **ret, struct fail *f);
+/* Asks for the limits and whether the hierarchies are open to us, once: only
+ * what makes or writes something needs to know. E-AUTH: they are not. */
+int tpm_properties(struct tpm *t, struct fail *f);
 /* Leaves no object and no session in the TPM, whatever failed before. */
 void tpm_close(struct tpm *t);
 DEFINE_CLEANUP(struct tpm *, tpm_close)

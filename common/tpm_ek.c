@@ -201,6 +201,9 @@ static int ek_make(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fai
         TSS2_RC rc;
         int r;
 
+        r = tpm_properties(t, f);
+        if (r < 0)
+                return r;
         ek_template(type, &template);
         rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth,
                                 &template, &no_data, &no_pcrs, &o.tr, NULL, NULL, NULL, NULL);

@@ -3,6 +3,8 @@
 
 #include <tss2/tss2_mu.h>
 
+#define NV_BUFFER_USUAL 1024 /* what most TPMs read at once */
+
 static const char next_nv[] = "free NV space in the TPM (tpm2_getcap handles-nv-index), or clear it";
 
 static ESYS_TR *slot(struct tpm *t, enum nv_purpose purpose)
@@ -86,7 +88,9 @@ int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_polic
 
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (r == -ENOENT)
+        if (r == -ENOENT && (r = tpm_properties(t, f)) < 0)
+                return r;
+        if (*slot(t, purpose) == ESYS_TR_NONE)
                 *ret = t->nv_index_max < nvdata_size(purpose) ? NV_STATE_NONE : NV_STATE_ABSENT;
         else if (is_present(t, purpose, auth_policy))
                 *ret = NV_STATE_PRESENT;
@@ -148,7 +152,9 @@ static int nv_fail(struct fail *f, const struct tpm *t, TSS2_RC rc, const char *
         return -ENOSPC;
 }
 
-/* One NV_Read, authorised anew, appended to b, which has room. */
+/* One NV_Read, authorised anew, appended to b, which has room. A TPM not yet
+ * asked for its limit may say that this is over it: a command that failed has
+ * not spent the policy, so only the read is sent again. */
 static int read_part(struct tpm_nv *n, enum nv_purpose purpose, size_t want, struct buf *b, struct fail *f)
 {
         ESYS_TR tr = *slot(n->t, purpose);
@@ -160,6 +166,14 @@ static int read_part(struct tpm_nv *n, enum nv_purpose purpose, size_t want, str
                 return r;
         rc = Esys_NV_Read(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)want, (uint16_t)b->len,
                           &part);
+        if (tpm_rc_base(rc) == TPM2_RC_VALUE && !n->t->asked) {
+                r = tpm_properties(n->t, f);
+                if (r < 0)
+                        return r;
+                want = want < n->t->nv_buffer_max ? want : n->t->nv_buffer_max;
+                rc = Esys_NV_Read(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)want,
+                                  (uint16_t)b->len, &part);
+        }
         tpm_tcti_forget(n->t->tcti);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, n->t, "E-NV", rc, "read the keys in NV");
@@ -174,10 +188,19 @@ static int read_part(struct tpm_nv *n, enum nv_purpose purpose, size_t want, str
         return r;
 }
 
-int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, struct fail *f)
+/* How much to ask for at once, of `left` bytes. */
+static size_t chunk(const struct tpm *t, size_t left)
+{
+        size_t most = t->asked ? t->nv_buffer_max : NV_BUFFER_USUAL;
+
+        return left < most ? left : most;
+}
+
+int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, size_t certificate_len, struct buf *ret, struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf b = { 0 };
         size_t size = nvdata_size(purpose);
+        size_t guess = nvdata_len(purpose, certificate_len);
         size_t used = size;
         int r = nv_open_present(n->t, purpose, n->auth_policy, f);
 
@@ -188,7 +211,7 @@ int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, stru
         if (!b.p)
                 return fail_set(f, -ENOMEM, "E-NV", "", "read NV index 0x%08x: out of memory", nvdata_index(purpose));
         while (r == 0 && b.len < used) {
-                r = read_part(n, purpose, used - b.len < n->t->nv_buffer_max ? used - b.len : n->t->nv_buffer_max, &b, f);
+                r = read_part(n, purpose, chunk(n->t, b.len == 0 ? guess : used - b.len), &b, f);
                 /* what follows is zero padding, of which nothing depends */
                 if (r == 0 && used == size)
                         used = nvdata_used(purpose, b.p, b.len);
@@ -250,8 +273,10 @@ int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, si
 {
         TPM2B_MAX_NV_BUFFER part = { 0 };
         size_t at = 0;
-        int r = nv_open_or_make(n, purpose, f);
+        int r = tpm_properties(n->t, f);
 
+        if (r == 0)
+                r = nv_open_or_make(n, purpose, f);
         while (r == 0 && at < len) {
                 ESYS_TR tr = *slot(n->t, purpose);
                 TSS2_RC rc;

@@ -33,9 +33,10 @@ int tpm_nv_start(struct tpm *t, ESYS_TR ek, const struct tpm_approval *approval,
                  const uint8_t auth_policy[DIGEST_LEN], struct tpm_nv *ret, struct fail *f);
 void tpm_nv_end(struct tpm_nv *n);
 
-/* All nvdata_size() bytes, the padding as zeroes whatever it is. -ESTALE:
+/* All nvdata_size() bytes, the padding as zeroes whatever it is. The length
+ * of the certificate that is expected there only saves commands. -ESTALE:
  * not present with the right Name. */
-int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, struct fail *f);
+int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, size_t certificate_len, struct buf *ret, struct fail *f);
 
 /* Makes the index anew unless it is present, then writes all of it.
  * -ENOSPC: the TPM has no room, does not let itself be written, or keeps an

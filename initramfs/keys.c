@@ -105,7 +105,8 @@ static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
         struct fail ignored;
         int r = 0;
 
-        if (n->nv[p] == NV_STATE_PRESENT && tpm_nv_read(nv, p, &old, n->verdict.has_bundle ? &ignored : &n->f) < 0) {
+        if (n->nv[p] == NV_STATE_PRESENT &&
+            tpm_nv_read(nv, p, cert->len, &old, n->verdict.has_bundle ? &ignored : &n->f) < 0) {
                 r = -ESTALE;
                 tpm_nv_end(nv); /* it may hold half a policy */
         }

@@ -48,7 +48,7 @@ static int identify(struct node *n)
 
         if (tpmpub_parse_2b(n->ek.public, n->ek.public_len, &pub) < 0 || tpmpub_id(&pub, n->id) < 0)
                 return fail_set(&n->f, -EIO, "E-TPM", "report it with this TPM's model",
-                                "read the EK of %s: its public area does not parse", n->tpm->vendor);
+                                "read the EK of %s: its public area does not parse", n->tpm->name);
         hex_encode(n->id, DIGEST_LEN, n->id_hex);
         return 0;
 }
