@@ -230,21 +230,3 @@ void tpm_close(struct tpm *t)
         }
         free(t);
 }
-
-int tpm_handles(struct tpm *t, TPM2_HANDLE first, TPM2_HANDLE last, TPM2_HANDLE *ret, size_t max, size_t *ret_n,
-                struct fail *f)
-{
-        _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
-        TPMI_YES_NO more = 0;
-        size_t n = 0;
-        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
-                                        TPM2_MAX_CAP_HANDLES, &more, &cap);
-
-        if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, t, NULL, rc, "list the TPM's handles");
-        for (uint32_t i = 0; i < cap->data.handles.count && n < max; i++)
-                if (cap->data.handles.handle[i] >= first && cap->data.handles.handle[i] <= last)
-                        ret[n++] = cap->data.handles.handle[i];
-        *ret_n = n;
-        return 0;
-}

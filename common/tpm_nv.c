@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpm_nv.h"
 
+#include "cursor.h"
+
 #include <tss2/tss2_mu.h>
 
+#define RECORD_NV 2          /* ESYS's word for an NV index in a serialised object */
 #define NV_BUFFER_USUAL 1024 /* what most TPMs read at once */
 
 static const char next_nv[] = "free NV space in the TPM (tpm2_getcap handles-nv-index), or clear it";
@@ -63,6 +66,27 @@ static int nv_open_present(struct tpm *t, enum nv_purpose purpose, const uint8_t
         return is_present(t, purpose, auth_policy) ? 0 : -ESTALE;
 }
 
+/* The index with the Name that it must have. The TPM's own Name goes into
+ * the HMAC of each command, so one that has another is of no use with this. */
+static int nv_expect(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy, struct fail *f)
+{
+        uint8_t record[4 + 2 + NV_NAME_LEN + 4 + NV_PUBLIC_LEN];
+        struct wbuf w = wb_of(record, sizeof(record));
+        uint8_t name[NV_NAME_LEN];
+        uint8_t public[NV_PUBLIC_LEN];
+
+        if (nvdata_name(purpose, auth_policy, NV_ATTR_WRITTEN, name) < 0 ||
+            nvdata_public(purpose, auth_policy, NV_ATTR_WRITTEN, public) < 0)
+                return fail_set(f, -EINVAL, "E-NV", "", "compute the NV index's Name");
+        wb_u32be(&w, nvdata_index(purpose));
+        wb_tpm2b(&w, name, sizeof(name));
+        wb_u32be(&w, RECORD_NV);
+        wb_put(&w, public, sizeof(public));
+        if (w.err < 0 || Esys_TR_Deserialize(t->esys, record, sizeof(record), slot(t, purpose)) != TSS2_RC_SUCCESS)
+                return fail_set(f, -EIO, "E-NV", "", "name NV index 0x%08x", nvdata_index(purpose));
+        return 0;
+}
+
 int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf area = { 0 };
@@ -99,6 +123,27 @@ int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_polic
         else
                 *ret = is_locked(t, purpose, auth_policy) ? NV_STATE_NONE : NV_STATE_ALTERED;
         return 0;
+}
+
+int tpm_nv_presume(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
+                   struct fail *f)
+{
+        TPM2_HANDLE index = nvdata_index(purpose);
+        TPM2_HANDLE at;
+        size_t n = 0;
+        int r = tpm_nv_list(t, index, index, &at, 1, &n, f);
+
+        if (r == 0 && n == 0)
+                r = tpm_properties(t, f);
+        if (r < 0)
+                return r;
+        nv_close(t, purpose);
+        if (n == 0) {
+                *ret = t->nv_index_max < nvdata_size(purpose) ? NV_STATE_NONE : NV_STATE_ABSENT;
+                return 0;
+        }
+        *ret = NV_STATE_PRESENT;
+        return nv_expect(t, purpose, auth_policy, f);
 }
 
 int tpm_nv_start(struct tpm *t, ESYS_TR ek, const struct tpm_approval *approval,

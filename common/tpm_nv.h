@@ -18,6 +18,11 @@
 int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
                 struct fail *f);
 
+/* The same without looking: one that exists is `present` until tpm_nv_read()
+ * fails. It gets the computed Name, which the TPM then compares with its own. */
+int tpm_nv_presume(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
+                   struct fail *f);
+
 /* The index's TPMA_NV; -ENOENT: there is none. */
 int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, struct fail *f);
 

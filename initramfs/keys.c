@@ -113,7 +113,11 @@ static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
         if (!n->verdict.has_bundle && r == 0)
                 r = key_from_nv(n, p, &old);
         if (!n->verdict.has_bundle && r == -ESTALE) {
-                n->nv[p] = NV_STATE_UNREADABLE;
+                r = tpm_nv_look(n->tpm, p, n->nv_policy, &n->nv[p], &n->f);
+                if (r < 0)
+                        return r;
+                if (n->nv[p] == NV_STATE_PRESENT)
+                        n->nv[p] = NV_STATE_UNREADABLE;
                 return fail_set(&n->f, -ESTALE, "E-NV", "clear the TPM if it stays so",
                                 "read the %s keys in NV: they do not parse or are not those of the certificate",
                                 purpose_name[p]);

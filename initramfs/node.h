@@ -57,6 +57,7 @@ struct node {
         char parent[300];
         uint8_t exporter[DIGEST_LEN];
         uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
+        bool unlogged; /* the PCRs are not what the event log says */
         uint32_t reset_count;
         struct verdict verdict;
         struct manifest manifest;

@@ -64,7 +64,7 @@ static int look_at_nv(struct node *n)
                 return fail_set(&n->f, -EINVAL, "E-CONFIG", "make the initramfs again with this parent's policy.pem",
                                 "use the policy key %s: it is not a P-256 key", n->conf->policy_path);
         for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++)
-                r = tpm_nv_look(n->tpm, (enum nv_purpose)p, n->nv_policy, &n->nv[p], &n->f);
+                r = tpm_nv_presume(n->tpm, (enum nv_purpose)p, n->nv_policy, &n->nv[p], &n->f);
         return r;
 }
 

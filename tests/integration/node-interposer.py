@@ -24,9 +24,11 @@ check("and again, from NV", steady.rc == 0 and not steady.fact("bundle"), steady
 m.learn(steady)
 
 
-def attack(name, *rules, want="refused", new=False, codes=()):
-    """want: refused, whole, or either."""
+def attack(name, *rules, want="refused", new=False, codes=(), extend=None):
+    """want: refused, whole, or either. extend: this PCR first, so that the log does not say what the PCRs are."""
     m.power()
+    if extend is not None:
+        m.tpm.extend(extend, bytes(32))
     if new:
         m.virgin()
     r = m.boot(*rules)
@@ -101,7 +103,8 @@ for when, base, new in ("steady", steady, False), ("first", first, True):
 attack("the machine boots again with nobody on the bus", want="whole")
 attack("every session's nonce is altered", flip_answer("StartAuthSession", None))
 attack("every session's salt is altered", flip_command("StartAuthSession", None))
-attack("every PCR_Read is altered", flip_answer("PCR_Read", None))
+attack("every PCR_Read is altered", flip_answer("PCR_Read", None), extend=4)
+attack("and would be if nobody altered it: the log does not say so", extend=4, codes=["M-EVENTLOG"])
 attack("every approval's ticket is altered", flip_answer("VerifySignature", None))
 attack("the quote's attest is altered", flip_at("Quote", 60), codes=["M-", "E-TPM"])
 attack("the quote's signature is altered", flip_at("Quote", -30), codes=["M-"])
@@ -112,6 +115,7 @@ attack("a smaller NV_BUFFER_MAX costs only time", property_is(0x12c, 64), want="
 attack("an owner password that is not there is refused", property_is(0x200, 1), codes=["E-AUTH"], new=True)
 attack("the machine boots again with nobody on the bus", want="whole")
 attack("an index that is said to be missing once is found again", refuse("NV_ReadPublic", 0x18b, n=1), want="whole")
-attack("indices that are said to be missing are refused", refuse("NV_ReadPublic", 0x18b, times=99), codes=["E-NV"])
+attack("indices that are said to be missing are refused", refuse("NV_Read", 0x18b, times=99), refuse("NV_ReadPublic", 0x18b, times=99),
+       codes=["E-NV"])
 attack("a TPM that is said to have no AK is refused, or has one again", refuse("ReadPublic", 0x18b, n=2), want="either")
 finish()
