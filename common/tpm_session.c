@@ -43,16 +43,15 @@ void tpm_session_ended(struct tpm_obj *session)
         session->tr = ESYS_TR_NONE;
 }
 
-static int session_start(struct tpm *t, ESYS_TR ek, TPM2_SE type, enum tpm_secret secret, struct tpm_obj *ret,
-                         struct fail *f)
+int tpm_session_policy(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f)
 {
         static const TPMT_SYM_DEF sym = { .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB };
         _cleanup_(tpm_obj_flush) struct tpm_obj s = TPM_OBJ_NONE(t);
         TSS2_RC rc;
         int r;
 
-        rc = Esys_StartAuthSession(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, type, &sym,
-                                   TPM2_ALG_SHA256, &s.tr);
+        rc = Esys_StartAuthSession(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                                   TPM2_SE_POLICY, &sym, TPM2_ALG_SHA256, &s.tr);
         if (rc != TSS2_RC_SUCCESS) {
                 s.tr = ESYS_TR_NONE;
                 return tpm_fail(f, t, NULL, rc, "start a session salted to the EK");
@@ -63,16 +62,6 @@ static int session_start(struct tpm *t, ESYS_TR ek, TPM2_SE type, enum tpm_secre
         *ret = s;
         s.tr = ESYS_TR_NONE;
         return 0;
-}
-
-int tpm_session_hmac(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f)
-{
-        return session_start(t, ek, TPM2_SE_HMAC, secret, ret, f);
-}
-
-int tpm_session_policy(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f)
-{
-        return session_start(t, ek, TPM2_SE_POLICY, secret, ret, f);
 }
 
 int tpm_session_ek_auth(const struct tpm_obj *session, struct fail *f)

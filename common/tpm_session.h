@@ -14,7 +14,6 @@
 /* Which parameter of a command is secret on the bus. */
 enum tpm_secret { TPM_SECRET_NONE, TPM_SECRET_COMMAND, TPM_SECRET_RESPONSE };
 
-int tpm_session_hmac(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f);
 int tpm_session_policy(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f);
 int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f);
 /* The same for the last command: once it has succeeded the TPM has closed

@@ -185,7 +185,13 @@ static int answer_challenge(struct node *n)
         uint8_t secret[DIGEST_LEN] = { 0 };
         int r;
 
-        r = tpm_activate(&n->ek, &n->ak, &n->verdict.credential_blob, &n->verdict.secret, secret, &n->f);
+        r = node_session(n);
+        if (r < 0)
+                return r;
+        r = tpm_activate(&n->ek, &n->ak, &n->nv_session.session, &n->verdict.credential_blob, &n->verdict.secret, secret,
+                         &n->f);
+        if (r < 0)
+                tpm_nv_end(&n->nv_session);
         if (r == 0) {
                 testing_secret("activation secret", secret, sizeof(secret));
                 r = wire_activate_build(secret, sizeof(secret), &body);

@@ -9,7 +9,8 @@ indices locked in the TPM itself. Which of the two is stated for each attack.
 import struct
 import sys
 
-from bus_rules import drop, flip_answer, flip_at, flip_command, property_is, refuse, replay, swap_ek
+from bus_rules import (drop, flip_answer, flip_at, flip_command, one_handle_at_a_time, property_is, refuse, replay,
+                       reverse_handles, swap_ek)
 from node_machine import Machine, check, finish
 from tpm_bus import Tpm
 
@@ -117,5 +118,8 @@ attack("the machine boots again with nobody on the bus", want="whole")
 attack("an index that is said to be missing once is found again", refuse("NV_ReadPublic", 0x18b, n=1), want="whole")
 attack("indices that are said to be missing are refused", refuse("NV_Read", 0x18b, times=99), refuse("NV_ReadPublic", 0x18b, times=99),
        codes=["E-NV"])
+attack("handles that are not in order are refused", reverse_handles(), codes=["E-TPM"])
+r = attack("a TPM that lists one handle at a time costs only time", one_handle_at_a_time(), want="whole")
+check("and both indices are found", not r.fact("bundle") and sum(p.name == "GetCapability" for p in r.packets) >= 2, r)
 attack("a TPM that is said to have no AK is refused, or has one again", refuse("ReadPublic", 0x18b, n=2), want="either")
 finish()
