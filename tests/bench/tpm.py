@@ -75,8 +75,7 @@ def show(result, table):
     print("  NV bytes written           %d, %d" % (result["first"]["nv_written"], result["steady"]["nv_written"]))
 
 
-def main(where, table):
-    m = Machine(where)
+def boots(m, table):
     m.power()
     m.enrolled, _ = m.enroll()
     m.tpm.run(0x120, struct.pack(">III", 0x40000001, EK, EK), auth=2)  # a first boot makes the EK too
@@ -88,14 +87,17 @@ def main(where, table):
         result[when] = account(r.packets, table)
         result[when]["nv_written"] = r.fact("nv", "bytes_written")
         m.power()
-    m.stop()
     if result["steady"]["nv_written"] or "CreatePrimary-RSA" in result["first"]["by_name"]:
         stop("no boot of a node with an ECC EK makes an RSA key, and a steady one writes no NV: this one did")
     return result
 
 
 figures = times(sys.argv[1])
-measured = main(sys.argv[2], figures)
+machine = Machine(sys.argv[2])
+try:
+    measured = boots(machine, figures)
+finally:
+    machine.stop()
 measured["commit"] = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
 with open(sys.argv[3], "w") as out:
     json.dump(measured, out, indent=1)

@@ -122,4 +122,5 @@ attack("handles that are not in order are refused", reverse_handles(), codes=["E
 r = attack("a TPM that lists one handle at a time costs only time", one_handle_at_a_time(), want="whole")
 check("and both indices are found", not r.fact("bundle") and sum(p.name == "GetCapability" for p in r.packets) >= 2, r)
 attack("a TPM that is said to have no AK is refused, or has one again", refuse("ReadPublic", 0x18b, n=2), want="either")
+m.stop()
 finish()
