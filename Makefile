@@ -55,7 +55,7 @@ CLILIB    := -lsqlite3 -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
 
-.PHONY: all help deps fixtures check check-fast check-boot demo bench install clean tools
+.PHONY: all help deps fixtures check check-fast check-boot demo bench bench-tpm install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -68,6 +68,7 @@ help:
 	@echo 'make check       all tests, boots in QEMU included'
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
 	@echo 'make bench       figures, as tables'
+	@echo 'make bench-tpm   TPM commands of a boot, and what they take on a slow TPM'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
 	@echo 'make prove       CBMC on the parsers, Spin on the protocol'
 	@echo 'make mutants     takes one defence away at a time: its test has to fail; ID="..." for some (tests/mutants.list)'
@@ -257,6 +258,9 @@ demo:
 
 bench: tools fixtures $(BENCHBIN)
 	tests/bench/run $(O)
+
+bench-tpm: tools
+	tests/bench/tpm.sh $(O)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90muster \

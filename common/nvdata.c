@@ -89,19 +89,25 @@ static bool all_zero(const uint8_t *p, size_t n)
         return any == 0;
 }
 
+size_t nvdata_len(enum nv_purpose purpose, size_t certificate_len)
+{
+        size_t size = nvdata_size(purpose);
+        size_t rest = HEAD_LEN + NV_KEY_LEN + DIGEST_LEN;
+
+        return size < rest || certificate_len > size - rest ? size : rest + certificate_len;
+}
+
 size_t nvdata_used(enum nv_purpose purpose, const uint8_t *p, size_t len)
 {
         struct cursor c = cur_of(p, len);
         size_t size = nvdata_size(purpose);
         const uint8_t *head;
         uint16_t key_len, certificate_len;
-        size_t used;
 
         if (cur_take(&c, HEAD_LEN - 6, &head) < 0 || cur_u16be(&c, &key_len) < 0 || cur_u16be(&c, &certificate_len) < 0 ||
             memcmp(head, magic, sizeof(magic)) != 0 || key_len != NV_KEY_LEN)
                 return size;
-        used = HEAD_LEN + NV_KEY_LEN + (size_t)certificate_len + DIGEST_LEN;
-        return used < size ? used : size;
+        return nvdata_len(purpose, certificate_len);
 }
 
 int nvdata_parse(enum nv_purpose purpose, const uint8_t *p, size_t len, struct nvdata *ret)

@@ -51,6 +51,8 @@ int nvdata_name(enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], 
 /* Fills all nvdata_size() bytes of `ret`; ret_size must be exactly that. */
 int nvdata_make(enum nv_purpose purpose, const uint8_t key[NV_KEY_LEN], const uint8_t *certificate, size_t len,
                 uint8_t *ret, size_t ret_size);
+/* The bytes of an index that hold anything, with such a certificate. */
+size_t nvdata_len(enum nv_purpose purpose, size_t certificate_len);
 /* From the first bytes of an index, how many of it hold anything; all of it
  * when they do not say. */
 size_t nvdata_used(enum nv_purpose purpose, const uint8_t *p, size_t len);

@@ -55,7 +55,10 @@ static int ak_make(struct tpm *t, struct fail *f)
         TPM2B_PUBLIC template;
         TPMS_ECC_POINT *u = &template.publicArea.unique.ecc;
         TSS2_RC rc;
+        int r = tpm_properties(t, f);
 
+        if (r < 0)
+                return r;
         ak_template(&template);
         u->x.size = u->y.size = 32;
         if (RAND_bytes(u->x.buffer, 32) != 1 || RAND_bytes(u->y.buffer, 32) != 1)
@@ -90,9 +93,13 @@ static int ak_make_at(struct tpm *t, struct tpm_key *ret, struct fail *f)
 int tpm_ak_renew(struct tpm *t, struct tpm_key *ak, struct fail *f)
 {
         ESYS_TR gone = ESYS_TR_NONE;
-        TSS2_RC rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, ak->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                       TPM_AK_HANDLE, &gone);
+        TSS2_RC rc;
+        int r = tpm_properties(t, f);
 
+        if (r < 0)
+                return r;
+        rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, ak->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                               TPM_AK_HANDLE, &gone);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, t, NULL, rc, "remove what is at 0x8101C001 and is not Muster's AK");
         ak->tr = ESYS_TR_NONE; /* gone with the eviction */

@@ -26,27 +26,27 @@ static int import_parse(const struct wire_bundle *b, struct import *ret, struct 
         return 0;
 }
 
-static int import_load(const struct tpm_key *ek, const struct import *i, struct tpm_obj *ret, struct fail *f)
+static int import_load(const struct tpm_key *ek, const struct tpm_obj *session, const struct import *i,
+                       struct tpm_obj *ret, struct fail *f)
 {
         static const TPMT_SYM_DEF_OBJECT no_sym = { .algorithm = TPM2_ALG_NULL };
-        _cleanup_(tpm_obj_flush) struct tpm_obj auth = TPM_OBJ_NONE(ek->t);
         _cleanup_(esys_freep) TPM2B_PRIVATE *private = NULL;
         TSS2_RC rc;
         int r;
 
-        r = tpm_session_policy(ek->t, ek->tr, TPM_SECRET_NONE, &auth, f);
+        r = tpm_session_set_secret(session, TPM_SECRET_NONE, f);
         if (r == 0)
-                r = tpm_session_ek_auth(&auth, f);
+                r = tpm_session_ek_auth(session, f);
         if (r < 0)
                 return r;
-        rc = Esys_Import(ek->t->esys, ek->tr, auth.tr, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &i->public, &i->duplicate,
+        rc = Esys_Import(ek->t->esys, ek->tr, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &i->public, &i->duplicate,
                          &i->seed, &no_sym, &private);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, ek->t, "E-BUNDLE", rc, "import the bundle's key");
-        r = tpm_session_ek_auth(&auth, f);
+        r = tpm_session_ek_auth(session, f);
         if (r < 0)
                 return r;
-        rc = Esys_Load(ek->t->esys, ek->tr, auth.tr, ESYS_TR_NONE, ESYS_TR_NONE, private, &i->public, &ret->tr);
+        rc = Esys_Load(ek->t->esys, ek->tr, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, private, &i->public, &ret->tr);
         if (rc != TSS2_RC_SUCCESS) {
                 ret->tr = ESYS_TR_NONE;
                 return tpm_fail(f, ek->t, "E-BUNDLE", rc, "load the bundle's key");
@@ -54,12 +54,11 @@ static int import_load(const struct tpm_key *ek, const struct import *i, struct 
         return 0;
 }
 
-int tpm_bundle_unseal(const struct tpm_key *ek, const struct wire_bundle *b, const struct tpm_approval *approval,
-                      uint8_t ret_k[BUNDLE_K_LEN], struct fail *f)
+int tpm_bundle_unseal(const struct tpm_key *ek, const struct tpm_obj *session, const struct wire_bundle *b,
+                      const struct tpm_approval *approval, uint8_t ret_k[BUNDLE_K_LEN], struct fail *f)
 {
         _cleanup_(freep) struct import *i = calloc(1, sizeof(*i));
         _cleanup_(tpm_obj_flush) struct tpm_obj sealed = TPM_OBJ_NONE(ek->t);
-        _cleanup_(tpm_obj_flush) struct tpm_obj auth = TPM_OBJ_NONE(ek->t);
         TPM2B_SENSITIVE_DATA *out = NULL;
         TSS2_RC rc;
         int r;
@@ -68,14 +67,14 @@ int tpm_bundle_unseal(const struct tpm_key *ek, const struct wire_bundle *b, con
                 return fail_set(f, -ENOMEM, "E-BUNDLE", "", "open the bundle: out of memory");
         r = import_parse(b, i, f);
         if (r == 0)
-                r = import_load(ek, i, &sealed, f);
+                r = import_load(ek, session, i, &sealed, f);
         if (r == 0)
-                r = tpm_session_policy(ek->t, ek->tr, TPM_SECRET_RESPONSE, &auth, f);
+                r = tpm_session_set_secret(session, TPM_SECRET_RESPONSE, f);
         if (r == 0)
-                r = tpm_approval_apply(&auth, approval, f);
+                r = tpm_approval_apply(session, approval, f);
         if (r < 0)
                 return r;
-        rc = Esys_Unseal(ek->t->esys, sealed.tr, auth.tr, ESYS_TR_NONE, ESYS_TR_NONE, &out);
+        rc = Esys_Unseal(ek->t->esys, sealed.tr, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, &out);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, ek->t, "E-BUNDLE", rc, "unseal the bundle's key");
         if (out->size == BUNDLE_K_LEN)

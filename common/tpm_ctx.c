@@ -10,6 +10,7 @@
 #endif
 
 #define DEVICE_WAIT_MS 10000 /* for the driver to appear */
+#define NV_BUFFER_LEAST 512  /* PC Client profile */
 
 static const char next_tpm[] = "check that the TPM 2.0 is enabled in the firmware's setup and that its driver is in the initramfs";
 static const char next_bus[] = "see whether something sits between the machine and its TPM; switch the machine off and on";
@@ -132,15 +133,13 @@ static int device_open(struct tpm *t, const char *spec, struct fail *f)
         return r < 0 ? tpm_fail(f, t, NULL, rc, "open the TPM") : 0;
 }
 
-static int properties(struct tpm *t, uint32_t *ret_permanent, struct fail *f)
+static int read_properties(struct tpm *t, uint32_t *ret_permanent, struct fail *f)
 {
         static const uint32_t groups[] = { TPM2_PT_FIXED, TPM2_PT_VAR };
         char vendor[17] = "";
         uint32_t fw = 0;
         uint32_t permanent = 0;
 
-        t->nv_index_max = 2048;
-        t->nv_buffer_max = 512;
         for (size_t g = 0; g < ELEMENTSOF(groups); g++) {
                 _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
                 TPMI_YES_NO more = 0;
@@ -176,10 +175,10 @@ static int properties(struct tpm *t, uint32_t *ret_permanent, struct fail *f)
         return 0;
 }
 
-static int inspect(struct tpm *t, struct fail *f)
+int tpm_properties(struct tpm *t, struct fail *f)
 {
         uint32_t permanent = 0;
-        int r = properties(t, &permanent, f);
+        int r = t->asked ? 0 : read_properties(t, &permanent, f);
 
         if (r < 0)
                 return r;
@@ -188,6 +187,7 @@ static int inspect(struct tpm *t, struct fail *f)
                                 "remove it with tpm2_changeauth, or clear the TPM in the firmware's setup",
                                 "use %s: its %s authorisation is set, Muster needs it empty", t->name,
                                 permanent & TPMA_PERMANENT_OWNERAUTHSET ? "owner" : "endorsement");
+        t->asked = true;
         return 0;
 }
 
@@ -204,15 +204,14 @@ int tpm_open(const char *spec, struct tpm **ret, struct fail *f)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(t->nv); i++)
                 t->nv[i] = ESYS_TR_NONE;
+        t->nv_index_max = 2048;
+        t->nv_buffer_max = NV_BUFFER_LEAST;
         r = tpm_tcti_wrap(t->device, &t->counts, &t->tcti);
         if (r < 0)
                 return fail_set(f, r, "E-TPM", "", "open the TPM: %s", strerror(-r));
         rc = Esys_Initialize(&t->esys, t->tcti, NULL);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, t, NULL, rc, "open the TPM");
-        r = inspect(t, f);
-        if (r < 0)
-                return r;
         *ret = take_ptr(t);
         return 0;
 }
@@ -230,22 +229,4 @@ void tpm_close(struct tpm *t)
                 free(t->device);
         }
         free(t);
-}
-
-int tpm_handles(struct tpm *t, TPM2_HANDLE first, TPM2_HANDLE last, TPM2_HANDLE *ret, size_t max, size_t *ret_n,
-                struct fail *f)
-{
-        _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
-        TPMI_YES_NO more = 0;
-        size_t n = 0;
-        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
-                                        TPM2_MAX_CAP_HANDLES, &more, &cap);
-
-        if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, t, NULL, rc, "list the TPM's handles");
-        for (uint32_t i = 0; i < cap->data.handles.count && n < max; i++)
-                if (cap->data.handles.handle[i] >= first && cap->data.handles.handle[i] <= last)
-                        ret[n++] = cap->data.handles.handle[i];
-        *ret_n = n;
-        return 0;
 }

@@ -22,16 +22,23 @@ struct tpm {
         TSS2_TCTI_CONTEXT *device;
         struct tpm_counts counts;
         uint64_t nv_written;       /* bytes, of Muster's indices */
+        bool asked;                /* tpm_properties() was */
         uint32_t nv_index_max;     /* bytes of one index */
-        uint32_t nv_buffer_max;    /* bytes of one NV_Read or NV_Write */
+        uint32_t nv_buffer_max;    /* bytes of one NV_Read or NV_Write; what all can until asked */
         ESYS_TR nv[2];             /* Muster's indices once looked at, tpm_nv.c's */
+        TPM2_HANDLE nv_at[64];     /* indices that exist, tpm_nv_list()'s */
+        size_t n_nv_at;
+        bool nv_listed;
         char name[64];             /* "/dev/tpmrm0" */
-        char vendor[40];           /* "IBM SW TPM, firmware 2019.1023" */
+        char vendor[40];           /* "IBM SW TPM, firmware 2019.1023"; "" until asked */
 };
 
 /* spec NULL: /dev/tpmrm0, else /dev/tpm0. Test builds take "swtpm:CONF".
- * E-TPM: none, TPM 1.2 or failing; E-AUTH. */
+ * Sends nothing. E-TPM: none, or TPM 1.2. */
 int tpm_open(const char *spec, struct tpm **ret, struct fail *f);
+/* Asks for the limits and whether the hierarchies are open to us, once: only
+ * what makes or writes something needs to know. E-AUTH: they are not. */
+int tpm_properties(struct tpm *t, struct fail *f);
 /* Leaves no object and no session in the TPM, whatever failed before. */
 void tpm_close(struct tpm *t);
 DEFINE_CLEANUP(struct tpm *, tpm_close)
@@ -55,6 +62,13 @@ TSS2_RC tpm_rc_base(TSS2_RC rc);
  * freed, that this very answer gave. -ENOENT: nothing there, or nothing that
  * can be read. */
 int tpm_look(struct tpm *t, TPM2_HANDLE handle, ESYS_TR *ret, struct buf *ret_public, struct fail *f);
+
+/* The NV indices from `first` to `last` that existed when this was first
+ * asked: Muster's, those of EK certificates and what lies between. */
+#define TPM_NV_FIRST 0x01804D01u
+#define TPM_NV_LAST 0x01c001ffu
+int tpm_nv_list(struct tpm *t, TPM2_HANDLE first, TPM2_HANDLE last, TPM2_HANDLE *ret, size_t max, size_t *ret_n,
+                struct fail *f);
 
 /* Handles that exist, from `first` to `last`. */
 int tpm_handles(struct tpm *t, TPM2_HANDLE first, TPM2_HANDLE last, TPM2_HANDLE *ret, size_t max, size_t *ret_n,

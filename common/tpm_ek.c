@@ -201,6 +201,9 @@ static int ek_make(struct tpm *t, uint16_t type, struct tpm_key *ret, struct fai
         TSS2_RC rc;
         int r;
 
+        r = tpm_properties(t, f);
+        if (r < 0)
+                return r;
         ek_template(type, &template);
         rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_auth,
                                 &template, &no_data, &no_pcrs, &o.tr, NULL, NULL, NULL, NULL);
@@ -327,7 +330,7 @@ static void read_chain(struct tpm *t, struct tpm_ek_certs *c)
         struct fail ignored;
         size_t n = 0;
 
-        if (tpm_handles(t, NV_EK_CHAIN, NV_EK_CHAIN_LAST, at, ELEMENTSOF(at), &n, &ignored) < 0)
+        if (tpm_nv_list(t, NV_EK_CHAIN, NV_EK_CHAIN_LAST, at, ELEMENTSOF(at), &n, &ignored) < 0)
                 return;
         for (size_t i = 0; i < n; i++) {
                 _cleanup_(buf_wipe) struct buf nv = { 0 };
@@ -348,7 +351,7 @@ int tpm_ek_open(struct tpm *t, struct tpm_key *ret, struct tpm_ek_certs *ret_cer
         int r;
 
         *ret_certs = (struct tpm_ek_certs){ 0 };
-        r = tpm_handles(t, NV_EK_RSA, NV_EK_ECC, there, ELEMENTSOF(there), &n, f);
+        r = tpm_nv_list(t, NV_EK_RSA, NV_EK_ECC, there, ELEMENTSOF(there), &n, f);
         if (r < 0)
                 return r;
         for (size_t k = 0; k < ELEMENTSOF(kinds); k++)

@@ -58,8 +58,9 @@ int tpm_quote(const struct tpm_key *ak, const uint8_t qualifying[DIGEST_LEN],
               const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN], struct buf *ret_quote, struct buf *ret_signature,
               uint32_t *ret_reset_count, struct fail *f);
 
-/* TPM2_ActivateCredential: wire structures in, the 32-byte secret out. */
-int tpm_activate(const struct tpm_key *ek, const struct tpm_key *ak, const struct buf *id_object,
-                 const struct buf *secret, uint8_t ret[DIGEST_LEN], struct fail *f);
+/* TPM2_ActivateCredential: wire structures in, the 32-byte secret out,
+ * encrypted on the bus. After a failure end the policy session. */
+int tpm_activate(const struct tpm_key *ek, const struct tpm_key *ak, const struct tpm_obj *session,
+                 const struct buf *id_object, const struct buf *secret, uint8_t ret[DIGEST_LEN], struct fail *f);
 
 #endif

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpm_nv.h"
 
+#include "cursor.h"
+
 #include <tss2/tss2_mu.h>
+
+#define RECORD_NV 2          /* ESYS's word for an NV index in a serialised object */
+#define NV_BUFFER_USUAL 1024 /* what most TPMs read at once */
 
 static const char next_nv[] = "free NV space in the TPM (tpm2_getcap handles-nv-index), or clear it";
 
@@ -61,6 +66,27 @@ static int nv_open_present(struct tpm *t, enum nv_purpose purpose, const uint8_t
         return is_present(t, purpose, auth_policy) ? 0 : -ESTALE;
 }
 
+/* The index with the Name that it must have. The TPM's own Name goes into
+ * the HMAC of each command, so one that has another is of no use with this. */
+static int nv_expect(struct tpm *t, enum nv_purpose purpose, const uint8_t *auth_policy, struct fail *f)
+{
+        uint8_t record[4 + 2 + NV_NAME_LEN + 4 + NV_PUBLIC_LEN];
+        struct wbuf w = wb_of(record, sizeof(record));
+        uint8_t name[NV_NAME_LEN];
+        uint8_t public[NV_PUBLIC_LEN];
+
+        if (nvdata_name(purpose, auth_policy, NV_ATTR_WRITTEN, name) < 0 ||
+            nvdata_public(purpose, auth_policy, NV_ATTR_WRITTEN, public) < 0)
+                return fail_set(f, -EINVAL, "E-NV", "", "compute the NV index's Name");
+        wb_u32be(&w, nvdata_index(purpose));
+        wb_tpm2b(&w, name, sizeof(name));
+        wb_u32be(&w, RECORD_NV);
+        wb_put(&w, public, sizeof(public));
+        if (w.err < 0 || Esys_TR_Deserialize(t->esys, record, sizeof(record), slot(t, purpose)) != TSS2_RC_SUCCESS)
+                return fail_set(f, -EIO, "E-NV", "", "name NV index 0x%08x", nvdata_index(purpose));
+        return 0;
+}
+
 int tpm_nv_attributes(struct tpm *t, enum nv_purpose purpose, uint32_t *ret, struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf area = { 0 };
@@ -86,7 +112,9 @@ int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_polic
 
         if (r < 0 && r != -ENOENT)
                 return r;
-        if (r == -ENOENT)
+        if (r == -ENOENT && (r = tpm_properties(t, f)) < 0)
+                return r;
+        if (*slot(t, purpose) == ESYS_TR_NONE)
                 *ret = t->nv_index_max < nvdata_size(purpose) ? NV_STATE_NONE : NV_STATE_ABSENT;
         else if (is_present(t, purpose, auth_policy))
                 *ret = NV_STATE_PRESENT;
@@ -95,6 +123,27 @@ int tpm_nv_look(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_polic
         else
                 *ret = is_locked(t, purpose, auth_policy) ? NV_STATE_NONE : NV_STATE_ALTERED;
         return 0;
+}
+
+int tpm_nv_presume(struct tpm *t, enum nv_purpose purpose, const uint8_t auth_policy[DIGEST_LEN], enum nv_state *ret,
+                   struct fail *f)
+{
+        TPM2_HANDLE index = nvdata_index(purpose);
+        TPM2_HANDLE at;
+        size_t n = 0;
+        int r = tpm_nv_list(t, index, index, &at, 1, &n, f);
+
+        if (r == 0 && n == 0)
+                r = tpm_properties(t, f);
+        if (r < 0)
+                return r;
+        nv_close(t, purpose);
+        if (n == 0) {
+                *ret = t->nv_index_max < nvdata_size(purpose) ? NV_STATE_NONE : NV_STATE_ABSENT;
+                return 0;
+        }
+        *ret = NV_STATE_PRESENT;
+        return nv_expect(t, purpose, auth_policy, f);
 }
 
 int tpm_nv_start(struct tpm *t, ESYS_TR ek, const struct tpm_approval *approval,
@@ -148,7 +197,9 @@ static int nv_fail(struct fail *f, const struct tpm *t, TSS2_RC rc, const char *
         return -ENOSPC;
 }
 
-/* One NV_Read, authorised anew, appended to b, which has room. */
+/* One NV_Read, authorised anew, appended to b, which has room. A TPM not yet
+ * asked for its limit may say that this is over it: a command that failed has
+ * not spent the policy, so only the read is sent again. */
 static int read_part(struct tpm_nv *n, enum nv_purpose purpose, size_t want, struct buf *b, struct fail *f)
 {
         ESYS_TR tr = *slot(n->t, purpose);
@@ -160,6 +211,14 @@ static int read_part(struct tpm_nv *n, enum nv_purpose purpose, size_t want, str
                 return r;
         rc = Esys_NV_Read(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)want, (uint16_t)b->len,
                           &part);
+        if (tpm_rc_base(rc) == TPM2_RC_VALUE && !n->t->asked) {
+                r = tpm_properties(n->t, f);
+                if (r < 0)
+                        return r;
+                want = want < n->t->nv_buffer_max ? want : n->t->nv_buffer_max;
+                rc = Esys_NV_Read(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)want,
+                                  (uint16_t)b->len, &part);
+        }
         tpm_tcti_forget(n->t->tcti);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, n->t, "E-NV", rc, "read the keys in NV");
@@ -174,10 +233,19 @@ static int read_part(struct tpm_nv *n, enum nv_purpose purpose, size_t want, str
         return r;
 }
 
-int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, struct fail *f)
+/* How much to ask for at once, of `left` bytes. */
+static size_t chunk(const struct tpm *t, size_t left)
+{
+        size_t most = t->asked ? t->nv_buffer_max : NV_BUFFER_USUAL;
+
+        return left < most ? left : most;
+}
+
+int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, size_t certificate_len, struct buf *ret, struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf b = { 0 };
         size_t size = nvdata_size(purpose);
+        size_t guess = nvdata_len(purpose, certificate_len);
         size_t used = size;
         int r = nv_open_present(n->t, purpose, n->auth_policy, f);
 
@@ -188,7 +256,7 @@ int tpm_nv_read(struct tpm_nv *n, enum nv_purpose purpose, struct buf *ret, stru
         if (!b.p)
                 return fail_set(f, -ENOMEM, "E-NV", "", "read NV index 0x%08x: out of memory", nvdata_index(purpose));
         while (r == 0 && b.len < used) {
-                r = read_part(n, purpose, used - b.len < n->t->nv_buffer_max ? used - b.len : n->t->nv_buffer_max, &b, f);
+                r = read_part(n, purpose, chunk(n->t, b.len == 0 ? guess : used - b.len), &b, f);
                 /* what follows is zero padding, of which nothing depends */
                 if (r == 0 && used == size)
                         used = nvdata_used(purpose, b.p, b.len);
@@ -250,8 +318,10 @@ int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, si
 {
         TPM2B_MAX_NV_BUFFER part = { 0 };
         size_t at = 0;
-        int r = nv_open_or_make(n, purpose, f);
+        int r = tpm_properties(n->t, f);
 
+        if (r == 0)
+                r = nv_open_or_make(n, purpose, f);
         while (r == 0 && at < len) {
                 ESYS_TR tr = *slot(n->t, purpose);
                 TSS2_RC rc;
@@ -278,33 +348,24 @@ int tpm_nv_write(struct tpm_nv *n, enum nv_purpose purpose, const uint8_t *p, si
         return r;
 }
 
-static int lock_one(struct tpm_nv *n, enum nv_purpose purpose, bool read, struct fail *f)
-{
-        ESYS_TR tr = *slot(n->t, purpose);
-        TSS2_RC rc;
-        int r = prepare(n, TPM_SECRET_NONE, f);
-
-        if (r < 0)
-                return r;
-        rc = read ? Esys_NV_ReadLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE)
-                  : Esys_NV_WriteLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE);
-        if (rc == TSS2_RC_SUCCESS)
-                return 0;
-        return tpm_fail(f, n->t, "E-CAP", rc, read ? "read-lock the keys in NV" : "write-lock the keys in NV");
-}
-
 /* The session is salted, so its HMAC says that the TPM itself has locked. */
 int tpm_nv_lock(struct tpm_nv *n, enum nv_purpose purpose, struct fail *f)
 {
         int r = nv_open_present(n->t, purpose, n->auth_policy, f);
+        ESYS_TR tr;
+        TSS2_RC rc;
 
         if (r == -EIO)
                 return r;
         if (r < 0)
                 return fail_set(f, -ESTALE, "E-CAP", "look who else uses this TPM",
                                 "lock NV index 0x%08x: it changed during the boot", nvdata_index(purpose));
-        r = lock_one(n, purpose, false, f);
-        return r < 0 ? r : lock_one(n, purpose, true, f);
+        r = prepare(n, TPM_SECRET_NONE, f);
+        if (r < 0)
+                return r;
+        tr = *slot(n->t, purpose);
+        rc = Esys_NV_ReadLock(n->t->esys, tr, tr, n->session.tr, ESYS_TR_NONE, ESYS_TR_NONE);
+        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, n->t, "E-CAP", rc, "read-lock the keys in NV");
 }
 
 int tpm_nv_cap(struct tpm_nv *n, unsigned pcr, const void *data, size_t len, struct fail *f)
@@ -319,9 +380,12 @@ int tpm_nv_cap(struct tpm_nv *n, unsigned pcr, const void *data, size_t len, str
                                 "extend PCR %u: the manifest has %zu bytes, a TPM takes %zu", pcr, len,
                                 sizeof(event.buffer));
         memcpy(event.buffer, data, len);
-        r = tpm_session_set_secret(&n->session, TPM_SECRET_COMMAND, f);
+        r = tpm_session_set_last(&n->session, TPM_SECRET_COMMAND, f);
         if (r < 0)
                 return r;
         rc = Esys_PCR_Event(n->t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, n->session.tr, ESYS_TR_NONE, &event, &values);
-        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, n->t, "E-CAP", rc, "extend the cap PCR");
+        if (rc != TSS2_RC_SUCCESS)
+                return tpm_fail(f, n->t, "E-CAP", rc, "extend the cap PCR");
+        tpm_session_ended(&n->session);
+        return 0;
 }

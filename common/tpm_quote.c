@@ -87,12 +87,10 @@ int tpm_quote(const struct tpm_key *ak, const uint8_t qualifying[DIGEST_LEN],
         return 0;
 }
 
-int tpm_activate(const struct tpm_key *ek, const struct tpm_key *ak, const struct buf *id_object,
-                 const struct buf *secret, uint8_t ret[DIGEST_LEN], struct fail *f)
+int tpm_activate(const struct tpm_key *ek, const struct tpm_key *ak, const struct tpm_obj *session,
+                 const struct buf *id_object, const struct buf *secret, uint8_t ret[DIGEST_LEN], struct fail *f)
 {
         struct tpm *t = ek->t;
-        _cleanup_(tpm_obj_flush) struct tpm_obj auth = TPM_OBJ_NONE(t);
-        _cleanup_(tpm_obj_flush) struct tpm_obj enc = TPM_OBJ_NONE(t);
         TPM2B_DIGEST *out = NULL;
         TPM2B_ID_OBJECT blob = { 0 };
         TPM2B_ENCRYPTED_SECRET seed = { 0 };
@@ -106,14 +104,12 @@ int tpm_activate(const struct tpm_key *ek, const struct tpm_key *ak, const struc
             a != id_object->len || b != secret->len)
                 return fail_set(f, -EBADMSG, "E-PARENT", "look at the parent's log; its version may differ",
                                 "read the parent's challenge: it does not parse");
-        r = tpm_session_policy(t, ek->tr, TPM_SECRET_NONE, &auth, f);
+        r = tpm_session_set_secret(session, TPM_SECRET_RESPONSE, f);
         if (r == 0)
-                r = tpm_session_ek_auth(&auth, f);
-        if (r == 0)
-                r = tpm_session_hmac(t, ek->tr, TPM_SECRET_RESPONSE, &enc, f);
+                r = tpm_session_ek_auth(session, f);
         if (r < 0)
                 return r;
-        rc = Esys_ActivateCredential(t->esys, ak->tr, ek->tr, ESYS_TR_PASSWORD, auth.tr, enc.tr, &blob, &seed, &out);
+        rc = Esys_ActivateCredential(t->esys, ak->tr, ek->tr, ESYS_TR_PASSWORD, session->tr, ESYS_TR_NONE, &blob, &seed, &out);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, t, NULL, rc, "answer the parent's challenge");
         if (out->size == DIGEST_LEN)

@@ -11,9 +11,8 @@ const TPML_PCR_SELECTION tpm_quoted_pcrs = {
         .pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3, .pcrSelect = { 0xff, 0xfb, 0x00 } } },
 };
 
-int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f)
+static int set_attributes(const struct tpm_obj *session, TPMA_SESSION flags, enum tpm_secret secret, struct fail *f)
 {
-        TPMA_SESSION flags = TPMA_SESSION_CONTINUESESSION;
         TSS2_RC rc;
 
         if (secret == TPM_SECRET_COMMAND)
@@ -24,16 +23,35 @@ int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret
         return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, session->t, NULL, rc, "prepare an encrypted session");
 }
 
-static int session_start(struct tpm *t, ESYS_TR ek, TPM2_SE type, enum tpm_secret secret, struct tpm_obj *ret,
-                         struct fail *f)
+int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f)
+{
+        return set_attributes(session, TPMA_SESSION_CONTINUESESSION, secret, f);
+}
+
+int tpm_session_set_last(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f)
+{
+        return set_attributes(session, 0, secret, f);
+}
+
+void tpm_session_ended(struct tpm_obj *session)
+{
+        TPM2_HANDLE h = 0;
+
+        if (Esys_TR_GetTpmHandle(session->t->esys, session->tr, &h) == TSS2_RC_SUCCESS)
+                tpm_tcti_ended(session->t->tcti, h);
+        (void)Esys_TR_Close(session->t->esys, &session->tr);
+        session->tr = ESYS_TR_NONE;
+}
+
+int tpm_session_policy(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f)
 {
         static const TPMT_SYM_DEF sym = { .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB };
         _cleanup_(tpm_obj_flush) struct tpm_obj s = TPM_OBJ_NONE(t);
         TSS2_RC rc;
         int r;
 
-        rc = Esys_StartAuthSession(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, type, &sym,
-                                   TPM2_ALG_SHA256, &s.tr);
+        rc = Esys_StartAuthSession(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                                   TPM2_SE_POLICY, &sym, TPM2_ALG_SHA256, &s.tr);
         if (rc != TSS2_RC_SUCCESS) {
                 s.tr = ESYS_TR_NONE;
                 return tpm_fail(f, t, NULL, rc, "start a session salted to the EK");
@@ -44,16 +62,6 @@ static int session_start(struct tpm *t, ESYS_TR ek, TPM2_SE type, enum tpm_secre
         *ret = s;
         s.tr = ESYS_TR_NONE;
         return 0;
-}
-
-int tpm_session_hmac(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f)
-{
-        return session_start(t, ek, TPM2_SE_HMAC, secret, ret, f);
-}
-
-int tpm_session_policy(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f)
-{
-        return session_start(t, ek, TPM2_SE_POLICY, secret, ret, f);
 }
 
 int tpm_session_ek_auth(const struct tpm_obj *session, struct fail *f)

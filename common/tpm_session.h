@@ -14,9 +14,12 @@
 /* Which parameter of a command is secret on the bus. */
 enum tpm_secret { TPM_SECRET_NONE, TPM_SECRET_COMMAND, TPM_SECRET_RESPONSE };
 
-int tpm_session_hmac(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f);
 int tpm_session_policy(struct tpm *t, ESYS_TR ek, enum tpm_secret secret, struct tpm_obj *ret, struct fail *f);
 int tpm_session_set_secret(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f);
+/* The same for the last command: once it has succeeded the TPM has closed
+ * the session itself, and tpm_session_ended() says so here. */
+int tpm_session_set_last(const struct tpm_obj *session, enum tpm_secret secret, struct fail *f);
+void tpm_session_ended(struct tpm_obj *session);
 
 /* The EK's own policy: PolicySecret(endorsement hierarchy, empty auth). */
 int tpm_session_ek_auth(const struct tpm_obj *session, struct fail *f);

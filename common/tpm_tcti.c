@@ -74,6 +74,15 @@ bool tpm_rc_busy(uint32_t rc)
         }
 }
 
+static void closed(struct wrap *w, TPM2_HANDLE h)
+{
+        for (size_t i = 0; i < w->n_open; i++)
+                if (w->open[i] == h) {
+                        w->open[i] = w->open[--w->n_open];
+                        return;
+                }
+}
+
 /* Keeps `open` true to what the TPM did. */
 static void track(struct wrap *w)
 {
@@ -90,11 +99,8 @@ static void track(struct wrap *w)
                         w->open[w->n_open++] = be32(w->answer.p + HEADER_LEN);
                 return;
         case TPM2_CC_FlushContext:
-                for (size_t i = 0; i < w->n_open && w->command.len >= HEADER_LEN + 4; i++)
-                        if (w->open[i] == be32(p + HEADER_LEN)) {
-                                w->open[i] = w->open[--w->n_open];
-                                return;
-                        }
+                if (w->command.len >= HEADER_LEN + 4)
+                        closed(w, be32(p + HEADER_LEN));
                 return;
         default:
                 return;
@@ -248,6 +254,11 @@ void tpm_tcti_forget(TSS2_TCTI_CONTEXT *tcti)
                 wipe(w->above, w->answer.len > w->command.len ? w->answer.len : w->command.len);
         wipe(&w->command, sizeof(w->command));
         wipe(&w->answer, sizeof(w->answer));
+}
+
+void tpm_tcti_ended(TSS2_TCTI_CONTEXT *tcti, uint32_t handle)
+{
+        closed(wrap_of(tcti), handle);
 }
 
 void tpm_tcti_flush(TSS2_TCTI_CONTEXT *tcti)

@@ -39,6 +39,9 @@ const uint8_t *tpm_tcti_answer(const TSS2_TCTI_CONTEXT *tcti, size_t *ret_len);
  * above, where that put the decrypted parameter. */
 void tpm_tcti_forget(TSS2_TCTI_CONTEXT *tcti);
 
+/* This session is no more: it went with its last command. */
+void tpm_tcti_ended(TSS2_TCTI_CONTEXT *tcti, uint32_t handle);
+
 /* TPM2_FlushContext for all that is still open. NULL-safe. */
 void tpm_tcti_flush(TSS2_TCTI_CONTEXT *tcti);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
+#include "eventlog.h"
 #include "testing.h"
 #include "tls.h"
 
@@ -51,6 +52,28 @@ static int parent_connect(struct node *n, const struct url *u)
         return r < 0 ? fail_set(&n->f, r, "E-NET", "", "talk to parent %s: %s", n->parent, strerror(-r)) : 0;
 }
 
+/* The values that the event log gives. A parent accepts no others, and a
+ * quote over others is not used: so reading them from the TPM is for a log
+ * that is not complete. -EAGAIN: for this one too. */
+static int pcrs_of_log(struct node *n)
+{
+        struct evlog_pcrs got;
+        struct evlog log;
+        const char *why;
+        size_t offset;
+        int r = evlog_parse(n->eventlog.p, n->eventlog.len, &log, &why, &offset);
+
+        if (r < 0)
+                return -EAGAIN;
+        r = evlog_replay(&log, TPM_SHA256, &got);
+        evlog_free(&log);
+        if (r < 0)
+                return -EAGAIN;
+        for (size_t i = 0; i < POLICY_PCRS; i++)
+                memcpy(n->pcrs[i], got.value[policy_pcrs[i]], DIGEST_LEN);
+        return 0;
+}
+
 /* Borrows from n: only the text built from it is owned. */
 static int build_body(struct node *n, struct buf *ret)
 {
@@ -62,9 +85,11 @@ static int build_body(struct node *n, struct buf *ret)
         uint8_t qualifying[DIGEST_LEN];
         int r;
 
-        r = tpm_pcr_read(n->tpm, n->pcrs, &n->f);
-        if (r < 0)
-                return r;
+        if (n->unlogged || pcrs_of_log(n) < 0) {
+                r = tpm_pcr_read(n->tpm, n->pcrs, &n->f);
+                if (r < 0)
+                        return r;
+        }
         memcpy(q.node, n->id, DIGEST_LEN);
         q.ek_public = (struct buf){ n->ek.public, n->ek.public_len };
         q.ek_certs = (struct jbufs){ n->certs.der, n->certs.n };
@@ -80,6 +105,8 @@ static int build_body(struct node *n, struct buf *ret)
         if (r < 0)
                 return fail_set(&n->f, r, "E-TPM", "", "write the attest request: %s", strerror(-r));
         r = tpm_quote(&n->ak, qualifying, n->pcrs, &quote, &sig, &n->reset_count, &n->f);
+        if (r == -EAGAIN)
+                n->unlogged = true;
         if (r < 0)
                 return r;
         r = wire_attest_build(&text, &quote, &sig, ret);
@@ -158,7 +185,13 @@ static int answer_challenge(struct node *n)
         uint8_t secret[DIGEST_LEN] = { 0 };
         int r;
 
-        r = tpm_activate(&n->ek, &n->ak, &n->verdict.credential_blob, &n->verdict.secret, secret, &n->f);
+        r = node_session(n);
+        if (r < 0)
+                return r;
+        r = tpm_activate(&n->ek, &n->ak, &n->nv_session.session, &n->verdict.credential_blob, &n->verdict.secret, secret,
+                         &n->f);
+        if (r < 0)
+                tpm_nv_end(&n->nv_session);
         if (r == 0) {
                 testing_secret("activation secret", secret, sizeof(secret));
                 r = wire_activate_build(secret, sizeof(secret), &body);

@@ -26,12 +26,24 @@ static const char *event_log_path(void)
 #endif
 }
 
+/* Someone had the owner's authorisation: that is for the admin to know. */
+static void say_altered(const struct node *n)
+{
+        static const char *const names[] = { "", "ssh", "tls" };
+
+        for (int p = NV_SSH; p <= NV_PURPOSES; p++)
+                if (n->nv[p] == NV_STATE_ALTERED)
+                        console_line("node=%.16s NV index for %s was altered since the last boot (it is not the index that "
+                                     "was made): making it anew", n->id_hex, names[p]);
+}
+
 static int keys_step(struct node *n)
 {
         int r = node_keys(n);
 
         if (r != -ESTALE)
                 return r;
+        say_altered(n);
         log_warn("node=%.16s %s; asking for the bundle", n->id_hex, n->f.what);
         r = node_attest(n, true);
         return r < 0 ? r : node_keys(n);
@@ -43,17 +55,6 @@ static int image_step(struct node *n)
         int r = node_store_open(n, &fd);
 
         return r < 0 ? r : node_image_fetch(n, fd);
-}
-
-/* Someone had the owner's authorisation: that is for the admin to know. */
-static void say_altered(const struct node *n)
-{
-        static const char *const names[] = { "", "ssh", "tls" };
-
-        for (int p = NV_SSH; p <= NV_PURPOSES; p++)
-                if (n->nv[p] == NV_STATE_ALTERED)
-                        console_line("node=%.16s NV index for %s was altered since the last boot (it is not the index that "
-                                     "was made): making it anew", n->id_hex, names[p]);
 }
 
 static int attempt(struct node *n)
@@ -69,10 +70,8 @@ static int attempt(struct node *n)
         testing_forge(n);
         node_stage(n, "ak");
         r = node_attest(n, false);
-        if (r == 0) {
-                say_altered(n);
+        if (r == 0)
                 r = keys_step(n);
-        }
         /* the parent's part is done: free its connection for others */
         http_free(n->http);
         n->http = NULL;

@@ -10,6 +10,13 @@ static const struct buf *certificate(const struct node *n, enum nv_purpose p)
         return p == NV_SSH ? &n->verdict.cert_ssh : &n->verdict.cert_tls;
 }
 
+int node_session(struct node *n)
+{
+        if (n->nv_session.t)
+                return 0;
+        return tpm_nv_start(n->tpm, n->ek.tr, &n->approval, n->nv_policy, &n->nv_session, &n->f);
+}
+
 static int open_bundle(struct node *n)
 {
         const struct wire_bundle *b = &n->verdict.bundle;
@@ -21,7 +28,12 @@ static int open_bundle(struct node *n)
         r = tpm_approval_verify(n->tpm, n->conf->policy_key, POLICY_BUNDLE, n->pcrs, n->reset_count,
                                 &n->verdict.approval_bundle, &approval, &n->f);
         if (r == 0)
-                r = tpm_bundle_unseal(&n->ek, b, &approval, k, &n->f);
+                r = node_session(n);
+        if (r == 0) {
+                r = tpm_bundle_unseal(&n->ek, &n->nv_session.session, b, &approval, k, &n->f);
+                if (r < 0)
+                        tpm_nv_end(&n->nv_session);
+        }
         if (r == 0) {
                 testing_secret("K", k, sizeof(k));
                 r = bundle_open(k, n->id, b->data.p, b->data.len, &keys);
@@ -91,13 +103,6 @@ static int update_nv(struct node *n, struct tpm_nv *nv, enum nv_purpose p, const
         return 0;
 }
 
-static int session_ready(struct node *n)
-{
-        if (n->nv_session.t)
-                return 0;
-        return tpm_nv_start(n->tpm, n->ek.tr, &n->approval, n->nv_policy, &n->nv_session, &n->f);
-}
-
 static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
 {
         _cleanup_(buf_wipe) struct buf old = { 0 };
@@ -105,14 +110,19 @@ static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
         struct fail ignored;
         int r = 0;
 
-        if (n->nv[p] == NV_STATE_PRESENT && tpm_nv_read(nv, p, &old, n->verdict.has_bundle ? &ignored : &n->f) < 0) {
+        if (n->nv[p] == NV_STATE_PRESENT &&
+            tpm_nv_read(nv, p, cert->len, &old, n->verdict.has_bundle ? &ignored : &n->f) < 0) {
                 r = -ESTALE;
                 tpm_nv_end(nv); /* it may hold half a policy */
         }
         if (!n->verdict.has_bundle && r == 0)
                 r = key_from_nv(n, p, &old);
         if (!n->verdict.has_bundle && r == -ESTALE) {
-                n->nv[p] = NV_STATE_UNREADABLE;
+                r = tpm_nv_look(n->tpm, p, n->nv_policy, &n->nv[p], &n->f);
+                if (r < 0)
+                        return r;
+                if (n->nv[p] == NV_STATE_PRESENT)
+                        n->nv[p] = NV_STATE_UNREADABLE;
                 return fail_set(&n->f, -ESTALE, "E-NV", "clear the TPM if it stays so",
                                 "read the %s keys in NV: they do not parse or are not those of the certificate",
                                 purpose_name[p]);
@@ -122,7 +132,7 @@ static int one_purpose(struct node *n, struct tpm_nv *nv, enum nv_purpose p)
                                 "use the %s certificate: it is not that of the bundle's key", purpose_name[p]);
         if (n->nv[p] == NV_STATE_NONE)
                 return 0;
-        r = session_ready(n);
+        r = node_session(n);
         return r < 0 ? r : update_nv(n, nv, p, &old);
 }
 
@@ -142,7 +152,7 @@ int node_keys(struct node *n)
                 return fail_set(&n->f, -EBADMSG, "E-PARENT", "look at the parent's log; its version may differ",
                                 "take the keys: this TPM has no NV for them and the verdict has no bundle");
         for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++) {
-                r = session_ready(n);
+                r = node_session(n);
                 if (r == 0)
                         r = one_purpose(n, &n->nv_session, (enum nv_purpose)p);
                 if (r == -ESTALE) { /* look at the other one too, then ask again */
@@ -157,7 +167,7 @@ int node_keys(struct node *n)
 
 int node_cap(struct node *n)
 {
-        int r = session_ready(n);
+        int r = node_session(n);
 
         for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++)
                 if (n->nv_used[p])

@@ -57,6 +57,7 @@ struct node {
         char parent[300];
         uint8_t exporter[DIGEST_LEN];
         uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
+        bool unlogged; /* the PCRs are not what the event log says */
         uint32_t reset_count;
         struct verdict verdict;
         struct manifest manifest;
@@ -64,7 +65,7 @@ struct node {
         uint8_t key[NV_PURPOSES + 1][NV_KEY_LEN]; /* by enum nv_purpose */
         bool nv_used[NV_PURPOSES + 1]; /* holds the keys, to be locked */
         struct tpm_approval approval;  /* POLICY_NV */
-        struct tpm_nv nv_session;      /* from the keys to the cap: salting costs a key agreement */
+        struct tpm_nv nv_session;      /* node_session()'s, until the cap */
         bool capped;
         bool keys_out; /* key files of this attempt are in run_dir */
         unsigned mounted; /* MOUNTED_… */
@@ -87,6 +88,10 @@ int node_tpm_open(struct node *n);
  * n->f); -EINPROGRESS: pending, with opt->once. `again` stays on the
  * connection there is, if any. */
 int node_attest(struct node *n, bool again);
+
+/* keys.c: n->nv_session, started unless it is: one for all that a boot does,
+ * since salting costs a key agreement. Who leaves half a policy in it ends it. */
+int node_session(struct node *n);
 
 /* keys.c: keys from NV or from the bundle, NV brought up to date. -ESTALE:
  * NV was unreadable; n->nv says so, attest again. */

@@ -134,7 +134,6 @@ static void tpm_out(struct jout *o, const struct tpm *t)
 {
         jout_obj(o, "tpm");
         jout_str(o, "device", t->name);
-        jout_str(o, "vendor", t->vendor);
         jout_int(o, "commands_total", t->counts.total);
         jout_obj(o, "commands");
         for (size_t i = 0; i < t->counts.n_by; i++) {

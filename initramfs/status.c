@@ -96,7 +96,7 @@ int cmd_status(const char *run_dir)
                 jout_raw(&o, "boot", (char *)boot.p, boot.len);
         else
                 jout_null(&o, "boot");
-        if (tpm_open(tcti, &t, &f) < 0)
+        if (tpm_open(tcti, &t, &f) < 0 || tpm_properties(t, &f) < 0)
                 return say(&f);
         jout_obj(&o, "tpm");
         jout_str(&o, "device", t->name);

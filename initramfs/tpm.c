@@ -48,7 +48,7 @@ static int identify(struct node *n)
 
         if (tpmpub_parse_2b(n->ek.public, n->ek.public_len, &pub) < 0 || tpmpub_id(&pub, n->id) < 0)
                 return fail_set(&n->f, -EIO, "E-TPM", "report it with this TPM's model",
-                                "read the EK of %s: its public area does not parse", n->tpm->vendor);
+                                "read the EK of %s: its public area does not parse", n->tpm->name);
         hex_encode(n->id, DIGEST_LEN, n->id_hex);
         return 0;
 }
@@ -64,7 +64,7 @@ static int look_at_nv(struct node *n)
                 return fail_set(&n->f, -EINVAL, "E-CONFIG", "make the initramfs again with this parent's policy.pem",
                                 "use the policy key %s: it is not a P-256 key", n->conf->policy_path);
         for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++)
-                r = tpm_nv_look(n->tpm, (enum nv_purpose)p, n->nv_policy, &n->nv[p], &n->f);
+                r = tpm_nv_presume(n->tpm, (enum nv_purpose)p, n->nv_policy, &n->nv[p], &n->f);
         return r;
 }
 

@@ -137,6 +137,27 @@ def swap_ek(name_too):
     return rule
 
 
+def _handles(p):
+    return p.name == "GetCapability" and u32(p.command, 10) == 1
+
+
+def reverse_handles():
+    """The handles that GetCapability lists, the last one first."""
+    def rule(p):
+        if p.answer is not None and _handles(p) and not p.rc:
+            n = u32(p.answer, 15)
+            p.answer = p.answer[:19] + b"".join(p.answer[19 + 4 * i:23 + 4 * i] for i in reversed(range(n)))
+    return rule
+
+
+def one_handle_at_a_time():
+    """A TPM that lists less than it was asked for, and says that there are more."""
+    def rule(p):
+        if p.answer is None and _handles(p):
+            p.command = p.command[:18] + struct.pack(">I", 1)
+    return rule
+
+
 def property_is(number, value):
     """What GetCapability says of one TPM property."""
     def rule(p):

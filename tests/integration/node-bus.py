@@ -19,6 +19,8 @@ from node_machine import EK, SSH, TLS, Machine, check, finish, tool
 from tpm_bus import CODES
 
 WINDOW = 16
+ASYMMETRIC = {"ActivateCredential", "CreatePrimary", "Import", "Quote", "StartAuthSession", "VerifySignature"}  # all salted
+NV_WRITING = {"EvictControl", "NV_DefineSpace", "NV_UndefineSpace", "NV_Write"}
 
 
 def windows(data):
@@ -132,6 +134,11 @@ if sys.argv[1] == "first":
     r = m.boot(env=note)
     search("a steady boot", r, noted, ["NV content", "image key"])
     check("a steady boot: and it is one", r.fact("nv", "bytes_written") == 0 and not r.fact("bundle"))
+    sent = [p.name for p in r.packets]
+    check("a steady boot: at most 25 commands", 0 < len(sent) <= 25, sent)
+    check("a steady boot: at most 3 asymmetric ones", 0 < sum(name in ASYMMETRIC for name in sent) <= 3, sent)
+    check("a steady boot: none that writes NV", not NV_WRITING.intersection(sent), sent)
+    check("a steady boot: the client counts the same", r.fact("tpm", "commands_total") == len(sent), sent)
     if os.geteuid() == 0:  # others may not look into a process that is not dumpable
         for place in "keys", "cap":
             m.power()

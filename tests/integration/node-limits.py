@@ -242,5 +242,20 @@ plant("an AK of the owner hierarchy", AK, "", *signer, "-C", "o")
 plant("a key that is no AK", AK, "", "tpm2_createprimary", "-g", "sha256", "-G", "ecc256", "-C", "e")
 plant("an EK of the owner hierarchy", EK, "", "tpm2_createprimary", "-g", "sha256", "-G", "ecc256:null:aes128cfb", "-C", "o", "-a",
       "fixedtpm|fixedparent|sensitivedataorigin|adminwithpolicy|restricted|decrypt", "-L", sys.argv[1] + "/ek.policy")
+# an index with our very policy that its owner can read: the TPM itself has to find that its Name is another
+m.power()
+policy = m.tpm.run(0x169, struct.pack(">I", SSH))[0][24:56]
+with open(sys.argv[1] + "/nv.policy", "wb") as f:
+    f.write(policy)
+out = [tool(m, "tpm2_nvundefine", hex(SSH), "-C", "o"),
+       tool(m, "tpm2_nvdefine", hex(SSH), "-C", "o", "-s", "1024", "-L", f.name, "-a",
+            "policyread|policywrite|ownerread|ownerwrite|read_stclear|write_stclear|no_da")]
+check("a weaker index under our policy is put in place", not out[0].returncode and not out[1].returncode, [o.stderr for o in out])
+tool(m, "tpm2_nvwrite", hex(SSH), "-C", "o", "-i", f.name, check=True)
+r = boots("a weaker index under our policy is replaced and the node boots")
+reads = [p.rc for p in r.packets if p.name == "NV_Read"]
+check("since no command was for it, though its policy was met", "altered" in r.text and reads and reads[0] & 0xbf in (0x8e, 0xa2),
+      list(map(hex, reads)))
+check("and its owner can read it no more", tool(m, "tpm2_nvread", hex(SSH), "-C", "o").returncode != 0)
 m.stop()
 finish()

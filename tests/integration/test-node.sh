@@ -48,8 +48,8 @@ check "private keys are readable by nobody else" test "$(stat -c %a "$run" "$run
 check "boot.json holds no key" test -z "$(grep -F "$(sed -n 2p "$run/tls.key")" "$run/boot.json")"
 
 # --- what the running system can do ---------------------------------------------
-check "both indices are read- and write-locked" test "$("$bin/muster-node-test" status --run-dir "$run" |
-        jq -c '[.nv.ssh,.nv.tls|.attributes_ok,.read_locked,.write_locked]')" = "[true,true,true,true,true,true]"
+check "both indices are read-locked" test "$("$bin/muster-node-test" status --run-dir "$run" |
+        jq -c '[.nv.ssh,.nv.tls|.attributes_ok,.read_locked]')" = "[true,true,true,true]"
 check_exit 1 "the owner cannot read the SSH index" tpm2_nvread 0x01804D01 -C o
 mkdir -p "$tmp/again"
 out=$(node_boot "$tmp/again" "$p/node.conf" 2>&1)

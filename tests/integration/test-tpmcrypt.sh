@@ -157,6 +157,12 @@ nv_write() { # index
         policy_session nv && tpm2_nvwrite "$1" -C "$1" -i content -P session:use.ses
 }
 
+# nv_shut INDEX: capped, it is not written, at the step that names the PCRs
+nv_shut() {
+        if nv_write "$1"; then return 1; fi
+        [ "$(cat step)" = pcr ]
+}
+
 nv_read_back() {
         policy_session nv && tpm2_nvread "$1" -C "$1" -s 700 -o content.got -P session:use.ses && cmp content content.got
 }
@@ -236,6 +242,7 @@ for kind in ecc rsa; do
         tpm2_pcrextend "15:sha256=$(printf cap | sha256sum | cut -d' ' -f1)"
         check "after the cap K stays shut ($kind EK)" quiet stays_shut pcr
         check "after the cap K stays shut for its new PCRs ($kind EK)" quiet stays_shut_now
+        check "after the cap no index is written ($kind EK)" quiet nv_shut 0x01804D01
         check "the TPM is reset" quiet reset_tpm
         check "the same PCRs come back" quiet extend_4
         check "the same EK comes back ($kind)" quiet make_ek "$kind"

@@ -123,6 +123,9 @@ static void what_is_used_of_an_index_is_what_its_head_says(void **state)
 
         (void)state;
         assert_int_equal(nvdata_used(NV_SSH, head, sizeof(head)), 16 + 32 + 256 + 32);
+        assert_int_equal(nvdata_len(NV_SSH, 256), 16 + 32 + 256 + 32);
+        assert_int_equal(nvdata_len(NV_SSH, SIZE_MAX), NV_SIZE_SSH);
+        assert_int_equal(nvdata_len((enum nv_purpose)3, 1), 0);
         head[12] = 0xff; /* never beyond the index */
         assert_int_equal(nvdata_used(NV_SSH, head, sizeof(head)), NV_SIZE_SSH);
         assert_int_equal(nvdata_used(NV_TLS, head, 13), NV_SIZE_TLS);
