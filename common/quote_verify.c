@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quote.h"
 
+#include "digest.h"
+
 #include <openssl/bn.h>
 #include <openssl/ecdsa.h>
 #include <openssl/rsa.h>
@@ -10,16 +12,7 @@ DEFINE_CLEANUP(ECDSA_SIG *, ECDSA_SIG_free)
 /* SHA-1 is missing on purpose: no signature is accepted over it. */
 static const EVP_MD *md_of(uint16_t hash)
 {
-        switch (hash) {
-        case 0x000b:
-                return EVP_sha256();
-        case 0x000c:
-                return EVP_sha384();
-        case 0x000d:
-                return EVP_sha512();
-        default:
-                return NULL;
-        }
+        return hash == 0x000b || hash == 0x000c || hash == 0x000d ? digest_md(hash) : NULL;
 }
 
 static enum quote_err ecdsa_der(const struct quote_sig *sig, uint8_t out[256], size_t *ret_len)
