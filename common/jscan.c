@@ -55,9 +55,14 @@ static size_t string(const char *s, size_t left)
         size_t i = 1;
 
         while (i < left && s[i] != '"') {
-                size_t n = s[i] == '\\' ? escape(s + i, left - i) : utf8_step(s + i, left - i);
+                uint8_t b = (uint8_t)s[i];
+                size_t n = b < 0x20 ? 0 : 1;
 
-                if (n == 0 || (unsigned char)s[i] < 0x20)
+                if (b == '\\')
+                        n = escape(s + i, left - i);
+                else if (b >= 0x80)
+                        n = utf8_step(s + i, left - i);
+                if (n == 0)
                         return 0;
                 i += n;
         }
