@@ -85,22 +85,32 @@ static bool check_ak(const struct evidence *ev, struct decision *d)
         return false;
 }
 
-static bool check_signature(struct evidence *ev, struct decision *d)
+/* The AK ready to verify with, likewise. */
+static bool has_ak_ready(struct evidence *ev)
 {
         static const struct quote_scheme pinned = {TPM_ALG_ECDSA, TPM_SHA256};
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+
+        if (ev->ak_ready.ctx)
+                return true;
+        return tpmpub_pkey(&ev->ak, &key) == 0 && quote_verifier_make(key, pinned, &ev->ak_ready) == QUOTE_OK;
+}
+
+static bool check_signature(struct evidence *ev, struct decision *d)
+{
         enum quote_err e;
 
         if (ev->quote_err != QUOTE_OK) {
                 refuse_text(d, "M-QUOTE", quote_strerror(ev->quote_err));
                 return false;
         }
-        if (!ev->ak_key && tpmpub_pkey(&ev->ak, &ev->ak_key) < 0) {
+        if (!has_ak_ready(ev)) {
                 refuse_text(d, "M-AK", "its point is not on the curve");
                 return false;
         }
         e = ev->sig_err;
         if (e == QUOTE_OK)
-                e = quote_verify(&ev->quote, &ev->sig, ev->ak_key, pinned);
+                e = quote_verify_with(&ev->quote, &ev->sig, &ev->ak_ready);
         if (e == QUOTE_OK)
                 return true;
         refuse_text(d, "M-SIGNATURE", quote_strerror(e));

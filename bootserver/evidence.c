@@ -67,7 +67,7 @@ void evidence_free(struct evidence *ev)
         if (!ev)
                 return;
         evlog_free(&ev->log);
-        EVP_PKEY_free(ev->ak_key);
+        quote_verifier_free(&ev->ak_ready);
         free(ev);
 }
 

@@ -22,7 +22,7 @@ struct evidence {
         /* Worked out of these bytes by decide_evidence(), or given by keycache.c for exactly them: */
         bool has_ek_id;
         uint8_t ek_id[DIGEST_LEN]; /* the node id that the EK makes */
-        EVP_PKEY *ak_key;          /* NULL: not yet; its point is on the curve */
+        struct quote_verifier ak_ready; /* none: not yet; its point is on the curve */
         struct quote quote;
         enum quote_err quote_err;
         struct quote_sig sig;

@@ -10,7 +10,7 @@ struct entry {
         uint8_t ek[DIGEST_LEN]; /* SHA-256 of the EK's public area */
         uint8_t id[DIGEST_LEN]; /* the node id it makes */
         uint8_t ak[POLICY_NAME_LEN]; /* the AK's Name: nameAlg and that hash of its public area */
-        EVP_PKEY *ak_key;
+        struct quote_verifier ak_ready;
 };
 
 struct keycache {
@@ -36,7 +36,7 @@ void keycache_free(struct keycache *c)
                 return;
         for (size_t i = 0; i < KEYCACHE_SETS; i++)
                 for (size_t k = 0; k < KEYCACHE_WAYS; k++)
-                        EVP_PKEY_free(c->v[i][k].ak_key);
+                        quote_verifier_free(&c->v[i][k].ak_ready);
         (void)pthread_mutex_destroy(&c->lock);
         free(c);
 }
@@ -75,7 +75,7 @@ void keycache_give(struct keycache *c, struct evidence *ev)
 {
         struct entry *e;
 
-        if (!ev->has_ek || !ev->has_ak || ev->has_ek_id || ev->ak_key)
+        if (!ev->has_ek || !ev->has_ak || ev->has_ek_id || ev->ak_ready.ctx)
                 return;
         (void)pthread_mutex_lock(&c->lock);
         e = entry_of(c, ev->ek_digest);
@@ -83,31 +83,31 @@ void keycache_give(struct keycache *c, struct evidence *ev)
                 e->used = ++c->clock;
                 memcpy(ev->ek_id, e->id, DIGEST_LEN);
                 ev->has_ek_id = true;
-                if (same_ak(e, ev) && EVP_PKEY_up_ref(e->ak_key) == 1)
-                        ev->ak_key = e->ak_key;
+                if (same_ak(e, ev))
+                        (void)quote_verifier_copy(&e->ak_ready, &ev->ak_ready); /* or it is worked out again */
         }
         (void)pthread_mutex_unlock(&c->lock);
 }
 
 void keycache_keep(struct keycache *c, const struct evidence *ev)
 {
-        EVP_PKEY *old = NULL;
+        _cleanup_(quote_verifier_free) struct quote_verifier old = { 0 }; /* freed without the lock */
+        struct quote_verifier copy;
         struct entry *e;
 
-        if (!ev->has_ek_id || !ev->ak_key)
+        if (!ev->has_ek_id || !ev->ak_ready.ctx)
                 return;
         (void)pthread_mutex_lock(&c->lock);
         e = entry_of(c, ev->ek_digest);
-        if ((!is_of(e, ev->ek_digest) || !same_ak(e, ev)) && EVP_PKEY_up_ref(ev->ak_key) == 1) {
-                old = e->ak_key;
+        if ((!is_of(e, ev->ek_digest) || !same_ak(e, ev)) && quote_verifier_copy(&ev->ak_ready, &copy) == 0) {
+                old = e->ak_ready;
                 memcpy(e->ek, ev->ek_digest, DIGEST_LEN);
                 memcpy(e->id, ev->ek_id, DIGEST_LEN);
                 memcpy(e->ak, ev->ak_name, POLICY_NAME_LEN);
-                e->ak_key = ev->ak_key;
+                e->ak_ready = copy;
                 e->used = ++c->clock;
         }
         (void)pthread_mutex_unlock(&c->lock);
-        EVP_PKEY_free(old);
 }
 
 size_t keycache_count(struct keycache *c)

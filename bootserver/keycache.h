@@ -7,16 +7,16 @@
  * a re-encoded key. Both are functions of the bytes alone, and a node sends
  * the same bytes at every boot. So what decide_evidence() worked out is kept
  * under the SHA-256 of exactly these bytes: the node id under the EK's, the
- * key object under the AK's. No verdict is kept. Attributes, templates, the
+ * key made ready under the AK's. No verdict is kept. Attributes, templates, the
  * node's record, certificates and the signature are judged anew each time.
  *
  * Only evidence that decide_identity() let through belongs in here: an
  * approved node with an AK of its own. A node has one entry; a new AK takes
  * the place of its former one. Thus strangers put nothing out, and a node
  * only itself. The table does not grow: KEYCACHE_SETS sets of KEYCACHE_WAYS
- * entries (72 KiB per 512 of them), of each set the least recently used goes
- * first. An entry in use has about 2.3 KiB more, OpenSSL's for the key: full,
- * it is KEYCACHE_MAX times that, 10 MiB.
+ * entries (512 KiB in all), of each set the least recently used goes first.
+ * An entry in use has about 2.8 KiB more, OpenSSL's for the key: full, it is
+ * 12 MiB.
  *
  * Any thread. No I/O, no logging. */
 #ifndef MUSTER_KEYCACHE_H

@@ -12,16 +12,20 @@
 #include <pthread.h>
 
 static struct keycache *cache;
+static struct quote_verifier ready; /* with some key */
 
 static int setup_cache(void **state)
 {
+        static const struct quote_scheme scheme = { TPM_ALG_ECDSA, TPM_SHA256 };
+
         (void)setup(state);
-        return keycache_new(&cache);
+        return quote_verifier_make(fx.ak, scheme, &ready) == QUOTE_OK ? keycache_new(&cache) : -1;
 }
 
 static int teardown_cache(void **state)
 {
         keycache_free(cache);
+        quote_verifier_free(&ready);
         return teardown(state);
 }
 
@@ -65,10 +69,11 @@ static void a_kept_key_is_given_for_the_same_bytes(void **state)
         attest();
         assert_int_equal(d.verdict, DECIDE_OK);
         assert_int_equal(keycache_count(cache), 1);
-        first = fx.evidence->ak_key;
+        first = EVP_PKEY_CTX_get0_pkey(fx.evidence->ak_ready.ctx);
         assert_int_equal(EVP_PKEY_up_ref(first), 1); /* so that no other has its address */
         arrives();
-        assert_ptr_equal(fx.evidence->ak_key, first);
+        assert_non_null(fx.evidence->ak_ready.ctx);
+        assert_ptr_equal(EVP_PKEY_CTX_get0_pkey(fx.evidence->ak_ready.ctx), first);
         assert_true(fx.evidence->has_ek_id);
         assert_memory_equal(fx.evidence->ek_id, fx.req.node, DIGEST_LEN);
         attest();
@@ -96,13 +101,13 @@ static void a_key_of_which_any_byte_differs_is_not_given(void **state)
         fx.knobs.edit_request = change_ak;
         for (change_at = 0; change_at < 90; change_at++) {
                 arrives();
-                assert_null(fx.evidence->ak_key);
+                assert_null(fx.evidence->ak_ready.ctx);
                 assert_true(fx.evidence->has_ek_id || !fx.evidence->has_ak);
         }
         fx.knobs.edit_request = change_ek;
         for (change_at = 0; change_at < 100; change_at++) {
                 arrives();
-                assert_null(fx.evidence->ak_key);
+                assert_null(fx.evidence->ak_ready.ctx);
                 assert_false(fx.evidence->has_ek_id);
         }
 }
@@ -117,7 +122,7 @@ static void another_tpm_s_ak_is_not_given_with_a_known_ek(void **state)
         fx.other = ak;
         arrives();
         assert_true(fx.evidence->has_ek_id);
-        assert_null(fx.evidence->ak_key);
+        assert_null(fx.evidence->ak_ready.ctx);
         attest();
         assert_int_equal(d.verdict, DECIDE_CHALLENGE);
         assert_false(d.genuine);
@@ -130,7 +135,7 @@ static void a_kept_key_judges_signatures_as_a_new_one_does(void **state)
         attest();
         fx.knobs.other_key = true;
         attest();
-        assert_non_null(fx.evidence->ak_key);
+        assert_non_null(fx.evidence->ak_ready.ctx);
         refused("M-SIGNATURE");
         fx.knobs.other_key = false;
         fx.knobs.other_node = true;
@@ -145,7 +150,7 @@ static void an_ak_that_is_off_its_curve_is_not_kept(void **state)
         change_at = 89; /* the last byte of Y */
         attest();
         refused("M-AK");
-        assert_null(fx.evidence->ak_key);
+        assert_null(fx.evidence->ak_ready.ctx);
         keycache_keep(cache, fx.evidence); /* not even when asked to */
         assert_int_equal(keycache_count(cache), 0);
 }
@@ -217,13 +222,13 @@ static void a_node_has_one_entry(void **state)
                 assert_int_equal(keycache_count(cache), 1);
         }
         arrives();
-        assert_non_null(fx.evidence->ak_key);
+        assert_non_null(fx.evidence->ak_ready.ctx);
 }
 
 /* Evidence of made-up digests, to fill the table without as many keys. */
 static void keep_made_up(uint8_t set, uint32_t nth)
 {
-        struct evidence ev = { .has_ek = true, .has_ak = true, .has_ek_id = true, .ak_key = fx.ak };
+        struct evidence ev = { .has_ek = true, .has_ak = true, .has_ek_id = true, .ak_ready = ready };
 
         ev.ek_digest[1] = set;
         memcpy(ev.ek_digest + 4, &nth, sizeof(nth));
@@ -240,8 +245,8 @@ static bool is_kept(uint8_t set, uint32_t nth)
         memcpy(ev.ek_digest + 4, &nth, sizeof(nth));
         memcpy(ev.ak_name + 4, &nth, sizeof(nth));
         keycache_give(cache, &ev);
-        kept = ev.ak_key;
-        EVP_PKEY_free(ev.ak_key);
+        kept = ev.ak_ready.ctx;
+        quote_verifier_free(&ev.ak_ready);
         return kept;
 }
 
