@@ -245,7 +245,8 @@ static bool is_kept(uint8_t set, uint32_t nth)
         memcpy(ev.ek_digest + 4, &nth, sizeof(nth));
         memcpy(ev.ak_name + 4, &nth, sizeof(nth));
         keycache_give(cache, &ev);
-        kept = ev.ak_ready.ctx;
+        kept = ev.has_ek_id;
+        assert_int_equal(kept, ev.ak_ready.ctx != NULL);
         quote_verifier_free(&ev.ak_ready);
         return kept;
 }
