@@ -5,6 +5,7 @@
 #include "ek_kept.h"
 #include "hex.h"
 #include "journal.h"
+#include "keycache.h"
 #include "nodes.h"
 #include "routes.h"
 #include "tpmcrypt.h"
@@ -266,6 +267,7 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
         case DECIDE_PENDING:
                 return judge_pending(c, a, generation, ret);
         case DECIDE_GO_ON:
+                keycache_keep(c->srv->keycache, a->ev);
                 return judge_policy(c, a, &n, &d, ret);
         default:
                 *ret = refuse_decided(c, a, r == 0 ? &n : NULL, &d, NULL);
@@ -327,6 +329,7 @@ enum MHD_Result on_attest(struct call *c)
                 attest_drop_request(a);
                 return reply_busy(c, "cannot take the evidence apart");
         }
+        keycache_give(c->srv->keycache, a->ev);
         a->chain = ek_cas_check(c->srv->ek_cas, &a->req.ek_certs, a->req.node);
         return judge(c, a);
 }

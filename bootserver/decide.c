@@ -4,8 +4,6 @@
 #include "decide_impl.h"
 #include "evidence_impl.h"
 
-#include <openssl/evp.h>
-
 void decision_refuse(struct decision *d, const char *code)
 {
         d->verdict = DECIDE_REFUSED;
@@ -34,16 +32,23 @@ static bool known_ak(const struct evidence *ev, const struct decide_node *node)
         return node->has_ak && same_ak(ev, node->ak_name);
 }
 
-static bool check_ek(const struct evidence *ev, struct decision *d)
+/* The node id that the EK makes: worked out once, a function of its bytes. */
+static bool has_id(struct evidence *ev)
+{
+        if (!ev->has_ek_id)
+                ev->has_ek_id = tpmpub_id(&ev->ek, ev->ek_id) == 0;
+        return ev->has_ek_id;
+}
+
+static bool check_ek(struct evidence *ev, struct decision *d)
 {
         const char *why = "its public area does not parse";
-        uint8_t id[DIGEST_LEN];
 
         if (!ev->has_ek || tpmpub_is_ek(&ev->ek, &why) < 0) {
                 refuse_text(d, "M-EK", why);
                 return false;
         }
-        if (tpmpub_id(&ev->ek, id) < 0 || !same_bytes(id, DIGEST_LEN, ev->req->node, DIGEST_LEN)) {
+        if (!has_id(ev) || !same_bytes(ev->ek_id, DIGEST_LEN, ev->req->node, DIGEST_LEN)) {
                 refuse_text(d, "M-EK", "the node id in the request is not that of this EK");
                 return false;
         }
@@ -80,23 +85,32 @@ static bool check_ak(const struct evidence *ev, struct decision *d)
         return false;
 }
 
-static bool check_signature(const struct evidence *ev, struct decision *d)
+/* The AK ready to verify with, likewise. */
+static bool has_ak_ready(struct evidence *ev)
 {
         static const struct quote_scheme pinned = {TPM_ALG_ECDSA, TPM_SHA256};
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+
+        if (ev->ak_ready.ctx)
+                return true;
+        return tpmpub_pkey(&ev->ak, &key) == 0 && quote_verifier_make(key, pinned, &ev->ak_ready) == QUOTE_OK;
+}
+
+static bool check_signature(struct evidence *ev, struct decision *d)
+{
         enum quote_err e;
 
         if (ev->quote_err != QUOTE_OK) {
                 refuse_text(d, "M-QUOTE", quote_strerror(ev->quote_err));
                 return false;
         }
-        if (tpmpub_pkey(&ev->ak, &key) < 0) {
+        if (!has_ak_ready(ev)) {
                 refuse_text(d, "M-AK", "its point is not on the curve");
                 return false;
         }
         e = ev->sig_err;
         if (e == QUOTE_OK)
-                e = quote_verify(&ev->quote, &ev->sig, key, pinned);
+                e = quote_verify_with(&ev->quote, &ev->sig, &ev->ak_ready);
         if (e == QUOTE_OK)
                 return true;
         refuse_text(d, "M-SIGNATURE", quote_strerror(e));
@@ -199,7 +213,7 @@ static bool check_log(const struct evidence *ev, struct decision *d)
         return check_replay(ev, d) && check_separators(ev, d);
 }
 
-void decide_evidence(const struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
+void decide_evidence(struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
                      enum ek_chain chain, struct decision *ret)
 {
         struct decision *d = ret;
@@ -220,7 +234,7 @@ void decide_evidence(const struct evidence *ev, const uint8_t exporter[DIGEST_LE
         }
 }
 
-void decide_stored(const struct evidence *ev, struct decision *ret)
+void decide_stored(struct evidence *ev, struct decision *ret)
 {
         static const struct decide_node none;
         struct decision *d = ret;

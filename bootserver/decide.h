@@ -85,14 +85,15 @@ struct decision {
 };
 
 /* `exporter`: the TLS exporter of the connection that the request came on.
+ * The evidence keeps the keys that were checked; it is else as it was.
  * A record is not to be changed for a refusal with genuine == false: anyone
  * can send such a request in any node's name. */
-void decide_evidence(const struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
+void decide_evidence(struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
                      enum ek_chain chain, struct decision *ret);
 
 /* Evidence out of the store, before a profile is learnt from it: GO_ON when
  * all holds that decide_evidence() checks without a connection and a record. */
-void decide_stored(const struct evidence *ev, struct decision *ret);
+void decide_stored(struct evidence *ev, struct decision *ret);
 
 /* `activated`: the AK Name that was activated on this connection, or NULL. */
 void decide_identity(const struct evidence *ev, const struct decide_node *node, const uint8_t *activated,

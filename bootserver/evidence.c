@@ -13,7 +13,8 @@ static void parse_keys(struct evidence *ev)
         uint8_t name[TPMPUB_NAME_MAX];
         size_t len = 0;
 
-        ev->has_ek = tpmpub_parse_2b(ek->p, ek->len, &ev->ek) == 0;
+        ev->has_ek = tpmpub_parse_2b(ek->p, ek->len, &ev->ek) == 0 &&
+                     digest_sha256(ev->ek.raw, ev->ek.raw_len, ev->ek_digest) == 0;
         ev->has_ak = tpmpub_parse_2b(ak->p, ak->len, &ev->ak) == 0 && tpmpub_name(&ev->ak, name, &len) == 0 &&
                      len == POLICY_NAME_LEN;
         if (ev->has_ak)
@@ -66,6 +67,7 @@ void evidence_free(struct evidence *ev)
         if (!ev)
                 return;
         evlog_free(&ev->log);
+        quote_verifier_free(&ev->ak_ready);
         free(ev);
 }
 

@@ -18,6 +18,11 @@ struct evidence {
         struct tpmpub ek, ak;
         bool has_ek, has_ak;
         uint8_t ak_name[POLICY_NAME_LEN];
+        uint8_t ek_digest[DIGEST_LEN]; /* SHA-256 of the EK's public area */
+        /* Worked out of these bytes by decide_evidence(), or given by keycache.c for exactly them: */
+        bool has_ek_id;
+        uint8_t ek_id[DIGEST_LEN]; /* the node id that the EK makes */
+        struct quote_verifier ak_ready; /* none: not yet; its point is on the curve */
         struct quote quote;
         enum quote_err quote_err;
         struct quote_sig sig;

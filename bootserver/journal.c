@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "journal.h"
 
+#include "digest.h"
+#include "eventlog.h"
 #include "fault.h"
 
 #include <endian.h>
@@ -35,7 +37,7 @@ int journal_hash(const uint8_t prev[DIGEST_LEN], const struct event_row *e, uint
 
         if (!md)
                 return -ENOMEM;
-        ok = EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && add(md, label, sizeof(label) - 1) &&
+        ok = EVP_DigestInit_ex(md, digest_md(TPM_SHA256), NULL) == 1 && add(md, label, sizeof(label) - 1) &&
              add(md, prev, DIGEST_LEN) && add_u64(md, e->seq) && add_u64(md, (uint64_t)e->time);
         for (size_t i = 0; i < ELEMENTSOF(texts) && ok; i++)
                 ok = add_text(md, texts[i]);

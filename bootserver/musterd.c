@@ -6,6 +6,7 @@
 #include "ek_recheck.h"
 #include "hooks.h"
 #include "isolation.h"
+#include "keycache.h"
 #include "listen.h"
 #include "notify.h"
 #include "signer_impl.h"
@@ -147,6 +148,8 @@ static int start(struct server *srv)
                 return failed(store_exit(r), &f);
         r = ek_cas_new(srv->conf.ek_ca_dir, &srv->ek_cas);
         if (r == 0)
+                r = keycache_new(&srv->keycache);
+        if (r == 0)
                 (void)ek_cas_reload(srv->ek_cas);
         if (r == 0)
                 (void)ek_recheck(srv);
@@ -217,6 +220,7 @@ static void stop(struct server *srv)
         hooks_stop(srv->hooks);
         waiters_free(srv->waiters);
         ek_cas_free(srv->ek_cas);
+        keycache_free(srv->keycache);
         catalog_free(srv->catalog);
         store_close(srv->store);
         signer_stop(srv->signer);

@@ -27,6 +27,7 @@ enum listener { L_BOOT, L_ATTEST, L_ADMIN, LISTENERS };
 
 struct ek_cas;
 struct hooks;
+struct keycache;
 struct attest; /* attest_routes.c's part of a session */
 struct route;
 
@@ -37,6 +38,7 @@ struct server {
         struct store *store;
         struct catalog *catalog;
         struct ek_cas *ek_cas;
+        struct keycache *keycache;
         struct waiters *waiters;
         struct hooks *hooks; /* NULL: none */
         struct guard *guard;

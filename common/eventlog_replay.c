@@ -1,25 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eventlog.h"
 
-static const EVP_MD *md_of(uint16_t alg)
-{
-        switch (alg) {
-        case TPM_SHA1:
-                return EVP_sha1();
-        case TPM_SHA256:
-                return EVP_sha256();
-        case TPM_SHA384:
-                return EVP_sha384();
-        case TPM_SHA512:
-                return EVP_sha512();
-#ifndef OPENSSL_NO_SM3
-        case TPM_SM3_256:
-                return EVP_sm3();
-#endif
-        default:
-                return NULL;
-        }
-}
+#include "digest.h"
 
 static int extend(EVP_MD_CTX *ctx, const EVP_MD *md, uint8_t *value, size_t size, const uint8_t *digest)
 {
@@ -31,7 +13,7 @@ int evlog_replay(const struct evlog *log, uint16_t alg, struct evlog_pcrs *ret)
 {
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         struct evlog_pcrs v = { .alg = alg };
-        const EVP_MD *md = md_of(alg);
+        const EVP_MD *md = digest_md(alg);
         int bank = evlog_bank(log, alg);
 
         if (bank < 0)
@@ -88,9 +70,9 @@ int evlog_data_matches(const struct evlog *log, const struct evlog_event *e, uin
 
         if (bank < 0 || !e->digest[bank])
                 return -ENODATA;
-        if (!digest_is_of_data(e->type) || !md_of(alg))
+        if (!digest_is_of_data(e->type) || !digest_md(alg))
                 return -ENOTSUP;
-        if (EVP_Digest(e->data, e->size, h, &n, md_of(alg), NULL) != 1)
+        if (EVP_Digest(e->data, e->size, h, &n, digest_md(alg), NULL) != 1)
                 return -EIO;
         return same_bytes(h, n, e->digest[bank], log->banks[bank].size);
 }

@@ -4,7 +4,8 @@
  * Pure, no allocation. hex_encode() writes 2n lower-case digits and a NUL.
  * Decoders take exactly `len` characters, no white space; -EBADMSG for a
  * character, length or padding that does not belong (base64: RFC 4648
- * section 4, padded, unused bits zero), -ENOBUFS when `cap` is too small.
+ * section 4, padded, unused bits zero), -ENOBUFS when `cap` is too small;
+ * then the bytes at `ret` mean nothing.
  * b64_encode() needs B64_LEN(n) characters, the NUL included. */
 #ifndef MUSTER_HEX_H
 #define MUSTER_HEX_H

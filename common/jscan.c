@@ -49,15 +49,37 @@ static size_t escape(const char *s, size_t left)
         return 6;
 }
 
+/* Are these 8 bytes all ASCII without control characters, " and \ ? */
+static bool plain(const char *s)
+{
+        const uint64_t ones = UINT64_MAX / 255;
+        uint64_t v;
+        uint64_t quote;
+        uint64_t slash;
+
+        memcpy(&v, s, sizeof(v));
+        quote = v ^ '"' * ones;
+        slash = v ^ '\\' * ones;
+        /* x - n in each byte sets the topmost bit, clear in x, only where x < n */
+        return ((v | (v - 0x20 * ones) | (quote - ones) | (slash - ones)) & 0x80 * ones) == 0;
+}
+
 /* Bytes of the string at s with its quotes, or 0. */
 static size_t string(const char *s, size_t left)
 {
         size_t i = 1;
 
         while (i < left && s[i] != '"') {
-                size_t n = s[i] == '\\' ? escape(s + i, left - i) : utf8_step(s + i, left - i);
+                uint8_t b = (uint8_t)s[i];
+                size_t n = b < 0x20 ? 0 : 1;
 
-                if (n == 0 || (unsigned char)s[i] < 0x20)
+                if (left - i >= 8 && plain(s + i))
+                        n = 8;
+                else if (b == '\\')
+                        n = escape(s + i, left - i);
+                else if (b >= 0x80)
+                        n = utf8_step(s + i, left - i);
+                if (n == 0)
                         return 0;
                 i += n;
         }

@@ -6,7 +6,7 @@
  * returns QUOTE_OK (0) or a quote_err; quote_strerror() puts it in words.
  *
  * Order of use: quote_parse, quote_sig_parse, quote_verify (the key's one
- * pinned scheme), quote_extra_is, quote_selects, quote_pcrs_are. */
+ * pinned scheme) or quote_verify_with, quote_extra_is, quote_selects, quote_pcrs_are. */
 #ifndef MUSTER_QUOTE_H
 #define MUSTER_QUOTE_H
 
@@ -78,7 +78,22 @@ enum quote_err quote_sig_plain(const void *p, size_t len, struct quote_scheme sc
 /* The scheme fixed in an AK's public area; QUOTE_E_SCHEME if it has none. */
 enum quote_err quote_scheme_of(const struct tpmpub *ak, struct quote_scheme *ret);
 
-/* SHA-1 signatures are never accepted. */
+/* A key made ready for its one scheme, which costs a tenth of a signature.
+ * One thread at a time; a copy is another's. SHA-1 is never accepted. */
+struct quote_verifier {
+        EVP_PKEY_CTX *ctx; /* NULL: none */
+        struct quote_scheme pinned;
+};
+
+enum quote_err quote_verifier_make(EVP_PKEY *key, struct quote_scheme pinned, struct quote_verifier *ret);
+int quote_verifier_copy(const struct quote_verifier *v, struct quote_verifier *ret); /* 0 or -ENOMEM */
+static inline void quote_verifier_free(struct quote_verifier *v)
+{
+        EVP_PKEY_CTX_free(v->ctx);
+        v->ctx = NULL;
+}
+
+enum quote_err quote_verify_with(const struct quote *q, const struct quote_sig *sig, const struct quote_verifier *v);
 enum quote_err quote_verify(const struct quote *q, const struct quote_sig *sig, EVP_PKEY *key,
                             struct quote_scheme pinned);
 enum quote_err quote_extra_is(const struct quote *q, const void *p, size_t len);

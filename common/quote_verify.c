@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quote.h"
 
+#include "digest.h"
+
 #include <openssl/bn.h>
 #include <openssl/ecdsa.h>
 #include <openssl/rsa.h>
@@ -10,16 +12,7 @@ DEFINE_CLEANUP(ECDSA_SIG *, ECDSA_SIG_free)
 /* SHA-1 is missing on purpose: no signature is accepted over it. */
 static const EVP_MD *md_of(uint16_t hash)
 {
-        switch (hash) {
-        case 0x000b:
-                return EVP_sha256();
-        case 0x000c:
-                return EVP_sha384();
-        case 0x000d:
-                return EVP_sha512();
-        default:
-                return NULL;
-        }
+        return hash == 0x000b || hash == 0x000c || hash == 0x000d ? digest_md(hash) : NULL;
 }
 
 static enum quote_err ecdsa_der(const struct quote_sig *sig, uint8_t out[256], size_t *ret_len)
@@ -52,23 +45,45 @@ static bool set_padding(EVP_PKEY_CTX *ctx, uint16_t alg)
                EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_AUTO) == 1;
 }
 
-enum quote_err quote_verify(const struct quote *q, const struct quote_sig *sig, EVP_PKEY *key,
-                            struct quote_scheme pinned)
+enum quote_err quote_verifier_make(EVP_PKEY *key, struct quote_scheme pinned, struct quote_verifier *ret)
 {
-        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
         const EVP_MD *md = md_of(pinned.hash);
         bool ecdsa = pinned.alg == TPM_ALG_ECDSA;
-        EVP_PKEY_CTX *pctx = NULL; /* ctx owns it */
+
+        if (!md || (!ecdsa && pinned.alg != TPM_ALG_RSASSA && pinned.alg != TPM_ALG_RSAPSS))
+                return QUOTE_E_SCHEME;
+        if (EVP_PKEY_get_base_id(key) != (ecdsa ? EVP_PKEY_EC : EVP_PKEY_RSA))
+                return QUOTE_E_SCHEME;
+        ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+        if (!ctx || EVP_PKEY_verify_init(ctx) != 1 || (!ecdsa && !set_padding(ctx, pinned.alg)) ||
+            EVP_PKEY_CTX_set_signature_md(ctx, md) != 1)
+                return QUOTE_E_INTERNAL;
+        *ret = (struct quote_verifier){ take_ptr(ctx), pinned };
+        return QUOTE_OK;
+}
+
+int quote_verifier_copy(const struct quote_verifier *v, struct quote_verifier *ret)
+{
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_dup(v->ctx);
+
+        if (!ctx)
+                return -ENOMEM;
+        *ret = (struct quote_verifier){ ctx, v->pinned };
+        return 0;
+}
+
+enum quote_err quote_verify_with(const struct quote *q, const struct quote_sig *sig, const struct quote_verifier *v)
+{
+        bool ecdsa = v->pinned.alg == TPM_ALG_ECDSA;
+        uint8_t digest[EVP_MAX_MD_SIZE];
+        unsigned digest_len;
         uint8_t der[256];
         const uint8_t *s = sig->rsa;
         size_t n = sig->rsa_len;
         enum quote_err e;
 
-        if (!md || sig->scheme.alg != pinned.alg || sig->scheme.hash != pinned.hash)
-                return QUOTE_E_SCHEME;
-        if (!ecdsa && pinned.alg != TPM_ALG_RSASSA && pinned.alg != TPM_ALG_RSAPSS)
-                return QUOTE_E_SCHEME;
-        if (EVP_PKEY_get_base_id(key) != (ecdsa ? EVP_PKEY_EC : EVP_PKEY_RSA))
+        if (sig->scheme.alg != v->pinned.alg || sig->scheme.hash != v->pinned.hash)
                 return QUOTE_E_SCHEME;
         if (ecdsa && sig->der) {
                 s = sig->der;
@@ -79,9 +94,18 @@ enum quote_err quote_verify(const struct quote *q, const struct quote_sig *sig, 
                         return e;
                 s = der;
         }
-        if (!ctx || EVP_DigestVerifyInit(ctx, &pctx, md, NULL, key) != 1 || (!ecdsa && !set_padding(pctx, pinned.alg)))
+        if (EVP_Digest(q->raw, q->raw_len, digest, &digest_len, md_of(v->pinned.hash), NULL) != 1)
                 return QUOTE_E_INTERNAL;
-        return EVP_DigestVerify(ctx, s, n, q->raw, q->raw_len) == 1 ? QUOTE_OK : QUOTE_E_SIGNATURE;
+        return EVP_PKEY_verify(v->ctx, s, n, digest, digest_len) == 1 ? QUOTE_OK : QUOTE_E_SIGNATURE;
+}
+
+enum quote_err quote_verify(const struct quote *q, const struct quote_sig *sig, EVP_PKEY *key,
+                            struct quote_scheme pinned)
+{
+        _cleanup_(quote_verifier_free) struct quote_verifier v = { 0 };
+        enum quote_err e = quote_verifier_make(key, pinned, &v);
+
+        return e == QUOTE_OK ? quote_verify_with(q, sig, &v) : e;
 }
 
 enum quote_err quote_pcrs_are(const struct quote *q, uint16_t hash, const void *values, size_t len)

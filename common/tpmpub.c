@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpmpub.h"
 
+#include "digest.h"
+
 #include <openssl/bn.h>
 
 DEFINE_CLEANUP(BIGNUM *, BN_free)
@@ -122,25 +124,12 @@ int tpmpub_parse_any(const void *p, size_t len, struct tpmpub *ret)
 
 int tpmpub_name(const struct tpmpub *pub, uint8_t ret[TPMPUB_NAME_MAX], size_t *ret_len)
 {
-        const EVP_MD *md;
+        bool known = pub->name_alg == 0x0004 || (pub->name_alg >= 0x000b && pub->name_alg <= 0x000d);
+        const EVP_MD *md = known ? digest_md(pub->name_alg) : NULL;
         unsigned n;
 
-        switch (pub->name_alg) {
-        case 0x0004:
-                md = EVP_sha1();
-                break;
-        case 0x000b:
-                md = EVP_sha256();
-                break;
-        case 0x000c:
-                md = EVP_sha384();
-                break;
-        case 0x000d:
-                md = EVP_sha512();
-                break;
-        default:
+        if (!md)
                 return -EPROTONOSUPPORT;
-        }
         ret[0] = (uint8_t)(pub->name_alg >> 8);
         ret[1] = (uint8_t)pub->name_alg;
         if (EVP_Digest(pub->raw, pub->raw_len, ret + 2, &n, md, NULL) != 1)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpmpub.h"
 
+#include "digest.h"
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
@@ -8,6 +10,8 @@
 DEFINE_CLEANUP(BIGNUM *, BN_free)
 DEFINE_CLEANUP(OSSL_PARAM *, OSSL_PARAM_free)
 DEFINE_CLEANUP(OSSL_PARAM_BLD *, OSSL_PARAM_BLD_free)
+
+#define ECC_POINT_MAX (1 + 2 * 48)
 
 static int key_from(const char *type, OSSL_PARAM *params, EVP_PKEY **ret)
 {
@@ -18,22 +22,35 @@ static int key_from(const char *type, OSSL_PARAM *params, EVP_PKEY **ret)
         return EVP_PKEY_fromdata(ctx, ret, EVP_PKEY_PUBLIC_KEY, params) == 1 ? 0 : -EBADMSG;
 }
 
+/* 04, X, Y; returns how many bytes */
+static size_t ecc_point(const struct tpmpub *pub, uint8_t ret[ECC_POINT_MAX])
+{
+        size_t n = pub->bits / 8u;
+
+        memset(ret, 0, ECC_POINT_MAX);
+        ret[0] = 4;
+        memcpy(ret + 1 + n - pub->x_len, pub->x, pub->x_len);
+        memcpy(ret + 1 + 2 * n - pub->y_len, pub->y, pub->y_len);
+        return 1 + 2 * n;
+}
+
+/* The quick check is a whole one here: it leaves out that the order times
+ * the point is infinity, which on curves of cofactor 1 (both of these) holds
+ * for every point. On the curve, in range and not infinity it does check. */
 static int ecc_key(const struct tpmpub *pub, EVP_PKEY **ret)
 {
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
         _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *check = NULL;
-        size_t n = pub->bits / 8u;
-        uint8_t point[1 + 2 * 48] = { 4 };
+        uint8_t point[ECC_POINT_MAX];
+        size_t n = ecc_point(pub, point);
         char group[] = "P-256";
         OSSL_PARAM params[3];
         int r;
 
         if (pub->curve == TPM_ECC_P384)
                 memcpy(group, "P-384", sizeof(group));
-        memcpy(point + 1 + n - pub->x_len, pub->x, pub->x_len);
-        memcpy(point + 1 + 2 * n - pub->y_len, pub->y, pub->y_len);
         params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
-        params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * n);
+        params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, n);
         params[2] = OSSL_PARAM_construct_end();
         r = key_from("EC", params, &key);
         if (r < 0)
@@ -41,7 +58,7 @@ static int ecc_key(const struct tpmpub *pub, EVP_PKEY **ret)
         check = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
         if (!check)
                 return -EIO;
-        if (EVP_PKEY_public_check(check) != 1)
+        if (EVP_PKEY_public_check_quick(check) != 1)
                 return -EBADMSG;
         *ret = take_ptr(key);
         return 0;
@@ -96,12 +113,29 @@ int tpmpub_spki(const struct tpmpub *pub, struct buf *ret)
         return r < 0 ? r : spki_of(key, ret);
 }
 
+/* As i2d_PUBKEY() writes it, which asks every encoder there is first. */
+static int ecc_id(const struct tpmpub *pub, uint8_t ret[DIGEST_LEN])
+{
+        static const uint8_t p256[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+                                        0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00 };
+        static const uint8_t p384[] = { 0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+                                        0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00 };
+        bool small = pub->curve == TPM_ECC_P256;
+        size_t head = small ? sizeof(p256) : sizeof(p384);
+        uint8_t der[sizeof(p256) + ECC_POINT_MAX];
+
+        memcpy(der, small ? p256 : p384, head);
+        return digest_sha256(der, head + ecc_point(pub, der + head), ret);
+}
+
 int tpmpub_id(const struct tpmpub *pub, uint8_t ret[DIGEST_LEN])
 {
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
         int r = tpmpub_pkey(pub, &key);
 
-        return r < 0 ? r : pkey_id(key, ret);
+        if (r < 0)
+                return r;
+        return pub->type == TPM_ALG_ECC ? ecc_id(pub, ret) : pkey_id(key, ret);
 }
 
 int pkey_id(const EVP_PKEY *key, uint8_t ret[DIGEST_LEN])
@@ -111,7 +145,7 @@ int pkey_id(const EVP_PKEY *key, uint8_t ret[DIGEST_LEN])
 
         if (r < 0)
                 return r;
-        return EVP_Digest(der.p, der.len, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+        return digest_sha256(der.p, der.len, ret);
 }
 
 const char *pkey_kind(const EVP_PKEY *key, char buf[16])

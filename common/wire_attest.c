@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire_attest.h"
 
+#include "digest.h"
 #include "jout.h"
 
 #define LABEL "muster attest v1"
@@ -117,7 +118,7 @@ static int parse_request(const char *text, struct parsed *p, char err[JTAB_ERR])
                 (void)snprintf(err, JTAB_ERR, "member \"nv\": not one of the states of the protocol");
                 return -EBADMSG;
         }
-        return EVP_Digest(text, strlen(text), p->r.digest, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+        return digest_sha256(text, strlen(text), p->r.digest);
 }
 
 int wire_attest_parse(const void *body, size_t len, struct attest_request *ret, char err[JTAB_ERR])
@@ -204,7 +205,7 @@ int wire_request_build(const struct attest_request *r, struct buf *ret_text, uin
         rc = jout_take(&o, &text);
         if (rc < 0)
                 return rc;
-        if (EVP_Digest(text.p, text.len, ret_digest, NULL, EVP_sha256(), NULL) != 1) {
+        if (digest_sha256(text.p, text.len, ret_digest) < 0) {
                 buf_wipe(&text);
                 return -EIO;
         }
@@ -232,7 +233,7 @@ int wire_qualifying_data(const uint8_t exporter[DIGEST_LEN], const uint8_t reque
         memcpy(in, LABEL, sizeof(LABEL) - 1);
         memcpy(in + sizeof(LABEL) - 1, exporter, DIGEST_LEN);
         memcpy(in + sizeof(LABEL) - 1 + DIGEST_LEN, request, DIGEST_LEN);
-        return EVP_Digest(in, sizeof(in), ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+        return digest_sha256(in, sizeof(in), ret);
 }
 
 int wire_activate_build(const void *secret, size_t len, struct buf *ret_body)

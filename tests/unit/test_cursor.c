@@ -106,9 +106,38 @@ static void bad_hex_and_base64_are_refused(void **state)
         assert_int_equal(b64_decode("AAAA", 4, out, 2, &n), -ENOBUFS);
 }
 
+static void every_byte_at_every_place_of_base64_counts(void **state)
+{
+        static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        char text[21] = "Muster/boots+nodesA0", again[21];
+        uint8_t out[15];
+        size_t n;
+
+        (void)state;
+        for (size_t at = 0; at < 20; at++) {
+                char was = text[at];
+
+                for (int c = 0; c < 256; c++) {
+                        bool good = c && strchr(letters, c);
+
+                        text[at] = (char)c;
+                        if (c == '=' && at == 19)
+                                continue; /* padding */
+                        assert_int_equal(b64_decode(text, 20, out, sizeof(out), &n), good ? 0 : -EBADMSG);
+                        if (!good)
+                                continue;
+                        assert_int_equal(n, 15);
+                        b64_encode(out, n, again);
+                        assert_string_equal(again, text);
+                }
+                text[at] = was;
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(every_byte_at_every_place_of_base64_counts),
                 cmocka_unit_test(cursor_reads_both_byte_orders),
                 cmocka_unit_test(cursor_refuses_to_read_past_its_end_and_stays),
                 cmocka_unit_test(writer_fails_when_full_and_stays_failed),

@@ -293,9 +293,33 @@ static void an_unfinished_document_is_not_given_out(void **state)
         assert_int_equal(jout_take(&o, &b), -E2BIG);
 }
 
+static void every_byte_at_every_place_of_a_string_counts(void **state)
+{
+        char text[] = "{\"a\":\"abcdefghijklmnopqrstuvwx\"}";
+        size_t len = strlen(text);
+        size_t members;
+        const char *why;
+
+        (void)state;
+        for (size_t at = 6; at < len - 2; at++) {
+                char was = text[at];
+
+                for (int c = 0; c < 256; c++) {
+                        bool good = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+
+                        text[at] = (char)c;
+                        if (c == '\\' && strchr("\"\\/bfnrt", text[at + 1]))
+                                continue; /* an escape */
+                        assert_int_equal(jscan(text, len, JTAB_DEPTH, &members, &why), good ? 0 : -EBADMSG);
+                }
+                text[at] = was;
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(every_byte_at_every_place_of_a_string_counts),
                 cmocka_unit_test(every_type_is_filled_in),
                 cmocka_unit_test(null_absent_and_value_differ),
                 cmocka_unit_test(duplicate_members_are_refused_at_any_depth),

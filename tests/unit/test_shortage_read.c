@@ -54,13 +54,17 @@ static int read_request(void)
 /* The verdict of evidence that is good may be worse for want of memory; that of evidence that is not is never better. */
 static int decide_good(void)
 {
+        _cleanup_(evidence_freep) struct evidence *ev = NULL; /* anew: one that was judged keeps its keys */
         struct decision d;
+        int r = evidence_parse(&fx.req, &ev);
 
-        decide_evidence(fx.evidence, fx.exporter, &fx.node, EK_CHAIN_OK, &d);
+        if (r < 0)
+                return r;
+        decide_evidence(ev, fx.exporter, &fx.node, EK_CHAIN_OK, &d);
         if (d.verdict == DECIDE_GO_ON)
-                decide_identity(fx.evidence, &fx.node, NULL, &d);
+                decide_identity(ev, &fx.node, NULL, &d);
         if (d.verdict == DECIDE_GO_ON)
-                decide_policy(fx.evidence, &fx.refs, &d);
+                decide_policy(ev, &fx.refs, &d);
         return d.verdict == DECIDE_OK ? 0 : -EIO;
 }
 

@@ -158,6 +158,58 @@ static void a_point_off_its_curve_makes_no_key(void **state)
         assert_int_equal(tpmpub_id(&pub, id), -EBADMSG);
 }
 
+/* What OpenSSL's whole check would refuse, the quick one does. */
+static void no_coordinate_out_of_range_makes_a_key(void **state)
+{
+        static const uint8_t fills[] = { 0x00, 0xff };
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = new_key(true);
+        EVP_PKEY *bad = NULL;
+        uint8_t area[TPMPUB_MAX];
+        struct tpmpub pub;
+        size_t n;
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(fills); i++)
+                for (unsigned which = 1; which < 4; which++) {
+                        assert_int_equal(tpmpub_ek_from_pkey(key, area, &n), 0);
+                        if (which & 1)
+                                memset(area + n - 32, fills[i], 32);
+                        if (which & 2)
+                                memset(area + n - 32 - 2 - 32, fills[i], 32);
+                        assert_int_equal(tpmpub_parse(area, n, &pub), 0);
+                        assert_int_equal(tpmpub_pkey(&pub, &bad), -EBADMSG);
+                        assert_null(bad);
+                }
+}
+
+static void an_ecc_id_is_that_of_openssl_s_encoding(void **state)
+{
+        static const struct {
+                const char *name;
+                uint16_t curve, bits;
+        } curves[] = { { "P-256", TPM_ECC_P256, 256 }, { "P-384", TPM_ECC_P384, 384 } };
+
+        (void)state;
+        for (size_t i = 0; i < 20 * ELEMENTSOF(curves); i++) {
+                size_t k = i % ELEMENTSOF(curves);
+                size_t len = curves[k].bits / 8u;
+                _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = EVP_EC_gen(curves[k].name);
+                struct tpmpub pub = { .type = TPM_ALG_ECC, .curve = curves[k].curve, .bits = curves[k].bits };
+                uint8_t point[97], id[DIGEST_LEN], want[DIGEST_LEN];
+                size_t n;
+
+                assert_non_null(key);
+                assert_int_equal(EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", point, sizeof(point), &n), 1);
+                assert_int_equal(n, 1 + 2 * len);
+                pub.x = point + 1;
+                pub.y = point + 1 + len;
+                pub.x_len = pub.y_len = len;
+                assert_int_equal(tpmpub_id(&pub, id), 0);
+                assert_int_equal(pkey_id(key, want), 0);
+                assert_memory_equal(id, want, DIGEST_LEN);
+        }
+}
+
 static void the_name_is_the_name_algorithm_and_the_digest(void **state)
 {
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = new_key(true);
@@ -179,6 +231,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_ek_area_built_from_a_key_has_the_keys_id),
+                cmocka_unit_test(no_coordinate_out_of_range_makes_a_key),
+                cmocka_unit_test(an_ecc_id_is_that_of_openssl_s_encoding),
                 cmocka_unit_test(an_ak_with_a_policy_is_refused),
                 cmocka_unit_test(an_ak_lacking_any_attribute_is_refused),
                 cmocka_unit_test(an_ek_of_another_template_is_refused),
