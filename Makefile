@@ -201,6 +201,16 @@ $(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out i
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 
+# a fleet of simulated nodes at a musterd of its own
+STORM := $(B)/bench/storm
+$(STORM): $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/storm/*.c)) $(B)/libserver.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lm
+storm: all $(STORM)
+	tests/storm/run $(O)
+.PHONY: storm
+
 check-fast: tools units
 	tests/run fast $(O) $(B)
 # make asks itself again after deps: what is installed decides some flags
