@@ -68,6 +68,7 @@ help:
 	@echo 'make check       all tests, boots in QEMU included'
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
 	@echo 'make bench       figures, as tables'
+	@echo 'make storm       NODES=1000 simulated nodes boot at once: tests/storm/README.md'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
 	@echo 'make prove       CBMC on the parsers, Spin on the protocol'
 	@echo 'make mutants     takes one defence away at a time: its test has to fail; ID="..." for some (tests/mutants.list)'
@@ -219,7 +220,7 @@ check:
 	$(MAKE) -j$(JOBS) tools units
 	$(MAKE) -j$(JOBS) SAN=1 tools units
 	tests/run all $(O) $(B)
-units: $(UNITBIN) $(FUZZBIN)
+units: $(UNITBIN) $(FUZZBIN) $(STORM)
 .PHONY: units
 
 $(call obj,node,$(TPM) $(NODE)) $(call obj,nodetest,$(TPM) $(NODE)): | $(TSS)/lib/libtss2-esys.a

@@ -52,7 +52,7 @@ storm_journal() {
         local after=${2:-0} page=$tmp/page
         : >"$1"
         while admin GET "/v1/events?after=$after&limit=1000" >"$page"; do
-                jq -r '.events[] | select(.event == "ok") | "\(.node) \(.detail.boot // .incident // "-")"' "$page" >>"$1"
+                jq -r '.events[] | select(.event == "ok") | "\(.node) \(.detail.boot_id // "-")"' "$page" >>"$1"
                 after=$(jq -r '.next // empty' "$page")
                 [ -n "$after" ] || break
         done

@@ -20,12 +20,12 @@ static int64_t percentile(const float *v, unsigned n, unsigned per_mille)
         return n > 0 ? (int64_t)(v[i > 0 ? i - 1 : 0] + 0.5f) : 0;
 }
 
-static void spread(struct jout *o, const char *name, float *v)
+static void spread(struct jout *o, const char *key, const char *name, float *v)
 {
         unsigned n = tally.released;
 
         qsort(v, n, sizeof(*v), by_value);
-        jout_obj(o, name);
+        jout_obj(o, key);
         jout_int(o, "p50", percentile(v, n, 500));
         jout_int(o, "p99", percentile(v, n, 990));
         jout_int(o, "p99_9", percentile(v, n, 999));
@@ -62,7 +62,7 @@ static void codes(struct jout *o)
         jout_end(o, '}');
 }
 
-/* Milli-units: JSON without fractions. */
+/* Three decimal places. */
 static void milli(struct jout *o, const char *name, double v)
 {
         char text[48];
@@ -71,37 +71,51 @@ static void milli(struct jout *o, const char *name, double v)
         jout_raw(o, name, text, strlen(text));
 }
 
-static void load(struct jout *o, double seconds)
+static void memory(struct jout *o)
 {
-        const struct sample *end = &tally.sample[tally.n_samples - 1];
-        unsigned base = tally.sample[0].rss_kib;
-        const struct sample *most = end;
-        const struct sample *widest = end;
-        unsigned n = tally.released > 0 ? tally.released : 1;
+        const struct sample *v = tally.sample;
+        unsigned base = v[0].rss_kib;
+        unsigned most = 0; /* resident, whenever */
+        unsigned open = 1;
+        unsigned busy = 0; /* resident, with most connections */
+        unsigned last = 0;
 
         for (size_t i = 0; i < tally.n_samples; i++) {
-                if (tally.sample[i].rss_kib > most->rss_kib)
-                        most = &tally.sample[i];
-                if (tally.sample[i].open > widest->open)
-                        widest = &tally.sample[i];
+                most = v[i].rss_kib > most ? v[i].rss_kib : most;
+                open = v[i].open > open ? v[i].open : open;
         }
-        milli(o, "server_cpu_seconds", (double)end->server_cpu);
-        milli(o, "client_cpu_seconds", (double)end->client_cpu);
-        milli(o, "server_ms_per_release", (double)end->server_cpu * 1000 / n);
-        milli(o, "client_ms_per_release", (double)end->client_cpu * 1000 / n);
+        for (size_t i = 0; i < tally.n_samples; i++) {
+                if (v[i].open + open / 50 < open)
+                        continue;
+                busy = v[i].rss_kib > busy ? v[i].rss_kib : busy;
+                last = v[i].rss_kib;
+        }
         jout_int(o, "rss_kib_before", base);
-        jout_int(o, "rss_kib_most", most->rss_kib);
-        jout_int(o, "rss_kib_after", end->rss_kib);
-        jout_int(o, "open_most", widest->open);
-        milli(o, "rss_kib_per_connection", widest->open > 0 ? ((double)widest->rss_kib - base) / widest->open : 0);
-        (void)printf("  musterd's CPU                      %8.2f s: %.2f ms for a release, %.0f %% of one core\n", (double)end->server_cpu,
-                     (double)end->server_cpu * 1000 / n, (double)end->server_cpu * 100 / seconds);
-        (void)printf("  the simulator's CPU                %8.2f s: %.2f ms for a release\n", (double)end->client_cpu,
-                     (double)end->client_cpu * 1000 / n);
-        (void)printf("  musterd's RSS                      %8.1f MiB before, %.1f most, %.1f after\n", base / 1024.0, most->rss_kib / 1024.0,
-                     end->rss_kib / 1024.0);
-        (void)printf("  open connections, most             %8u: %.1f KiB of RSS each\n", widest->open,
-                     widest->open > 0 ? ((double)widest->rss_kib - base) / widest->open : 0.0);
+        jout_int(o, "rss_kib_most", most);
+        jout_int(o, "rss_kib_after", v[tally.n_samples - 1].rss_kib);
+        jout_int(o, "open_most", open);
+        milli(o, "rss_kib_per_connection", ((double)busy - base) / open);
+        milli(o, "rss_kib_per_connection_last", ((double)last - base) / open);
+        (void)printf("  musterd's RSS                      %8.1f MiB before, %.1f most, %.1f after\n", base / 1024.0, most / 1024.0,
+                     v[tally.n_samples - 1].rss_kib / 1024.0);
+        (void)printf("  open connections, most             %8u: %.1f KiB of RSS each, last %.1f\n", open, ((double)busy - base) / open,
+                     ((double)last - base) / open);
+}
+
+static void load(struct jout *o, double seconds)
+{
+        double server = (double)tally.sample[tally.n_samples - 1].server_cpu;
+        double client = (double)tally.sample[tally.n_samples - 1].client_cpu;
+        unsigned n = tally.released > 0 ? tally.released : 1;
+
+        milli(o, "server_cpu_seconds", server);
+        milli(o, "client_cpu_seconds", client);
+        milli(o, "server_ms_per_release", server * 1000 / n);
+        milli(o, "client_ms_per_release", client * 1000 / n);
+        (void)printf("  musterd's CPU                      %8.2f s: %.2f ms for a release, %.0f %% of one core\n", server, server * 1000 / n,
+                     server * 100 / seconds);
+        (void)printf("  the simulator's CPU                %8.2f s: %.2f ms for a release\n", client, client * 1000 / n);
+        memory(o);
 }
 
 static void series(void)
@@ -157,9 +171,9 @@ static void text(struct jout *o, double seconds)
         (void)printf("  connections, requests              %8u %8u\n", tally.dials, tally.sent);
         (void)printf("  to the verdict, ms                      p50      p99    p99.9      max\n");
         jout_obj(o, "ms");
-        spread(o, "since the node's arrival", tally.boot);
-        spread(o, "since its last dial", tally.link);
-        spread(o, "since its last request", tally.answer);
+        spread(o, "since_arrival", "since the node's arrival", tally.boot);
+        spread(o, "since_dial", "since its last dial", tally.link);
+        spread(o, "since_request", "since its last request", tally.answer);
         jout_end(o, '}');
         load(o, seconds);
         codes(o);
