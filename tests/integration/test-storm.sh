@@ -30,6 +30,13 @@ released() {
 released "a first boot"
 released "a steady boot" --steady --boot 8 --arrival waves:20:0.2
 
+storm_parents="127.0.0.1:1 127.0.0.1:$attest_port"
+check "the next parent is asked at once when one is down" storm_go "$n" --steady --boot 8 --limit 120 --json "$tmp/said"
+is "by each node, with one connection to each" "{\"nobody listens\":$n} $((2 * n))" "$(jq -c .failures "$tmp/said") $(jq .dials "$tmp/said")"
+unset storm_parents
+storm_go 2 --once --boot 7 --json "$tmp/said" >"$tmp/storm.log" 2>&1
+is "a refusal is counted by its code" '{"M-RESETCOUNT":2} 0' "$(jq -c .failures "$tmp/said") $(jq .released "$tmp/said")"
+
 # ---- killed in the middle --------------------------------------------------------
 from=$(journal_seq)
 storm_go "$n" --steady --boot 9 --arrival poisson:20 --limit 120 --json "$tmp/said" --ledger "$tmp/ledger" >"$tmp/storm.log" 2>&1 &
@@ -40,6 +47,7 @@ check "some are released before musterd is killed" wait_for 20 some
 kill -KILL "$musterd_pid"
 wait "$musterd_pid" 2>/dev/null
 check "the fleet is not done then" kill -0 "$fleet"
+sleep 1
 check "musterd starts again" storm_start
 wait "$fleet"
 is "in the end every node is released" "0 $n" "$? $(jq .released "$tmp/said")"

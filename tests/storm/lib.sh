@@ -28,11 +28,12 @@ storm_keys() {
         "$storm" keys "$keys.new" "$1" "$keys.csv" && mv "$keys.new" "$keys"
 }
 
-# storm_go NODES ARGS…
+# storm_go NODES ARGS…: at the parents of $storm_parents, or this one
 storm_go() {
-        local n=$1
+        local n=$1 p parents=()
         shift
-        "$storm" run --ca "$tmp/pki/ca.pem" --keys "$keys" --nodes "$n" --parent "127.0.0.1:$attest_port" --pid-file "$pid_file" "$@"
+        for p in ${storm_parents:-127.0.0.1:$attest_port}; do parents+=(--parent "$p"); done
+        "$storm" run --ca "$tmp/pki/ca.pem" --keys "$keys" --nodes "$n" "${parents[@]}" --pid-file "$pid_file" "$@"
 }
 
 # storm_enrol: the manifest's nodes, and a firmware profile of each model,
