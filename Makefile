@@ -204,7 +204,7 @@ $(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out i
 
 # a fleet of simulated nodes at a musterd of its own
 STORM := $(B)/bench/storm
-$(STORM): $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/storm/*.c)) $(B)/libserver.a $(B)/libcommon.a
+$(STORM): $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/storm/*.c)) $(B)/libcli.a $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lm

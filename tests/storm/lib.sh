@@ -28,11 +28,13 @@ storm_keys() {
         "$storm" keys "$keys.new" "$1" "$keys.csv" && mv "$keys.new" "$keys"
 }
 
-# storm_go NODES ARGS…: at the parents of $storm_parents, or this one
+# storm_go NODES ARGS…: at the parents of $storm_parents, or this one; with
+# the firmware events of TEMPLATES, files of the corpus
 storm_go() {
         local n=$1 p parents=()
         shift
         for p in ${storm_parents:-127.0.0.1:$attest_port}; do parents+=(--parent "$p"); done
+        for p in ${TEMPLATES:-}; do parents+=(--template "$corpus/eventlogs/$p"); done
         "$storm" run --ca "$tmp/pki/ca.pem" --keys "$keys" --nodes "$n" "${parents[@]}" --pid-file "$pid_file" "$@"
 }
 

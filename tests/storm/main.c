@@ -7,6 +7,7 @@
  *   --once              a refusal is the end for its node
  *   --hold SECONDS      the connection stays open after the verdict
  *   --limit SECONDS     for all together (600)
+ *   --template FILE     a real event log, whose firmware events the next model has (up to 4)
  *   --pid-file FILE     musterd's: CPU and memory of it and its children
  *   --title TEXT --json FILE --series FILE --ledger FILE
  *
@@ -56,12 +57,18 @@ static bool parse(int argc, char **argv)
                 {"ca", 1, NULL, 'c'},     {"keys", 1, NULL, 'k'},   {"nodes", 1, NULL, 'n'},  {"parent", 1, NULL, 'p'},
                 {"arrival", 1, NULL, 'a'}, {"steady", 0, NULL, 's'}, {"boot", 1, NULL, 'b'},   {"once", 0, NULL, 'o'},
                 {"hold", 1, NULL, 'h'},   {"limit", 1, NULL, 'l'},  {"pid-file", 1, NULL, 'i'}, {"title", 1, NULL, 't'},
-                {"json", 1, NULL, 'j'},   {"series", 1, NULL, 'e'}, {"ledger", 1, NULL, 'g'}, {NULL, 0, NULL, 0},
+                {"json", 1, NULL, 'j'},   {"series", 1, NULL, 'e'}, {"ledger", 1, NULL, 'g'}, {"template", 1, NULL, 'm'},
+                {NULL, 0, NULL, 0},
         };
         int o;
 
         while ((o = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
                 switch (o) {
+                case 'm':
+                        if (opt.n_templates == CLASSES)
+                                return false;
+                        opt.templates[opt.n_templates++] = optarg;
+                        break;
                 case 'c': opt.ca = optarg; break;
                 case 'k': opt.keys = optarg; break;
                 case 'n': opt.n = (unsigned)strtoul(optarg, NULL, 10); break;

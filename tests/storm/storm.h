@@ -56,6 +56,8 @@ struct arrival {
 struct options {
         const char *keys, *ca, *out, *series, *ledger, *pid_file;
         const char *title;
+        const char *templates[CLASSES]; /* real event logs, for the first models */
+        unsigned n_templates;
         unsigned n; /* nodes */
         struct { char host[64]; uint16_t port; } parents[PARENTS];
         unsigned n_parents;

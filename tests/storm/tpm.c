@@ -8,12 +8,14 @@
 
 #include "storm.h"
 
+#include "files.h"
 #include "hex.h"
 #include "pkikey.h"
 
 #include <sys/stat.h>
 
 
+#define LOG_MOST 65536
 #define QUOTE_LEN 145
 #define SIG_LEN 72
 
@@ -107,6 +109,54 @@ static void pad(size_t want, unsigned model)
         }
 }
 
+static bool same_name(const uint8_t *utf16, size_t n, const char *name)
+{
+        for (size_t i = 0; name[i]; i++)
+                if (2 * i + 1 >= n || utf16[2 * i] != (uint8_t)name[i] || utf16[2 * i + 1])
+                        return false;
+        return n == 2 * strlen(name);
+}
+
+/* Whether this event of a real machine can stand in a log of ours, whose
+ * boot has no Secure Boot and its own PCR 4. */
+static bool fits(const struct evlog_event *e)
+{
+        size_t name = e->size > 32 ? e->data[16] * (size_t)2 : 0;
+
+        if (e->type == EV_NO_ACTION || e->type == EV_SEPARATOR || e->size > FX_DATA)
+                return false;
+        if (e->pcr == 7)
+                return e->type == EV_EFI_VARIABLE_DRIVER_CONFIG && name > 0 && 32 + name <= e->size &&
+                       !same_name(e->data + 32, name, "SecureBoot");
+        return e->pcr <= 3 || e->pcr == 6;
+}
+
+/* The firmware's events of a real log, in place of padding. */
+static void pad_with(const char *path)
+{
+        struct evlog log;
+        const char *why = "it cannot be read";
+        size_t at = 0;
+        struct buf b = {0};
+        int bank = -ENOENT;
+
+        if (file_read(path, EVLOG_MAX_SIZE, &b) == 0 && evlog_parse(b.p, b.len, &log, &why, &at) == 0)
+                bank = evlog_bank(&log, TPM_SHA256);
+        if (bank < 0) {
+                (void)fprintf(stderr, "storm: no event log with SHA-256 in %s: %s\n", path, why);
+                exit(2);
+        }
+        f.n -= 4; /* PK, KEK, db and dbx, which are empty */
+        for (size_t i = 0; i < log.n_events && f.n + 64 < FX_EVENTS; i++) {
+                const struct evlog_event *e = &log.events[i];
+
+                if (e->digest[bank] && fits(e) && log_now() + e->size + 6000 < LOG_MOST)
+                        fixture_event(&f, e->pcr, e->type, e->digest[bank], e->data, e->size);
+        }
+        evlog_free(&log);
+        buf_wipe(&b);
+}
+
 /* Firmware's events first: those of pad() go before the separators. */
 static void model_events(struct model *m, unsigned model)
 {
@@ -120,7 +170,10 @@ static void model_events(struct model *m, unsigned model)
         FX(base <= ELEMENTSOF(moved));
         memcpy(moved, f.ev + head, base * sizeof(*moved));
         f.n = head;
-        pad(log_sizes[model], model);
+        if (model < opt.n_templates)
+                pad_with(opt.templates[model]);
+        else
+                pad(log_sizes[model], model);
         FX(f.n + base <= FX_EVENTS);
         memcpy(f.ev + f.n, moved, base * sizeof(*moved));
         f.n += base;
