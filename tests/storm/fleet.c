@@ -10,7 +10,7 @@
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
-#define EVENTS 512
+#define EVENTS 64
 #define TURN_US 5000 /* how often all nodes are looked over */
 
 int fleet_epoll = -1;
@@ -192,6 +192,7 @@ int fleet_run(void)
         arrivals(tally.start);
         while ((left > 0 || held()) && now_us() - tally.start < (int64_t)(opt.limit * 1e6)) {
                 int n = epoll_wait(fleet_epoll, ev, EVENTS, 2);
+                int64_t began = now_us();
                 int64_t now;
 
                 for (int i = 0; i < n; i++) {
@@ -200,7 +201,7 @@ int fleet_run(void)
                         if (d->fd >= 0)
                                 link_ready(d, ev[i].events);
                 }
-                now = now_us();
+                tally_turn(began, now = now_us());
                 tally_sample(now);
                 if (now - turn < TURN_US)
                         continue;

@@ -4,10 +4,10 @@ set terminal svg size 900,720 background "white" font "sans,12"
 set output out
 set multiplot layout 3,1
 set grid
-set key left top
+set key outside top center horizontal
 set xrange [0:*]
 set yrange [0:*]
-name(i) = i == 1 ? "first of the boots" : sprintf("boot %d", i)
+name(i) = i == 1 ? "first of these boots" : sprintf("number %d", i)
 set ylabel "nodes released"
 plot for [i=1:words(files)] word(files, i) using 1:2 with lines linewidth 2 title name(i)
 set ylabel "open connections"

@@ -112,9 +112,11 @@ static void load(struct jout *o, double seconds)
         milli(o, "client_cpu_seconds", client);
         milli(o, "server_ms_per_release", server * 1000 / n);
         milli(o, "client_ms_per_release", client * 1000 / n);
+        milli(o, "client_longest_turn_ms", (double)tally.longest / 1000);
         (void)printf("  musterd's CPU                      %8.2f s: %.2f ms for a release, %.0f %% of one core\n", server, server * 1000 / n,
                      server * 100 / seconds);
-        (void)printf("  the simulator's CPU                %8.2f s: %.2f ms for a release\n", client, client * 1000 / n);
+        (void)printf("  the simulator's CPU                %8.2f s: %.2f ms for a release, longest turn %.0f ms\n", client, client * 1000 / n,
+                     (double)tally.longest / 1000);
         memory(o);
 }
 

@@ -105,6 +105,7 @@ struct sample {
 };
 struct tally {
         int64_t start, end; /* us */
+        int64_t longest; /* us that the simulator did not listen */
         unsigned released, failed, dials, sent;
         struct { char code[32]; unsigned n; } codes[32];
         float *boot, *link, *answer; /* ms: since arrival, since the last dial, since the request */
@@ -114,6 +115,7 @@ struct tally {
 extern struct tally tally;
 void tally_init(void);
 void tally_code(const char *code);
+void tally_turn(int64_t began, int64_t ended);
 void tally_release(const struct node *n, int64_t now);
 void tally_sample(int64_t now); /* at most every 100 ms */
 

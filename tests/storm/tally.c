@@ -34,6 +34,12 @@ void tally_code(const char *code)
                 tally.failed++;
 }
 
+void tally_turn(int64_t began, int64_t ended)
+{
+        if (ended - began > tally.longest)
+                tally.longest = ended - began;
+}
+
 void tally_release(const struct node *n, int64_t now)
 {
         unsigned i = tally.released;
