@@ -69,6 +69,7 @@ help:
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
 	@echo 'make bench       figures, as tables'
 	@echo 'make bench-tpm   TPM commands of a boot, and what they take on a slow TPM'
+	@echo 'make storm       NODES=1000 simulated nodes boot at once: tests/storm/README.md'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
 	@echo 'make prove       CBMC on the parsers, Spin on the protocol'
 	@echo 'make mutants     takes one defence away at a time: its test has to fail; ID="..." for some (tests/mutants.list)'
@@ -205,6 +206,16 @@ $(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out i
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 
+# a fleet of simulated nodes at a musterd of its own
+STORM := $(B)/bench/storm
+$(STORM): $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/storm/*.c)) $(B)/libcli.a $(B)/libserver.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lm
+storm: all $(STORM)
+	tests/storm/run $(O)
+.PHONY: storm
+
 check-fast: tools units
 	tests/run fast $(O) $(B)
 # make asks itself again after deps: what is installed decides some flags
@@ -213,7 +224,7 @@ check:
 	$(MAKE) -j$(JOBS) tools units
 	$(MAKE) -j$(JOBS) SAN=1 tools units
 	tests/run all $(O) $(B)
-units: $(UNITBIN) $(FUZZBIN)
+units: $(UNITBIN) $(FUZZBIN) $(STORM)
 .PHONY: units
 
 $(call obj,node,$(TPM) $(NODE)) $(call obj,nodetest,$(TPM) $(NODE)): | $(TSS)/lib/libtss2-esys.a

@@ -12,8 +12,10 @@
 #include "decide.h"
 #include "uki.h"
 
+#ifndef FX_EVENTS /* larger for larger logs */
 #define FX_EVENTS 96
 #define FX_DATA 512
+#endif
 
 struct fx_event {
         uint32_t pcr;

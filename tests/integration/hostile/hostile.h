@@ -88,7 +88,10 @@ void lie_build(const struct lie *lie, const uint8_t exporter[DIGEST_LEN]);
 extern uint8_t lie_other_exporter[DIGEST_LEN]; /* of another connection */
 extern struct jbufs lie_certs;                 /* EK certificates that requests bring */
 
-/* tpm.c: TPM2_ActivateCredential by f.ek, for the AK of f.evidence. */
+/* tpm.c: TPM2_ActivateCredential by f.ek, for the AK of f.evidence; by any EK,
+ * for the AK of that Name. */
+void tpm_activate_for(EVP_PKEY *ek, const uint8_t *ak_name, const struct buf *blob, const struct buf *wire_secret,
+                      uint8_t ret[32]);
 void tpm_activate(const struct buf *blob, const struct buf *wire_secret, uint8_t ret[32]);
 EVP_PKEY *tpm_new_key(void);
 void tpm_write_public(const char *path);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* storm.h - a fleet in one thread: nodes with software TPMs that boot at the
+ * same parents over real TLS 1.3.
+ *
+ *   storm files DIR          the boot files that all nodes measure: r9.efi, snponly.efi
+ *   storm keys FILE N CSV    makes N nodes' EKs and AKs; CSV: a purchase manifest of them
+ *   storm run OPTION…        lets them boot, and says how it went
+ *
+ * tpm.c has the nodes' keys and requests, link.c one connection, fleet.c who
+ * dials when, tally.c and report.c what is counted, proc.c what musterd uses.
+ * Nothing is freed before the end but connections and bodies. */
+#ifndef MUSTER_STORM_H
+#define MUSTER_STORM_H
+
+#include "policy.h"
+#include "wire_verdict.h"
+
+#include <openssl/ssl.h>
+
+#define CLASSES 4 /* hardware models, one for each size of event log */
+#define PARENTS 8
+#define SAMPLES 20000
+
+enum stage { S_LATER, S_CONNECT, S_TLS, S_SEND, S_HEAR, S_PAUSE, S_HOLD, S_DONE, S_GIVEN_UP };
+
+struct node {
+        EVP_PKEY *ek;
+        EVP_PKEY_CTX *sign; /* of the AK, ready */
+        uint8_t id[DIGEST_LEN];
+        uint8_t ak_name[POLICY_NAME_LEN];
+        char *ek_text, *ak_text; /* public areas, base64 */
+        const struct model *model;
+
+        enum stage stage;
+        uint32_t events; /* asked of epoll */
+        int fd;
+        SSL *ssl;
+        struct buf out, in;
+        size_t sent;
+        int64_t due; /* us: when to act, or to lose patience */
+        int64_t arrived, dialled, asked;
+        int64_t backoff; /* ms */
+        unsigned parent;
+        unsigned asks; /* that could end in a release */
+        unsigned oks;
+        char boot[17];
+};
+
+struct arrival {
+        enum { ALL, POISSON, WAVES } how;
+        double rate;     /* POISSON: per second */
+        unsigned size;   /* WAVES: so many */
+        double interval; /* every so many seconds */
+};
+
+struct options {
+        const char *keys, *ca, *out, *series, *ledger, *pid_file;
+        const char *title;
+        const char *templates[CLASSES]; /* real event logs, for the first models */
+        unsigned n_templates;
+        unsigned n; /* nodes */
+        struct { char host[64]; uint16_t port; } parents[PARENTS];
+        unsigned n_parents;
+        struct arrival arrival;
+        uint32_t reset_count;
+        bool steady; /* their NV indices are present */
+        bool once;   /* a refusal is the end */
+        double hold; /* seconds that a connection stays after its verdict */
+        double limit; /* seconds for all */
+};
+
+extern struct options opt;
+extern struct node *fleet;
+extern int fleet_epoll;
+
+/* tpm.c */
+void tpm_files(const char *dir);
+void tpm_make_keys(const char *path, unsigned n, const char *csv);
+void tpm_load(const char *path, unsigned n, bool steady, uint32_t reset_count);
+struct buf tpm_request(const struct node *n, const uint8_t exporter[DIGEST_LEN]);
+struct buf tpm_secret(const struct node *n, const struct verdict *challenge);
+size_t tpm_log_size(unsigned model);
+
+/* link.c: what a connection does when its socket is ready. Ends in
+ * fleet_verdict() or fleet_lost(). */
+void link_init(const char *ca);
+void link_dial(struct node *n);
+void link_ready(struct node *n, uint32_t events);
+void link_post(struct node *n, const char *path, struct buf body);
+void link_ask(struct node *n);
+void link_close(struct node *n);
+unsigned link_open(void);
+
+/* fleet.c */
+int fleet_run(void); /* 0: all were released */
+void fleet_verdict(struct node *n, struct verdict *v);
+void fleet_lost(struct node *n, const char *code);
+int64_t now_us(void);
+
+/* tally.c */
+struct sample {
+        float at; /* seconds */
+        float server_cpu, client_cpu;
+        unsigned rss_kib, open, released;
+};
+struct tally {
+        int64_t start, end; /* us */
+        int64_t longest; /* us that the simulator did not listen */
+        unsigned released, failed, dials, sent;
+        struct { char code[32]; unsigned n; } codes[32];
+        float *boot, *link, *answer; /* ms: since arrival, since the last dial, since the request */
+        struct sample sample[SAMPLES];
+        size_t n_samples;
+};
+extern struct tally tally;
+void tally_init(void);
+void tally_code(const char *code);
+void tally_turn(int64_t began, int64_t ended);
+void tally_release(const struct node *n, int64_t now);
+void tally_sample(int64_t now); /* at most every 100 ms */
+
+/* report.c */
+int report(void);
+
+/* proc.c: of musterd and its children, over restarts; false: it does not run */
+bool proc_look(const char *pid_file, double *ret_cpu, unsigned *ret_rss_kib);
+double proc_own_cpu(void);
+
+#endif
