@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.h - the parent's state: nodes, evidence, boots, images, profiles,
- * settings and the journal's rows. One interface; store_sqlite.c is the
- * embedded backend.
+ * settings and the journal's rows. One interface, two backends:
+ * store_sqlite.c is the embedded one, store_pg.c PostgreSQL.
  *
  * Every call is safe from any thread. Changes are made between
  * store_begin() and store_commit() (or store_rollback()), which hold the
@@ -160,6 +160,16 @@ struct store {
 int store_sqlite_open(const char *path, struct store **ret, struct fail *fail);
 /* To read only, beside a process that uses it; no check, no lock. */
 int store_sqlite_view(const char *path, struct store **ret, struct fail *fail);
+/* For any number of processes together; conninfo is libpq's, without a
+ * password. What can be waited for, and how long: store_pg.h. -EBADMSG: not a
+ * conninfo; -EINVAL: a server whose commits may be lost, or a standby;
+ * -EPROTO: another version's; -ENOENT: nothing there to view; -EIO. */
+int store_pg_open(const char *conninfo, struct store **ret, struct fail *fail);
+int store_pg_view(const char *conninfo, struct store **ret, struct fail *fail);
+/* Since the last call: has another process changed boots, images, profiles
+ * or defaults, or may it have? false for SQLite. */
+bool store_pg_news(struct store *s);
+
 /* Is every page as it must be? -EUCLEAN with SQLite's words for it. */
 int store_sqlite_check(struct store *s, struct fail *fail);
 
