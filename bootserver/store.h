@@ -165,6 +165,18 @@ int store_sqlite_view(const char *path, struct store **ret, struct fail *fail);
  * conninfo; -EINVAL: a server whose commits may be lost, or a standby;
  * -EPROTO: another version's; -ENOENT: nothing there to view; -EIO. */
 int store_pg_open(const char *conninfo, struct store **ret, struct fail *fail);
+/* The same in two steps, a sandbox between them: names are looked up by the
+ * first, the connection is made by the second. */
+int store_pg_new(const char *conninfo, struct store **ret, struct fail *fail);
+int store_pg_start(struct store *s, struct fail *fail);
+struct store_reach {
+        const char *files[5]; /* to be read: NULL, or a path that lives with the store */
+        uint16_t ports[8];    /* TCP, 0: none */
+        bool local;           /* Unix sockets */
+        bool tcp;
+};
+/* What connecting (again) takes; -E2BIG: more ports than that. */
+int store_pg_reach(const struct store *s, struct store_reach *ret);
 int store_pg_view(const char *conninfo, struct store **ret, struct fail *fail);
 /* Since the last call: has another process changed boots, images, profiles
  * or defaults, or may it have? false for SQLite. */

@@ -106,6 +106,7 @@ int pg_ready(struct pg_store *s); /* -EIO unless a statement may be sent now */
 void pg_params_free(struct pg_params *p);
 int pg_params_parse(const char *conninfo, struct pg_params **ret, struct fail *fail);
 PGconn *pg_params_connect(const struct pg_params *p);
+int pg_params_reach(const struct pg_params *p, struct store_reach *ret);
 
 /* store_pg_open.c */
 int pg_schema_ready(struct pg_store *s, struct fail *fail);

@@ -89,7 +89,7 @@ static void check_tail(struct store *st)
                         "Next: `muster log verify`, and find out who changed the database", bad);
 }
 
-static int open_it(const char *conninfo, bool view, struct store **ret, struct fail *fail)
+static int make_it(const char *conninfo, bool view, struct store **ret, struct fail *fail)
 {
         _cleanup_(store_closep) struct store *made = NULL;
         struct pg_store *s = calloc(1, sizeof(*s));
@@ -107,16 +107,40 @@ static int open_it(const char *conninfo, bool view, struct store **ret, struct f
         (void)pthread_mutexattr_destroy(&attr);
         r = pg_params_parse(conninfo, &s->params, fail);
         if (r == 0)
-                r = pg_link(s, fail);
+                *ret = take_ptr(made);
+        return r;
+}
+
+int store_pg_new(const char *conninfo, struct store **ret, struct fail *fail)
+{
+        return make_it(conninfo, false, ret, fail);
+}
+
+int store_pg_start(struct store *st, struct fail *fail)
+{
+        struct pg_store *s = pg_of(st);
+        int r = pg_link(s, fail);
+
         if (r == 0)
                 r = pg_schema_ready(s, fail);
         if (r < 0)
                 return r;
         s->stale = false; /* nothing was cached before */
-        if (!view)
-                check_tail(made);
-        *ret = take_ptr(made);
+        if (!s->view)
+                check_tail(st);
         return 0;
+}
+
+static int open_it(const char *conninfo, bool view, struct store **ret, struct fail *fail)
+{
+        _cleanup_(store_closep) struct store *made = NULL;
+        int r = make_it(conninfo, view, &made, fail);
+
+        if (r == 0)
+                r = store_pg_start(made, fail);
+        if (r == 0)
+                *ret = take_ptr(made);
+        return r;
 }
 
 int store_pg_open(const char *conninfo, struct store **ret, struct fail *fail)
@@ -127,6 +151,11 @@ int store_pg_open(const char *conninfo, struct store **ret, struct fail *fail)
 int store_pg_view(const char *conninfo, struct store **ret, struct fail *fail)
 {
         return open_it(conninfo, true, ret, fail);
+}
+
+int store_pg_reach(const struct store *st, struct store_reach *ret)
+{
+        return pg_params_reach(((const struct pg_store *)(const void *)st)->params, ret);
 }
 
 bool store_pg_news(struct store *st)

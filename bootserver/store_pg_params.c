@@ -147,3 +147,24 @@ PGconn *pg_params_connect(const struct pg_params *p)
 {
         return PQconnectStartParams((const char *const *)p->key, (const char *const *)p->value, 0);
 }
+
+int pg_params_reach(const struct pg_params *p, struct store_reach *ret)
+{
+        static const char *const files[] = { "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl" };
+        const char *host = get(p, "host");
+        const char *port = get(p, "port");
+        size_t n = 0;
+
+        *ret = (struct store_reach){ .tcp = get(p, "hostaddr") != NULL };
+        ret->local = !ret->tcp && (!host || host[0] == '/');
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                ret->files[i] = get(p, files[i]);
+        for (port = port ? port : "5432"; ret->tcp && port; port = strchr(port, ',') ? strchr(port, ',') + 1 : NULL) {
+                unsigned long v = strtoul(port, NULL, 10);
+
+                if (n == ELEMENTSOF(ret->ports))
+                        return -E2BIG;
+                ret->ports[n++] = v > 0 && v <= 65535 ? (uint16_t)v : 5432; /* an empty one is the standard */
+        }
+        return 0;
+}
