@@ -71,7 +71,7 @@ static const char *bad_text(const struct option *o, const char *value)
                 return strcmp(value, "enforce") == 0 || strcmp(value, "log") == 0 ? NULL : "it is enforce or log";
         case K_DATABASE:
                 return strncmp(value, "postgresql://", 13) == 0 || strncmp(value, "postgres://", 11) == 0 || strchr(value, '=')
-                               ? NULL : "a database is postgresql://USER@HOST/NAME, or host=… dbname=… as libpq has it";
+                               ? NULL : "a database is postgresql://USER@HOST/NAME, or host=HOST dbname=NAME as libpq has it";
         case K_URL:
                 return url_ok(value) ? NULL : "a URL is http://HOST:PORT without spaces, quotes or a query";
         case K_URLS:

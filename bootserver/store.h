@@ -106,6 +106,7 @@ typedef int (*node_fn)(void *ctx, const struct node *n);
 typedef int (*boot_row_fn)(void *ctx, const struct boot_row *b);
 typedef int (*image_row_fn)(void *ctx, const struct image_row *i);
 typedef int (*profile_fn)(void *ctx, const char *name, const char *const json[PROFILE_SLOTS]);
+typedef int (*text_fn)(void *ctx, const char *a, const char *b);
 typedef int (*event_fn)(void *ctx, const struct event_row *e);
 
 struct store;
@@ -125,6 +126,8 @@ struct store_ops {
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
         int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
 
+        int (*mac_list)(struct store *s, const char *id, text_fn fn, void *ctx); /* of a node: fn(mac, "") */
+
         int (*evidence_put)(struct store *s, const char *id, int64_t when, const void *p, size_t n);
         int (*evidence_get)(struct store *s, const char *id, struct buf *ret);
 
@@ -140,6 +143,7 @@ struct store_ops {
 
         int (*setting_put)(struct store *s, const char *key, const char *value); /* NULL: remove */
         int (*setting_get)(struct store *s, const char *key, char *ret, size_t n); /* "" when absent */
+        int (*setting_list)(struct store *s, text_fn fn, void *ctx); /* fn(key, value) */
 
         int (*event_put)(struct store *s, const struct event_row *e);
         int (*event_head)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* 0 and zeroes: empty */

@@ -43,9 +43,9 @@
 enum pg_query {
         PQ_BEGIN, PQ_LOCK, PQ_COMMIT, PQ_ROLLBACK,
         PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_DELETE, PQ_NODE_LIST, PQ_NODE_COUNTS,
-        PQ_MAC_CLEAR, PQ_MAC_PUT, PQ_EVIDENCE_PUT, PQ_EVIDENCE_GET,
+        PQ_MAC_CLEAR, PQ_MAC_PUT, PQ_MAC_LIST, PQ_EVIDENCE_PUT, PQ_EVIDENCE_GET,
         PQ_BOOT_PUT, PQ_BOOT_DELETE, PQ_BOOT_LIST, PQ_IMAGE_PUT, PQ_IMAGE_DELETE, PQ_IMAGE_LIST,
-        PQ_PROFILE_PUT, PQ_PROFILE_LIST, PQ_SETTING_PUT, PQ_SETTING_DELETE, PQ_SETTING_GET,
+        PQ_PROFILE_PUT, PQ_PROFILE_LIST, PQ_SETTING_PUT, PQ_SETTING_DELETE, PQ_SETTING_GET, PQ_SETTING_LIST,
         PQ_EVENT_PUT, PQ_EVENT_HEAD, PQ_EVENT_LIST, PQ_EVENT_NEWEST,
         PQ_QUERIES
 };
@@ -134,6 +134,7 @@ int pg_node_put(struct store *s, const struct node *n, const char *const *macs, 
 int pg_node_delete(struct store *s, const char *id);
 int pg_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES]);
+int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx);
 int pg_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n);
 int pg_evidence_get(struct store *s, const char *id, struct buf *ret);
 int pg_boot_put(struct store *s, const struct boot_row *b);
@@ -146,6 +147,7 @@ int pg_profile_put(struct store *s, const char *name, const char *const json[PRO
 int pg_profile_list(struct store *s, const char *name, profile_fn fn, void *ctx);
 int pg_setting_put(struct store *s, const char *key, const char *value);
 int pg_setting_get(struct store *s, const char *key, char *ret, size_t n);
+int pg_setting_list(struct store *s, text_fn fn, void *ctx);
 int pg_event_put(struct store *s, const struct event_row *e);
 int pg_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
 int pg_event_list(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);

@@ -171,3 +171,18 @@ int pg_setting_get(struct store *s, const char *key, char *ret, size_t n)
                 pg_col_text(&q, 0, ret, n);
         return 0;
 }
+
+int pg_setting_list(struct store *s, text_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_SETTING_LIST, &q);
+
+        if (r < 0)
+                return r;
+        while ((r = pg_step(&q)) > 0) {
+                r = fn(ctx, pg_col_str(&q, 0), pg_col_str(&q, 1));
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}

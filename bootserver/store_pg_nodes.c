@@ -248,6 +248,22 @@ int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES])
         return r;
 }
 
+int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_MAC_LIST, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, id);
+        while ((r = pg_step(&q)) > 0) {
+                r = fn(ctx, pg_col_str(&q, 0), "");
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
 /* An empty body stands for no evidence. */
 int pg_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n)
 {

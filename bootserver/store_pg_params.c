@@ -60,7 +60,7 @@ static int add_all(struct pg_params *p, const PQconninfoOption *o, struct fail *
                         continue;
                 if (strcmp(o->keyword, "password") == 0 || strcmp(o->keyword, "sslpassword") == 0 ||
                     strcmp(o->keyword, "service") == 0 || strcmp(o->keyword, "options") == 0)
-                        return fail_set(fail, -EBADMSG, "", "put a password into the file that passfile=/… names; see musterd(8)",
+                        return fail_set(fail, -EBADMSG, "", "put a password into the file that passfile=/PATH names; see musterd(8)",
                                         "`database` may not have %s in it", o->keyword);
                 r = add(p, o->keyword, o->val);
         }
@@ -129,7 +129,7 @@ int pg_params_parse(const char *conninfo, struct pg_params **ret, struct fail *f
         if (!p || !p->key || !p->value)
                 r = -ENOMEM;
         else if (!o) /* libpq's words may have a password in them */
-                r = fail_set(fail, -EBADMSG, "", "write postgresql://USER@HOST/NAME or host=… dbname=…; see musterd(8)",
+                r = fail_set(fail, -EBADMSG, "", "write postgresql://USER@HOST/NAME or host=HOST dbname=NAME; see musterd(8)",
                              "`database` is not what libpq understands");
         else
                 r = add_all(p, o, fail);

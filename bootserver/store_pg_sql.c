@@ -83,6 +83,7 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_NODE_COUNTS] = { "", "SELECT state, count(*) FROM nodes GROUP BY state" },
         [PQ_MAC_CLEAR] = { "t", "DELETE FROM macs WHERE node = $1" },
         [PQ_MAC_PUT] = { "tt", "INSERT INTO macs (mac, node) VALUES ($1, $2) ON CONFLICT DO NOTHING" },
+        [PQ_MAC_LIST] = { "t", "SELECT mac FROM macs WHERE node = $1 ORDER BY mac" },
         [PQ_EVIDENCE_PUT] = { "tib", "INSERT INTO evidence (node, time, body) VALUES ($1, $2, $3)"
                  " ON CONFLICT(node) DO UPDATE SET time = $2, body = $3" },
         [PQ_EVIDENCE_GET] = { "t", "SELECT body FROM evidence WHERE node = $1" },
@@ -101,6 +102,7 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_SETTING_PUT] = { "tt", "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT(key) DO UPDATE SET value = $2" },
         [PQ_SETTING_DELETE] = { "t", "DELETE FROM settings WHERE key = $1" },
         [PQ_SETTING_GET] = { "t", "SELECT value FROM settings WHERE key = $1" },
+        [PQ_SETTING_LIST] = { "", "SELECT key, value FROM settings ORDER BY key" },
         [PQ_EVENT_PUT] = { "iitttttttb", "INSERT INTO journal (" EVENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
                  " ON CONFLICT DO NOTHING" },
         [PQ_EVENT_HEAD] = { "", "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1" },

@@ -16,7 +16,7 @@ static struct {
         bool loaded;
         char socket[256];
         char state[256];
-        bool database;
+        char database[1024];
 } conf;
 
 static const struct cli_option common_options[] = {
@@ -200,7 +200,7 @@ static int conf_pair(void *ctx, const char *section, const char *key, const char
         if (strcmp(section, "musterd") == 0 && strcmp(key, "state-dir") == 0)
                 (void)snprintf(conf.state, sizeof(conf.state), "%s", value);
         if (strcmp(section, "musterd") == 0 && strcmp(key, "database") == 0)
-                conf.database = value[0] != '\0';
+                (void)snprintf(conf.database, sizeof(conf.database), "%s", value);
         return 0;
 }
 
@@ -252,7 +252,7 @@ const char *cli_state_dir(void)
         return conf.state;
 }
 
-bool cli_has_database(void)
+const char *cli_database(void)
 {
         load_conf();
         return conf.database;

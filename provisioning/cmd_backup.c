@@ -51,7 +51,7 @@ static int snapshot(struct backup *b, const char *state, bool *ret_offline, stru
         if (rc == 0)
                 return admin_download(a, "/v1/backup", to, f);
         *ret_offline = true;
-        if (cli_has_database())
+        if (cli_database()[0])
                 return fail_set(f, MUSTER_NO, "", "back it up with pg_dump; see muster(8)",
                                 "musterd.conf names a PostgreSQL database");
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", state);
@@ -199,7 +199,7 @@ int cmd_restore(int argc, char **argv)
         r.socket = cli_socket_given();
         r.from = argv[optind];
         json_object_object_add(report, "notes", json_object_new_array());
-        rc = cli_has_database() ? fail_set(&f, MUSTER_NO, "", "restore PostgreSQL with its own tools, or take `database` out",
+        rc = cli_database()[0] ? fail_set(&f, MUSTER_NO, "", "restore PostgreSQL with its own tools, or take `database` out",
                                            "musterd.conf names a PostgreSQL database, and a backup holds SQLite's") : 0;
         if (rc == 0)
                 rc = backup_verify(r.from, &manifest, &f);

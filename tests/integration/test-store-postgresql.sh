@@ -8,4 +8,4 @@
 pg_make || exit 1
 pg_start || exit 1
 check "the store's suite holds on PostgreSQL" "$objs/store_postgresql" "$pg_conninfo"
-pg_stop
+pg_stop INT

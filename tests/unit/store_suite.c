@@ -203,6 +203,32 @@ static int keep_profile(void *ctx, const char *name, const char *const json[PROF
         return 0;
 }
 
+static int keep_texts(void *ctx, const char *a, const char *b)
+{
+        char *all = ctx;
+
+        (void)snprintf(all + strlen(all), 60, "%s=%s;", a, b);
+        return 0;
+}
+
+static void macs_and_settings_are_listed_in_order(void **state)
+{
+        static const char *const macs[] = { "52:54:00:00:00:02", "52:54:00:00:00:01", "52:54:00:00:00:02" };
+        struct store *s = *state;
+        struct node n = sample('a', "n1");
+        char all[400] = "";
+
+        assert_int_equal(s->ops->node_put(s, &n, macs, 3), 0);
+        assert_int_equal(s->ops->node_put(s, &n, NULL, 0), 0); /* keeps them */
+        assert_int_equal(s->ops->mac_list(s, n.id, keep_texts, all), 0);
+        assert_string_equal(all, "52:54:00:00:00:01=;52:54:00:00:00:02=;");
+        all[0] = '\0';
+        assert_int_equal(s->ops->setting_put(s, "b", "2"), 0);
+        assert_int_equal(s->ops->setting_put(s, "B", "1"), 0);
+        assert_int_equal(s->ops->setting_list(s, keep_texts, all), 0);
+        assert_string_equal(all, "B=1;b=2;");
+}
+
 static void profiles_settings_and_evidence_come_back(void **state)
 {
         static const char *const json[PROFILE_SLOTS] = { "{\"a\":\"\xc3\xa9\"}", NULL, "" };
@@ -397,6 +423,7 @@ int store_suite(const struct store_backend *b)
                 T(boots_are_listed_as_they_were_added),
                 T(an_image_comes_back_to_the_byte),
                 T(profiles_settings_and_evidence_come_back),
+                T(macs_and_settings_are_listed_in_order),
                 T(nodes_are_listed_by_state_from_one_on),
                 T(the_journal_is_a_chain),
                 T(events_are_listed_in_both_directions_and_to_a_limit),
