@@ -105,4 +105,19 @@ check "a backup says that it is pg_dump's" grep -q pg_dump <<<"$out"
 tpm_off
 parent_stop
 check "musterd stops" grep -q "stopped" "$b.log"
+
+# ---- a password: in the passfile, read again within the sandbox ------------------
+psql -c "CREATE ROLE guarded LOGIN PASSWORD 'hunter2'" -c "GRANT muster TO guarded"
+sed -i '1i local all guarded scram-sha-256' "$pg_dir/data/pg_hba.conf"
+kill -HUP "$pg_pid"
+printf '*:*:*:guarded:hunter2\n' >"$tmp/pgpass"
+chmod 0600 "$tmp/pgpass"
+[ "$(id -u)" != 0 ] || chown nobody "$tmp/pgpass"
+sed -i "s#^database = .*#database = host=$pg_dir user=guarded dbname=postgres passfile=$tmp/pgpass#" "$b/etc/musterd.conf"
+parent_start "$b"
+psql -c "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'guarded'" >/dev/null
+check "with a passfile it connects, and again" wait_for 10 on "$b" node show n2
+check "the password is not in the log" bash -c "! grep -q hunter2 '$b.log' '$pg_dir.log'"
+check "nor in its arguments or environment" bash -c "! grep -aq hunter2 /proc/$node_parent_pid/cmdline /proc/$node_parent_pid/environ"
+parent_stop
 pg_stop INT
