@@ -170,18 +170,31 @@ int catalog_reload_profiles(struct catalog *c)
         return c->store->ops->profile_list(c->store, NULL, on_profile_row, &l);
 }
 
+/* Asked before the lock is taken: a server that does not answer keeps no
+ * reader out. */
+static bool behind(struct catalog *c)
+{
+        if (store_pg_news(c->store))
+                atomic_store(&c->behind, true);
+        return atomic_load(&c->behind);
+}
+
 void catalog_write(struct catalog *c)
 {
+        (void)behind(c);
         (void)pthread_rwlock_wrlock(&c->lock);
-        if (!store_pg_news(c->store) && !c->behind)
+        if (!atomic_load(&c->behind))
                 return;
-        c->behind = catalog_reload(c) < 0 || catalog_reload_profiles(c) < 0;
-        if (c->behind)
+        if (catalog_reload(c) < 0 || catalog_reload_profiles(c) < 0)
                 log_err("boots, images and profiles cannot be read again. Next: see the line before; it is tried again");
+        else
+                atomic_store(&c->behind, false);
 }
 
 void catalog_follow(struct catalog *c)
 {
+        if (!behind(c))
+                return;
         catalog_write(c);
         catalog_done(c);
 }

@@ -143,9 +143,20 @@ int pg_params_parse(const char *conninfo, struct pg_params **ret, struct fail *f
         return r;
 }
 
+/* What failed is in the result too; here it would go to standard error as it came. */
+static void unsaid(void *ctx, const PGresult *res)
+{
+        (void)ctx;
+        (void)res;
+}
+
 PGconn *pg_params_connect(const struct pg_params *p)
 {
-        return PQconnectStartParams((const char *const *)p->key, (const char *const *)p->value, 0);
+        PGconn *c = PQconnectStartParams((const char *const *)p->key, (const char *const *)p->value, 0);
+
+        if (c)
+                (void)PQsetNoticeReceiver(c, unsaid, NULL);
+        return c;
 }
 
 int pg_params_reach(const struct pg_params *p, struct store_reach *ret)
