@@ -50,8 +50,8 @@ CLI     := $(wildcard provisioning/*.c)
 UNIT    := $(wildcard tests/unit/test_*.c)
 obj      = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
-SERVERLIB := -lmicrohttpd -lgnutls -lseccomp -lsqlite3 -ljson-c -lssl -lcrypto -lpthread
-CLILIB    := -lsqlite3 -ljson-c -lssl -lcrypto
+SERVERLIB := -lmicrohttpd -lgnutls -lseccomp -lsqlite3 -lpq -ljson-c -lssl -lcrypto -lpthread
+CLILIB    := -lsqlite3 -lpq -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
 
@@ -144,6 +144,11 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/libcli.a $(B)/libserver.a $(B)/libcom
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
+# one suite for both backends; the second needs a server, which its test starts
+$(B)/unit/test_store: $(B)/host/tests/unit/store_suite.o
+$(B)/store_postgresql: $(call obj,host,tests/integration/store-postgresql.c tests/unit/store_suite.c) $(B)/libserver.a $(B)/libcommon.a
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
 # tests/unit/shortage.h makes allocations fail
 $(B)/unit/test_shortage $(B)/unit/test_shortage_read: HOSTL += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=asprintf
 
@@ -224,7 +229,7 @@ check:
 	$(MAKE) -j$(JOBS) tools units
 	$(MAKE) -j$(JOBS) SAN=1 tools units
 	tests/run all $(O) $(B)
-units: $(UNITBIN) $(FUZZBIN) $(STORM)
+units: $(UNITBIN) $(FUZZBIN) $(STORM) $(B)/store_postgresql
 .PHONY: units
 
 $(call obj,node,$(TPM) $(NODE)) $(call obj,nodetest,$(TPM) $(NODE)): | $(TSS)/lib/libtss2-esys.a
@@ -233,12 +238,12 @@ $(TSS)/lib/libtss2-esys.a:
 
 
 # ---- what the build and the tests need --------------------------------------
-DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libseccomp-dev \
+DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libpq-dev libseccomp-dev \
               libcmocka-dev autoconf automake libtool autoconf-archive dpkg-dev xz-utils zstd
 DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
 DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf e2fsprogs mmdebstrap busybox-static python3 python3-tpm2-pytss python3-cryptography jq socat \
-              systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 xxd
+              systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 postgresql xxd
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST)) $(if $(TOOLS),$(DEPS_TOOLS))
 
 deps:

@@ -30,6 +30,9 @@ enum MHD_Result on_backup(struct call *c)
         int fd = -1;
         int r = journal_incident(random);
 
+        if (c->srv->conf.database[0])
+                return reply_error(c, 409, "back it up with pg_dump, and the configuration and boot files as files; see muster(8)",
+                                   "the database is PostgreSQL's");
         if (r == 0) {
                 (void)snprintf(path, sizeof(path), "%s/" COPY_PREFIX "%s", c->srv->conf.state_dir, random);
                 r = c->srv->store->ops->copy(c->srv->store, path);

@@ -34,7 +34,6 @@ static void profile_entry_free(struct catalog_profile *p)
         return NULL
 
 void catalog_read(struct catalog *c) { (void)pthread_rwlock_rdlock(&c->lock); }
-void catalog_write(struct catalog *c) { (void)pthread_rwlock_wrlock(&c->lock); }
 void catalog_done(struct catalog *c) { (void)pthread_rwlock_unlock(&c->lock); }
 const struct catalog_boot *catalog_boots(struct catalog *c) { return c->boots; }
 const struct catalog_image *catalog_images(struct catalog *c) { return c->images; }
@@ -169,6 +168,35 @@ int catalog_reload_profiles(struct catalog *c)
         FAULT_POINT("profiles-reload");
         FREE_LIST(c->profiles, catalog_profile, profile_entry_free)
         return c->store->ops->profile_list(c->store, NULL, on_profile_row, &l);
+}
+
+/* Asked before the lock is taken: a server that does not answer keeps no
+ * reader out. */
+static bool behind(struct catalog *c)
+{
+        if (store_pg_news(c->store))
+                atomic_store(&c->behind, true);
+        return atomic_load(&c->behind);
+}
+
+void catalog_write(struct catalog *c)
+{
+        (void)behind(c);
+        (void)pthread_rwlock_wrlock(&c->lock);
+        if (!atomic_load(&c->behind))
+                return;
+        if (catalog_reload(c) < 0 || catalog_reload_profiles(c) < 0)
+                log_err("boots, images and profiles cannot be read again. Next: see the line before; it is tried again");
+        else
+                atomic_store(&c->behind, false);
+}
+
+void catalog_follow(struct catalog *c)
+{
+        if (!behind(c))
+                return;
+        catalog_write(c);
+        catalog_done(c);
 }
 
 int catalog_reload_ipxe(struct catalog *c)

@@ -54,6 +54,9 @@ int catalog_open(const struct conf *conf, struct store *store, struct catalog **
 void catalog_free(struct catalog *c);
 int catalog_reload_ipxe(struct catalog *c); /* number of binaries, or negative */
 
+/* Reads again what another musterd changed: catalog_write() does it too, so
+ * that who changes something changes what is there now. */
+void catalog_follow(struct catalog *c);
 void catalog_read(struct catalog *c);
 void catalog_write(struct catalog *c);
 void catalog_done(struct catalog *c);

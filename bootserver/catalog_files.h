@@ -17,6 +17,7 @@ struct ipxe_file {
 
 struct catalog {
         pthread_rwlock_t lock;
+        atomic_bool behind; /* another musterd changed something, or the last reading failed */
         struct store *store;
         char boot_dir[CONF_STR];
         char image_dir[CONF_STR];

@@ -11,7 +11,7 @@
 #define MUSTER_PREFIX "/usr"
 #endif
 
-enum kind { K_TEXT, K_PATH, K_NUMBER, K_ENDPOINT, K_URL, K_URLS, K_SANDBOX };
+enum kind { K_TEXT, K_PATH, K_NUMBER, K_ENDPOINT, K_URL, K_URLS, K_DATABASE, K_SANDBOX };
 
 struct option {
         const char *key;
@@ -35,6 +35,7 @@ static const struct option options[] = {
         TEXT("public-url", K_URL, public_url, ""),
         TEXT("image-urls", K_URLS, image_urls, ""),
         TEXT("state-dir", K_PATH, state_dir, "/var/lib/muster"),
+        TEXT("database", K_DATABASE, database, ""),
         TEXT("pki-dir", K_PATH, pki_dir, "/etc/muster/pki"),
         TEXT("ek-ca-dir", K_PATH, ek_ca_dir, "/etc/muster/ek-ca"),
         TEXT("hooks-dir", K_PATH, hooks_dir, "/etc/muster/hooks.d"),
@@ -68,6 +69,9 @@ static const char *bad_text(const struct option *o, const char *value)
                 return value[0] != '/' ? "a path must be absolute" : NULL;
         case K_SANDBOX:
                 return strcmp(value, "enforce") == 0 || strcmp(value, "log") == 0 ? NULL : "it is enforce or log";
+        case K_DATABASE:
+                return strncmp(value, "postgresql://", 13) == 0 || strncmp(value, "postgres://", 11) == 0 || strchr(value, '=')
+                               ? NULL : "a database is postgresql://USER@HOST/NAME, or host=HOST dbname=NAME as libpq has it";
         case K_URL:
                 return url_ok(value) ? NULL : "a URL is http://HOST:PORT without spaces, quotes or a query";
         case K_URLS:

@@ -19,6 +19,7 @@ struct conf {
         char public_url[CONF_STR]; /* no trailing '/' */
         char image_urls[CONF_LIST]; /* further base URLs, space separated */
         char state_dir[CONF_STR];
+        char database[CONF_LIST]; /* libpq's conninfo; "": SQLite, in state_dir */
         char pki_dir[CONF_STR];
         char ek_ca_dir[CONF_STR];
         char hooks_dir[CONF_STR];

@@ -30,8 +30,10 @@ int isolation_drop(const char *user, const char *group, struct fail *fail);
 int isolation_ids(const char *user, const char *group, uid_t *ret_uid, gid_t *ret_gid, struct fail *fail);
 
 /* The process that reads the network: state-dir to write, ek-ca-dir to read,
- * no other file, no new socket, process or program. */
-int sandbox_network(const struct conf *conf, struct fail *fail);
+ * no other file, no new socket, process or program. `reach`, with PostgreSQL
+ * only (else NULL): the files and the sockets that connecting to it takes. */
+struct store_reach;
+int sandbox_network(const struct conf *conf, const struct store_reach *reach, struct fail *fail);
 
 /* The signer: what it has open, its memory, the clock and random numbers. */
 int sandbox_signer(const struct conf *conf, struct fail *fail);

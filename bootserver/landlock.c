@@ -16,6 +16,7 @@
 
 #define CREATE_VERSION 1u
 #define RULE_PATH_BENEATH 1
+#define RULE_NET_PORT 2
 
 enum {
         FS_EXECUTE = 1u << 0, FS_WRITE_FILE = 1u << 1, FS_READ_FILE = 1u << 2, FS_READ_DIR = 1u << 3,
@@ -38,6 +39,11 @@ struct path_rule {
         int32_t fd;
 } __attribute__((packed));
 
+struct port_rule {
+        uint64_t allowed;
+        uint64_t port;
+};
+
 /* What this ABI can refuse; the size is that of the struct it knows. */
 static size_t handled(int abi, struct ruleset *ret)
 {
@@ -52,18 +58,27 @@ static size_t handled(int abi, struct ruleset *ret)
 
 static int allow(int ruleset, const struct landlock_dir *d, uint64_t handled_fs)
 {
-        _cleanup_(closep) int fd = open(d->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(closep) int fd = open(d->path, O_PATH | O_CLOEXEC | (d->file ? 0 : O_DIRECTORY));
         struct path_rule rule = { .allowed = FS_READ_FILE | FS_READ_DIR, .fd = fd };
 
         if (fd < 0)
                 return errno == ENOENT ? 0 : -errno;
         if (d->writable)
                 rule.allowed |= FS_WRITE_FILE | FS_TRUNCATE | FS_MAKE_REG | FS_REMOVE_FILE;
+        if (d->file)
+                rule.allowed = FS_READ_FILE;
         rule.allowed &= handled_fs;
         return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
 }
 
-int landlock_confine(const struct landlock_dir *dirs, size_t n)
+static int allow_port(int ruleset, uint16_t port)
+{
+        const struct port_rule rule = { .allowed = NET_CONNECT_TCP, .port = port };
+
+        return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0 ? -errno : 0;
+}
+
+int landlock_confine(const struct landlock_dir *dirs, size_t n, const uint16_t *ports, size_t n_ports)
 {
         int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
         _cleanup_(closep) int fd = -1;
@@ -79,6 +94,8 @@ int landlock_confine(const struct landlock_dir *dirs, size_t n)
                 return -errno;
         for (size_t i = 0; i < n && r == 0; i++)
                 r = allow(fd, &dirs[i], rs.fs);
+        for (size_t i = 0; i < n_ports && ports[i] && rs.net && r == 0; i++)
+                r = allow_port(fd, ports[i]);
         if (r < 0)
                 return r;
         return syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : abi;

@@ -15,12 +15,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct landlock_dir {
         const char *path;
         bool writable; /* files may be made, written and removed; directories not */
+        bool file;     /* one file, to read */
 };
 
-int landlock_confine(const struct landlock_dir *dirs, size_t n);
+/* `ports`: where TCP may connect to, up to the first 0; NULL: nowhere. */
+int landlock_confine(const struct landlock_dir *dirs, size_t n, const uint16_t *ports, size_t n_ports);
 
 #endif

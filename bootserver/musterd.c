@@ -22,6 +22,7 @@ enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE
 
 #define DEFAULT_CONF "/etc/muster/musterd.conf"
 #define TEMPLATE_MAX 16384
+#define NEWS_MS 300 /* what another musterd on the same PostgreSQL changed is known this soon */
 #define FLUSH_SECONDS 10 /* refusals that were folded are journalled this late at most */
 
 static struct server server;
@@ -82,13 +83,16 @@ static int parse_args(int argc, char **argv, struct args *ret)
         return -1;
 }
 
-/* Reads and checks every key, of both processes. */
+/* Reads and checks every key, of both processes, and what `database` says. */
 static int check_keys(const struct conf *conf)
 {
+        _cleanup_(store_closep) struct store *store = NULL;
         _cleanup_(keys_wipe) struct keys keys = { 0 };
         _cleanup_(signer_keys_wipe) struct signer_keys signing = { 0 };
         struct fail f = { 0 };
 
+        if (conf->database[0] && store_pg_new(conf->database, &store, &f) < 0)
+                return failed(EXIT_CONFIG, &f);
         if (signer_keys_load(conf->pki_dir, &signing, &f) < 0 || keys_load(conf->pki_dir, &keys, &f) < 0)
                 return failed(EXIT_KEYS, &f);
         return EXIT_OK;
@@ -129,17 +133,45 @@ static int prepare(struct server *srv, uid_t *ret_uid)
 /* Damage waits for an admin; a full disk may have room the next time. */
 static int store_exit(int r)
 {
+        if (r == -EBADMSG || r == -EINVAL || r == -E2BIG)
+                return EXIT_CONFIG;
         return r == -EUCLEAN || r == -EPROTO ? EXIT_STORE : EXIT_DISK;
+}
+
+static int open_store(struct server *srv, struct fail *fail)
+{
+        char db[CONF_STR];
+        int r;
+
+        if (srv->store)
+                return store_pg_start(srv->store, fail);
+        r = conf_path(srv->conf.state_dir, "muster.db", db, sizeof(db));
+        return r < 0 ? r : store_sqlite_open(db, &srv->store, fail);
+}
+
+/* PostgreSQL's addresses are looked up before, and only what leads there stays open. */
+static int enter_sandbox(struct server *srv)
+{
+        struct store_reach reach = { 0 };
+        struct fail f = { 0 };
+        int r = 0;
+
+        if (srv->conf.database[0]) {
+                r = store_pg_new(srv->conf.database, &srv->store, &f);
+                if (r == 0)
+                        r = store_pg_reach(srv->store, &reach);
+                if (r < 0)
+                        return failed(store_exit(r), &f);
+        }
+        r = sandbox_network(&srv->conf, srv->store ? &reach : NULL, &f);
+        return r < 0 ? failed(EXIT_RUNTIME, &f) : EXIT_OK;
 }
 
 static int start(struct server *srv)
 {
         struct fail f = { 0 };
-        char db[CONF_STR];
-        int r = conf_path(srv->conf.state_dir, "muster.db", db, sizeof(db));
+        int r = open_store(srv, &f);
 
-        if (r == 0)
-                r = store_sqlite_open(db, &srv->store, &f);
         if (r == 0)
                 backup_clean(srv->conf.state_dir);
         if (r == 0)
@@ -178,6 +210,23 @@ static void reload(struct server *srv)
         log_info("reloaded: %d EK CA certificates, %d iPXE binaries; nodes whose EK chain changed: %d", cas, ipxe, changed);
 }
 
+/* With SQLite nobody else changes anything. */
+static int next_signal(struct server *srv, const sigset_t *signals, const struct timespec *tick)
+{
+        const struct timespec often = { .tv_nsec = NEWS_MS * 1000000L };
+
+        if (!srv->conf.database[0])
+                return sigtimedwait(signals, NULL, tick);
+        for (time_t i = 0; i < tick->tv_sec * 1000 / NEWS_MS; i++) {
+                int sig = sigtimedwait(signals, NULL, &often);
+
+                catalog_follow(srv->catalog);
+                if (sig > 0)
+                        return sig;
+        }
+        return -1;
+}
+
 static int serve(struct server *srv, const sigset_t *signals)
 {
         unsigned alive = notify_interval();
@@ -188,7 +237,7 @@ static int serve(struct server *srv, const sigset_t *signals)
         log_info("ready version=%s boot=%s attest=%s admin=%s", MUSTER_VERSION, srv->conf.boot_listen,
                  srv->conf.attest_listen, srv->conf.admin_socket);
         for (;;) {
-                int sig = sigtimedwait(signals, NULL, &tick);
+                int sig = next_signal(srv, signals, &tick);
 
                 refuse_flush(srv, false);
                 if (sig == SIGHUP)
@@ -264,8 +313,8 @@ int main(int argc, char **argv)
         notify_open();
         if (r == EXIT_OK && isolation_drop(srv->conf.user, srv->conf.group, &f) < 0)
                 r = failed(EXIT_RUNTIME, &f);
-        if (r == EXIT_OK && sandbox_network(&srv->conf, &f) < 0)
-                r = failed(EXIT_RUNTIME, &f);
+        if (r == EXIT_OK)
+                r = enter_sandbox(srv);
         if (r == EXIT_OK)
                 r = start(srv);
         if (r == EXIT_OK)

@@ -3,6 +3,7 @@
 #include "isolation.h"
 
 #include "landlock.h"
+#include "store.h"
 #include "syscalls.h"
 
 #include <sqlite3.h>
@@ -38,8 +39,19 @@ static void warm_up(void)
         (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
 }
 
-static int confine(const char *who, bool log_only, const struct landlock_dir *dirs, size_t n,
-                   int (*syscalls)(bool log_only), struct fail *fail)
+struct room {
+        const struct landlock_dir *dirs;
+        size_t n;
+        const struct store_reach *reach; /* NULL: none */
+        int (*syscalls)(bool log_only, unsigned sockets);
+};
+
+static unsigned sockets_of(const struct store_reach *reach)
+{
+        return !reach ? 0 : (reach->local ? SOCKETS_LOCAL : 0u) | (reach->tcp ? SOCKETS_TCP : 0u);
+}
+
+static int confine(const char *who, bool log_only, const struct room *room, struct fail *fail)
 {
         int abi = 0;
         int r = 0;
@@ -53,11 +65,12 @@ static int confine(const char *who, bool log_only, const struct landlock_dir *di
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return fail_set(fail, -errno, "", "", "%s: cannot give up new privileges: %s", who, strerror(errno));
         if (!log_only)
-                abi = landlock_confine(dirs, n);
+                abi = landlock_confine(room->dirs, room->n, room->reach ? room->reach->ports : NULL,
+                                       room->reach ? ELEMENTSOF(room->reach->ports) : 0);
         if (abi < 0)
                 return fail_set(fail, abi, "", "set sandbox = log in musterd.conf until it is found out why",
                                 "%s: cannot confine itself to its files (Landlock): %s", who, strerror(-abi));
-        r = syscalls(log_only);
+        r = room->syscalls(log_only, sockets_of(room->reach));
         if (r < 0)
                 return fail_set(fail, r, "", "run a kernel with CONFIG_SECCOMP_FILTER, or set sandbox = log in musterd.conf",
                                 "%s: cannot confine itself to its system calls (seccomp): %s", who, strerror(-r));
@@ -73,14 +86,21 @@ static int confine(const char *who, bool log_only, const struct landlock_dir *di
         return 0;
 }
 
-int sandbox_network(const struct conf *conf, struct fail *fail)
+int sandbox_network(const struct conf *conf, const struct store_reach *reach, struct fail *fail)
 {
-        const struct landlock_dir dirs[] = { { conf->state_dir, true }, { conf->ek_ca_dir, false } };
+        struct landlock_dir dirs[2 + ELEMENTSOF(reach->files)] = { { .path = conf->state_dir, .writable = true },
+                                                                   { .path = conf->ek_ca_dir } };
+        struct room room = { .dirs = dirs, .n = 2, .reach = reach, .syscalls = syscalls_confine_network };
 
-        return confine("the network process", strcmp(conf->sandbox, "log") == 0, dirs, ELEMENTSOF(dirs), syscalls_confine_network, fail);
+        for (size_t i = 0; reach && i < ELEMENTSOF(reach->files); i++)
+                if (reach->files[i])
+                        dirs[room.n++] = (struct landlock_dir){ .path = reach->files[i], .file = true };
+        return confine("the network process", strcmp(conf->sandbox, "log") == 0, &room, fail);
 }
 
 int sandbox_signer(const struct conf *conf, struct fail *fail)
 {
-        return confine("the signer", strcmp(conf->sandbox, "log") == 0, NULL, 0, syscalls_confine_signer, fail);
+        const struct room room = { .syscalls = syscalls_confine_signer };
+
+        return confine("the signer", strcmp(conf->sandbox, "log") == 0, &room, fail);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.h - the parent's state: nodes, evidence, boots, images, profiles,
- * settings and the journal's rows. One interface; store_sqlite.c is the
- * embedded backend.
+ * settings and the journal's rows. One interface, two backends:
+ * store_sqlite.c is the embedded one, store_pg.c PostgreSQL.
  *
  * Every call is safe from any thread. Changes are made between
  * store_begin() and store_commit() (or store_rollback()), which hold the
@@ -106,6 +106,7 @@ typedef int (*node_fn)(void *ctx, const struct node *n);
 typedef int (*boot_row_fn)(void *ctx, const struct boot_row *b);
 typedef int (*image_row_fn)(void *ctx, const struct image_row *i);
 typedef int (*profile_fn)(void *ctx, const char *name, const char *const json[PROFILE_SLOTS]);
+typedef int (*text_fn)(void *ctx, const char *a, const char *b);
 typedef int (*event_fn)(void *ctx, const struct event_row *e);
 
 struct store;
@@ -125,6 +126,8 @@ struct store_ops {
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
         int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
 
+        int (*mac_list)(struct store *s, const char *id, text_fn fn, void *ctx); /* of a node: fn(mac, "") */
+
         int (*evidence_put)(struct store *s, const char *id, int64_t when, const void *p, size_t n);
         int (*evidence_get)(struct store *s, const char *id, struct buf *ret);
 
@@ -140,6 +143,7 @@ struct store_ops {
 
         int (*setting_put)(struct store *s, const char *key, const char *value); /* NULL: remove */
         int (*setting_get)(struct store *s, const char *key, char *ret, size_t n); /* "" when absent */
+        int (*setting_list)(struct store *s, text_fn fn, void *ctx); /* fn(key, value) */
 
         int (*event_put)(struct store *s, const struct event_row *e);
         int (*event_head)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* 0 and zeroes: empty */
@@ -160,6 +164,28 @@ struct store {
 int store_sqlite_open(const char *path, struct store **ret, struct fail *fail);
 /* To read only, beside a process that uses it; no check, no lock. */
 int store_sqlite_view(const char *path, struct store **ret, struct fail *fail);
+/* For any number of processes together; conninfo is libpq's, without a
+ * password. What can be waited for, and how long: store_pg.h. -EBADMSG: not a
+ * conninfo; -EINVAL: a server whose commits may be lost, or a standby;
+ * -EPROTO: another version's; -ENOENT: nothing there to view; -EIO. */
+int store_pg_open(const char *conninfo, struct store **ret, struct fail *fail);
+/* The same in two steps, a sandbox between them: names are looked up by the
+ * first, the connection is made by the second. */
+int store_pg_new(const char *conninfo, struct store **ret, struct fail *fail);
+int store_pg_start(struct store *s, struct fail *fail);
+struct store_reach {
+        const char *files[5]; /* to be read: NULL, or a path that lives with the store */
+        uint16_t ports[8];    /* TCP, 0: none */
+        bool local;           /* Unix sockets */
+        bool tcp;
+};
+/* What connecting (again) takes; -E2BIG: more ports than that. */
+int store_pg_reach(const struct store *s, struct store_reach *ret);
+int store_pg_view(const char *conninfo, struct store **ret, struct fail *fail);
+/* Since the last call: has another process changed boots, images, profiles
+ * or defaults, or may it have? false for SQLite. */
+bool store_pg_news(struct store *s);
+
 /* Is every page as it must be? -EUCLEAN with SQLite's words for it. */
 int store_sqlite_check(struct store *s, struct fail *fail);
 

@@ -21,9 +21,9 @@
 enum query {
         Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
         Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_DELETE, Q_NODE_LIST, Q_NODE_COUNTS,
-        Q_MAC_CLEAR, Q_MAC_PUT, Q_EVIDENCE_PUT, Q_EVIDENCE_GET,
+        Q_MAC_CLEAR, Q_MAC_PUT, Q_MAC_LIST, Q_EVIDENCE_PUT, Q_EVIDENCE_GET,
         Q_BOOT_PUT, Q_BOOT_DELETE, Q_BOOT_LIST, Q_IMAGE_PUT, Q_IMAGE_DELETE, Q_IMAGE_LIST,
-        Q_PROFILE_PUT, Q_PROFILE_LIST, Q_SETTING_PUT, Q_SETTING_DELETE, Q_SETTING_GET,
+        Q_PROFILE_PUT, Q_PROFILE_LIST, Q_SETTING_PUT, Q_SETTING_DELETE, Q_SETTING_GET, Q_SETTING_LIST,
         Q_EVENT_PUT, Q_EVENT_HEAD, Q_EVENT_LIST, Q_EVENT_NEWEST,
         QUERIES
 };
@@ -85,6 +85,7 @@ int sq_node_put(struct store *s, const struct node *n, const char *const *macs, 
 int sq_node_delete(struct store *s, const char *id);
 int sq_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES]);
+int sq_mac_list(struct store *s, const char *id, text_fn fn, void *ctx);
 int sq_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n);
 int sq_evidence_get(struct store *s, const char *id, struct buf *ret);
 int sq_boot_put(struct store *s, const struct boot_row *b);
@@ -97,6 +98,7 @@ int sq_profile_put(struct store *s, const char *name, const char *const json[PRO
 int sq_profile_list(struct store *s, const char *name, profile_fn fn, void *ctx);
 int sq_setting_put(struct store *s, const char *key, const char *value);
 int sq_setting_get(struct store *s, const char *key, char *ret, size_t n);
+int sq_setting_list(struct store *s, text_fn fn, void *ctx);
 int sq_copy(struct store *s, const char *path);
 int sq_event_put(struct store *s, const struct event_row *e);
 int sq_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);

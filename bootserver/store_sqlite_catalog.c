@@ -176,3 +176,18 @@ int sq_setting_get(struct store *s, const char *key, char *ret, size_t n)
                 col_text(&q, 0, ret, n);
         return 0;
 }
+
+int sq_setting_list(struct store *s, text_fn fn, void *ctx)
+{
+        _cleanup_(sql_end) struct sql q = { 0 };
+        int r = sql_start(s, Q_SETTING_LIST, &q);
+
+        if (r < 0)
+                return r;
+        while ((r = sql_step(&q)) > 0) {
+                r = fn(ctx, col_str(&q, 0), col_str(&q, 1));
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}

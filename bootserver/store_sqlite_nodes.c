@@ -230,6 +230,22 @@ int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES])
         return r;
 }
 
+int sq_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)
+{
+        _cleanup_(sql_end) struct sql q = { 0 };
+        int r = sql_start(s, Q_MAC_LIST, &q);
+
+        if (r < 0)
+                return r;
+        sql_text(&q, 1, id);
+        while ((r = sql_step(&q)) > 0) {
+                r = fn(ctx, col_str(&q, 0), "");
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
 /* An empty body stands for no evidence. */
 int sq_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n)
 {

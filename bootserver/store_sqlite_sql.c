@@ -65,6 +65,7 @@ const char *const store_queries[QUERIES] = {
         [Q_NODE_COUNTS] = "SELECT state, count(*) FROM nodes GROUP BY state",
         [Q_MAC_CLEAR] = "DELETE FROM macs WHERE node = ?1",
         [Q_MAC_PUT] = "INSERT OR IGNORE INTO macs (mac, node) VALUES (?1, ?2)",
+        [Q_MAC_LIST] = "SELECT mac FROM macs WHERE node = ?1 ORDER BY mac",
         [Q_EVIDENCE_PUT] = "INSERT INTO evidence (node, time, body) VALUES (?1, ?2, ?3)"
                            " ON CONFLICT(node) DO UPDATE SET time = ?2, body = ?3",
         [Q_EVIDENCE_GET] = "SELECT body FROM evidence WHERE node = ?1",
@@ -83,6 +84,7 @@ const char *const store_queries[QUERIES] = {
         [Q_SETTING_PUT] = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2",
         [Q_SETTING_DELETE] = "DELETE FROM settings WHERE key = ?1",
         [Q_SETTING_GET] = "SELECT value FROM settings WHERE key = ?1",
+        [Q_SETTING_LIST] = "SELECT key, value FROM settings ORDER BY key",
         [Q_EVENT_PUT] = "INSERT INTO journal (" EVENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         [Q_EVENT_HEAD] = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1",
         [Q_EVENT_LIST] = "SELECT " EVENT_COLUMNS " FROM journal WHERE seq > ?1 AND (?2 IS NULL OR node = ?2)"

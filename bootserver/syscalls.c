@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #define THREAD_FLAGS (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
@@ -25,7 +26,7 @@ static const char *const basic[] = {
 };
 
 static const char *const network[] = {
-        /* connections: accepted, never made */
+        /* connections: accepted, never made, but to PostgreSQL: add_sockets() */
         "accept", "accept4", "getsockname", "getpeername", "getsockopt", "setsockopt", "sendfile", "select", "pselect6",
         "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "pipe2",
         /* the state directory; where, is Landlock's and the owner's matter */
@@ -86,7 +87,7 @@ static int add_memory(scmp_filter_ctx c, uint32_t refuse)
         return r;
 }
 
-static int add_process(scmp_filter_ctx c, uint32_t refuse)
+static int add_process(scmp_filter_ctx c)
 {
         const struct scmp_arg_cmp me = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
         const struct scmp_arg_cmp limits[] = { SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0) };
@@ -109,7 +110,28 @@ static int add_process(scmp_filter_ctx c, uint32_t refuse)
 
                 r = add(c, SCMP_ACT_ALLOW, "ioctl", 1, &request);
         }
-        return r < 0 || !refuse ? r : add(c, refuse, "socket", 0, NULL);
+        return r;
+}
+
+/* Streams of the families that were asked for, to connect and no more; any
+ * other socket is refused. */
+static int add_sockets(scmp_filter_ctx c, uint32_t refuse, unsigned sockets)
+{
+        static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
+        int r = sockets ? add(c, SCMP_ACT_ALLOW, "connect", 0, NULL) : 0;
+
+        if (!sockets)
+                return refuse ? add(c, refuse, "socket", 0, NULL) : 0;
+        for (size_t i = 0; i < ELEMENTSOF(families) && r == 0; i++) {
+                const struct scmp_arg_cmp stream[] = {
+                        SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+                        SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK) & 0xffffffff, SOCK_STREAM),
+                };
+
+                if (sockets & (families[i] == AF_UNIX ? SOCKETS_LOCAL : SOCKETS_TCP))
+                        r = add(c, SCMP_ACT_ALLOW, "socket", ELEMENTSOF(stream), stream);
+        }
+        return r;
 }
 
 /* Threads, not processes. clone3 hides its flags behind a pointer: ENOSYS
@@ -123,7 +145,7 @@ static int add_threads(scmp_filter_ctx c, bool kill)
         return r < 0 || !kill ? r : add(c, SCMP_ACT_KILL_PROCESS, "clone", 1, &process);
 }
 
-static int confine(bool log_only, bool is_network)
+static int confine(bool log_only, bool is_network, unsigned sockets)
 {
         uint32_t otherwise = log_only ? SCMP_ACT_LOG : SCMP_ACT_ERRNO(ENOSYS);
         uint32_t refuse = log_only ? 0 : SCMP_ACT_ERRNO(EPERM);
@@ -143,7 +165,9 @@ static int confine(bool log_only, bool is_network)
         if (r == 0)
                 r = add_memory(c, refuse);
         if (r == 0)
-                r = add_process(c, refuse);
+                r = add_process(c);
+        if (r == 0)
+                r = add_sockets(c, refuse, sockets);
         if (r == 0 && is_network)
                 r = add_names(c, SCMP_ACT_ALLOW, network, ELEMENTSOF(network));
         if (r == 0 && is_network)
@@ -153,12 +177,12 @@ static int confine(bool log_only, bool is_network)
         return r < 0 ? r : seccomp_load(c);
 }
 
-int syscalls_confine_network(bool log_only)
+int syscalls_confine_network(bool log_only, unsigned sockets)
 {
-        return confine(log_only, true);
+        return confine(log_only, true, sockets);
 }
 
-int syscalls_confine_signer(bool log_only)
+int syscalls_confine_signer(bool log_only, unsigned none)
 {
-        return confine(log_only, false);
+        return confine(log_only, false, none);
 }

@@ -19,7 +19,10 @@
 
 #include <stdbool.h>
 
-int syscalls_confine_network(bool log_only);
-int syscalls_confine_signer(bool log_only);
+/* What the network process may make, to reach PostgreSQL; 0: no socket. */
+enum { SOCKETS_LOCAL = 1, SOCKETS_TCP = 2 };
+
+int syscalls_confine_network(bool log_only, unsigned sockets);
+int syscalls_confine_signer(bool log_only, unsigned none);
 
 #endif

@@ -155,7 +155,8 @@ int admin_download(struct admin *a, const char *target, const char *path, struct
         if (r < 0)
                 return unreachable(a, r, f);
         if (head.status != 200)
-                return fail_set(f, MUSTER_NO, "", "see musterd's log", "GET %s: musterd answers %u", target, head.status);
+                return fail_set(f, MUSTER_NO, "", head.status != 409 ? "see musterd's log" : "the database is PostgreSQL's: back it up with pg_dump",
+                                "GET %s: musterd answers %u", target, head.status);
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         r = fd < 0 ? -errno : receive(a, &head, fd);
         if (r < 0 && fd >= 0)

@@ -16,6 +16,7 @@ static struct {
         bool loaded;
         char socket[256];
         char state[256];
+        char database[1024];
 } conf;
 
 static const struct cli_option common_options[] = {
@@ -201,10 +202,12 @@ static int conf_pair(void *ctx, const char *section, const char *key, const char
                 (void)snprintf(conf.socket, sizeof(conf.socket), "%s", value);
         if (strcmp(section, "musterd") == 0 && strcmp(key, "state-dir") == 0)
                 (void)snprintf(conf.state, sizeof(conf.state), "%s", value);
+        if (strcmp(section, "musterd") == 0 && strcmp(key, "database") == 0)
+                (void)snprintf(conf.database, sizeof(conf.database), "%s", value);
         return 0;
 }
 
-/* musterd itself judges its configuration; here only two paths are wanted. */
+/* musterd itself judges its configuration; here only two paths are wanted, and which store it is. */
 static void load_conf(void)
 {
         const char *path = arg_config ? arg_config : getenv("MUSTER_CONFIG");
@@ -252,6 +255,12 @@ const char *cli_state_dir(void)
 {
         load_conf();
         return conf.state;
+}
+
+const char *cli_database(void)
+{
+        load_conf();
+        return conf.database;
 }
 
 int cli_globals(int *argc, char ***argv, int *ret_rc)

@@ -69,6 +69,8 @@ const char *cli_socket(void);
 const char *cli_socket_given(void);
 /* state-dir of the configuration, else the default. */
 const char *cli_state_dir(void);
+/* `database` of the configuration, for PostgreSQL, else "". */
+const char *cli_database(void);
 /* Global options in front of the command; advances *argc and *argv. Returns
  * 0, or -1 with *ret_rc when the program is done: the exit code, or
  * CLI_HELP when it shall show its own help. */

@@ -51,6 +51,9 @@ static int snapshot(struct backup *b, const char *state, bool *ret_offline, stru
         if (rc == 0)
                 return admin_download(a, "/v1/backup", to, f);
         *ret_offline = true;
+        if (cli_database()[0])
+                return fail_set(f, MUSTER_NO, "", "back it up with pg_dump; see muster(8)",
+                                "musterd.conf names a PostgreSQL database");
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", state);
         if (access(db, R_OK) < 0 && errno != ENOENT)
                 return rc; /* what the socket said */
@@ -196,7 +199,10 @@ int cmd_restore(int argc, char **argv)
         r.socket = cli_socket_given();
         r.from = argv[optind];
         json_object_object_add(report, "notes", json_object_new_array());
-        rc = backup_verify(r.from, &manifest, &f);
+        rc = cli_database()[0] ? fail_set(&f, MUSTER_NO, "", "restore PostgreSQL with its own tools, or take `database` out",
+                                           "musterd.conf names a PostgreSQL database, and a backup holds SQLite's") : 0;
+        if (rc == 0)
+                rc = backup_verify(r.from, &manifest, &f);
         r.manifest = manifest;
         if (rc == 0 && !r.state)
                 r.state = admin_text(manifest, "state");

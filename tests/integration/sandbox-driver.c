@@ -5,6 +5,7 @@
  * or is killed. */
 #include "../../initramfs/sandbox.h"
 #include "isolation.h"
+#include "store.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -25,6 +26,7 @@
 
 static struct conf conf;
 static char elsewhere[400];
+static char passfile[420];
 static int spare = -1; /* a TCP socket, made before */
 static pid_t other;    /* a process that is not ours to touch */
 
@@ -103,6 +105,13 @@ static int any_socket(int family, int type)
 
         return fd < 0 ? -1 : close(fd);
 }
+static int pass_read(void)
+{
+        int fd = open(passfile, O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? -1 : close(fd);
+}
+static int socket_stream(void) { return any_socket(AF_UNIX, SOCK_STREAM); }
 static int socket_unix(void) { return any_socket(AF_UNIX, SOCK_DGRAM); }
 static int socket_inet(void) { return any_socket(AF_INET, SOCK_STREAM); }
 static int socket_netlink(void) { return any_socket(AF_NETLINK, SOCK_RAW); }
@@ -203,6 +212,7 @@ static const struct {
         { "elsewhere-unlink", elsewhere_unlink }, { "passwd-read", passwd_read }, { "proc-read", proc_read },
         { "exec", run_program }, { "fork", fork_it }, { "thread", make_thread }, { "userns", user_namespace },
         { "ptrace", trace }, { "setuid", become_root }, { "socket-unix", socket_unix }, { "socket-inet", socket_inet },
+        { "socket-stream", socket_stream }, { "pass-read", pass_read },
         { "socket-netlink", socket_netlink }, { "bind", bind_port }, { "connect", connect_out },
         { "map-exec", map_exec }, { "mprotect-exec", make_exec }, { "kill-other", kill_other },
         { "kill-self", kill_self }, { "tiocsti", type_ahead }, { "dumpable", dumpable }, { "io-uring", uring },
@@ -222,7 +232,13 @@ static int take(const char *who)
         r = isolation_early() < 0 ? -EPERM : isolation_drop("nobody", "nogroup", &f);
 
         if (r == 0 && strcmp(who, "network") == 0)
-                r = sandbox_network(&conf, &f);
+                r = sandbox_network(&conf, NULL, &f);
+        else if (r == 0 && strcmp(who, "network-pg-local") == 0)
+                r = sandbox_network(&conf, &(struct store_reach){ .local = true, .files = { passfile } }, &f);
+        else if (r == 0 && strcmp(who, "network-pg-tcp") == 0)
+                r = sandbox_network(&conf, &(struct store_reach){ .tcp = true, .ports = { 9 } }, &f);
+        else if (r == 0 && strcmp(who, "network-pg-tcp-other") == 0)
+                r = sandbox_network(&conf, &(struct store_reach){ .tcp = true, .ports = { 10 } }, &f);
         else if (r == 0)
                 r = sandbox_signer(&conf, &f);
         if (r < 0)
@@ -241,6 +257,7 @@ int main(int argc, char **argv)
         (void)snprintf(conf.state_dir, sizeof(conf.state_dir), "%s", argv[2]);
         (void)snprintf(conf.ek_ca_dir, sizeof(conf.ek_ca_dir), "%s", argv[3]);
         (void)snprintf(elsewhere, sizeof(elsewhere), "%s", argv[4]);
+        (void)snprintf(passfile, sizeof(passfile), "%s/file", argv[4]);
         (void)snprintf(conf.sandbox, sizeof(conf.sandbox), "%s", getenv("SANDBOX") ? getenv("SANDBOX") : "enforce");
         spare = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         other = getppid();

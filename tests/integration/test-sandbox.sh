@@ -71,6 +71,24 @@ for a in tiocsti dumpable bind connect io-uring memfd limits kill-other; do
         is "the network process is refused: $a" "refused: ENOSYS" "$(drive network "$a")"
         is "the signer is refused: $a" "refused: ENOSYS" "$(drive signer "$a")"
 done
+# with PostgreSQL: streams that lead there, its files, and no more
+is "with PostgreSQL on a Unix socket it can: socket-stream" "done" "$(drive network-pg-local socket-stream)"
+is "and it can: pass-read" "done" "$(drive network-pg-local pass-read)"
+is "with PostgreSQL by TCP it can: socket-inet" "done" "$(drive network-pg-tcp socket-inet)"
+is "and it can: connect" "done" "$(drive network-pg-tcp connect)"
+for a in socket-unix socket-netlink bind; do
+        is "with PostgreSQL on a Unix socket it is refused: $a" "refused: ENOSYS" "$(drive network-pg-local "$a")"
+        is "with PostgreSQL by TCP it is refused: $a" "refused: ENOSYS" "$(drive network-pg-tcp "$a")"
+done
+is "with PostgreSQL on a Unix socket it is refused: socket-inet" "refused: ENOSYS" "$(drive network-pg-local socket-inet)"
+is "with PostgreSQL by TCP it is refused: socket-stream" "refused: ENOSYS" "$(drive network-pg-tcp socket-stream)"
+is "without PostgreSQL it is refused: socket-stream" "refused: EPERM" "$(drive network socket-stream)"
+if [ "$landlock" != 0 ]; then
+        is "without PostgreSQL it is refused: pass-read" "refused: EACCES" "$(drive network pass-read)"
+        is "with PostgreSQL it is refused: passwd-read" "refused: EACCES" "$(drive network-pg-local passwd-read)"
+        is "with PostgreSQL it is refused: elsewhere-write" "refused: EACCES" "$(drive network-pg-local elsewhere-write)"
+fi
+[ "$landlock" -lt 4 ] || is "with PostgreSQL on another port it is refused: connect" "refused: EACCES" "$(drive network-pg-tcp-other connect)"
 for a in state-file ekca-read passwd-read thread; do
         is "the signer opens and starts nothing: $a" "refused: ENOSYS" "$(drive signer "$a" | sed s/EAGAIN/ENOSYS/)"
 done

@@ -47,6 +47,20 @@ static void values_are_taken_and_unknown_keys_refused_with_their_line(void **sta
         assert_true(f.next[0] != '\0');
 }
 
+static void a_database_is_a_conninfo_and_sqlite_the_standard(void **state)
+{
+        struct fail f = { 0 };
+        struct conf c;
+
+        (void)state;
+        assert_int_equal(parse("", &c, &f), 0);
+        assert_string_equal(c.database, "");
+        assert_int_equal(parse("[musterd]\ndatabase = postgresql://muster@h/d?sslmode=verify-full\n", &c, &f), 0);
+        assert_string_equal(c.database, "postgresql://muster@h/d?sslmode=verify-full");
+        assert_int_equal(parse("[musterd]\ndatabase = host=/run/postgresql dbname=d\n", &c, &f), 0);
+        assert_int_equal(parse("[musterd]\ndatabase = mysql\n", &c, &f), -EBADMSG);
+}
+
 static void more_threads_than_connections_are_refused(void **state)
 {
         struct fail f = { 0 };
@@ -121,6 +135,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_empty_file_gives_the_documented_defaults),
                 cmocka_unit_test(values_are_taken_and_unknown_keys_refused_with_their_line),
+                cmocka_unit_test(a_database_is_a_conninfo_and_sqlite_the_standard),
                 cmocka_unit_test(more_threads_than_connections_are_refused),
                 cmocka_unit_test(values_out_of_range_or_shape_are_refused),
                 cmocka_unit_test(names_have_no_room_for_paths_or_scripts),

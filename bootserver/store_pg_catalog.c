@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_pg.h"
+
+static int delete_named(struct store *s, enum pg_query which, const char *name)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, which, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, name);
+        r = pg_run(&q);
+        return r < 0 ? r : pg_changed(&q, -ENOENT);
+}
+
+int pg_boot_put(struct store *s, const struct boot_row *b)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_BOOT_PUT, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, b->name);
+        pg_text(&q, 2, b->file);
+        pg_text(&q, 3, b->cmdline);
+        pg_text(&q, 4, b->sha256);
+        pg_int(&q, 5, (int64_t)b->size);
+        pg_int(&q, 6, b->added);
+        pg_int(&q, 7, b->allow_shell);
+        r = pg_run(&q);
+        return r < 0 ? r : pg_changed(&q, -EEXIST);
+}
+
+int pg_boot_delete(struct store *s, const char *name)
+{
+        return delete_named(s, PQ_BOOT_DELETE, name);
+}
+
+int pg_boot_list(struct store *s, boot_row_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_BOOT_LIST, &q);
+
+        if (r < 0)
+                return r;
+        while ((r = pg_step(&q)) > 0) {
+                _cleanup_(freep) char *cmdline = strdup(pg_col_str(&q, 2));
+                struct boot_row b = { .cmdline = cmdline, .size = (uint64_t)pg_col_int(&q, 4), .added = pg_col_int(&q, 5),
+                                      .allow_shell = pg_col_int(&q, 6) != 0 };
+
+                if (!cmdline)
+                        return -ENOMEM;
+                pg_col_text(&q, 0, b.name, sizeof(b.name));
+                pg_col_text(&q, 1, b.file, sizeof(b.file));
+                pg_col_text(&q, 3, b.sha256, sizeof(b.sha256));
+                r = fn(ctx, &b);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+int pg_image_put(struct store *s, const struct image_row *i)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_IMAGE_PUT, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, i->name);
+        pg_text(&q, 2, i->file);
+        pg_text(&q, 3, i->format);
+        pg_int(&q, 4, (int64_t)i->size);
+        pg_int(&q, 5, (int64_t)i->plain_size);
+        pg_blob(&q, 6, i->header, sizeof(i->header));
+        pg_blob(&q, 7, i->wrapped_key, sizeof(i->wrapped_key));
+        pg_int(&q, 8, i->added);
+        r = pg_run(&q);
+        return r < 0 ? r : pg_changed(&q, -EEXIST);
+}
+
+int pg_image_delete(struct store *s, const char *name)
+{
+        return delete_named(s, PQ_IMAGE_DELETE, name);
+}
+
+int pg_image_list(struct store *s, image_row_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_IMAGE_LIST, &q);
+
+        if (r < 0)
+                return r;
+        while ((r = pg_step(&q)) > 0) {
+                struct image_row i = { .size = (uint64_t)pg_col_int(&q, 3), .plain_size = (uint64_t)pg_col_int(&q, 4),
+                                       .added = pg_col_int(&q, 7) };
+
+                pg_col_text(&q, 0, i.name, sizeof(i.name));
+                pg_col_text(&q, 1, i.file, sizeof(i.file));
+                pg_col_text(&q, 2, i.format, sizeof(i.format));
+                if (pg_col_bytes(&q, 5, i.header, sizeof(i.header)) < 0 ||
+                    pg_col_bytes(&q, 6, i.wrapped_key, sizeof(i.wrapped_key)) < 0)
+                        return -EBADMSG;
+                r = fn(ctx, &i);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+int pg_profile_put(struct store *s, const char *name, const char *const json[PROFILE_SLOTS])
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_PROFILE_PUT, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, name);
+        for (int i = 0; i < PROFILE_SLOTS; i++)
+                pg_text(&q, 2 + i, json[i]);
+        return pg_run(&q);
+}
+
+int pg_profile_list(struct store *s, const char *name, profile_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_PROFILE_LIST, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, name);
+        while ((r = pg_step(&q)) > 0) {
+                const char *json[PROFILE_SLOTS];
+
+                for (int i = 0; i < PROFILE_SLOTS; i++)
+                        json[i] = pg_col_str(&q, 1 + i)[0] ? pg_col_str(&q, 1 + i) : NULL;
+                r = fn(ctx, pg_col_str(&q, 0), json);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+int pg_setting_put(struct store *s, const char *key, const char *value)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, value ? PQ_SETTING_PUT : PQ_SETTING_DELETE, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, key);
+        if (value)
+                pg_text(&q, 2, value);
+        return pg_run(&q);
+}
+
+int pg_setting_get(struct store *s, const char *key, char *ret, size_t n)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_SETTING_GET, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, key);
+        r = pg_step(&q);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                ret[0] = '\0';
+        else
+                pg_col_text(&q, 0, ret, n);
+        return 0;
+}
+
+int pg_setting_list(struct store *s, text_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_SETTING_LIST, &q);
+
+        if (r < 0)
+                return r;
+        while ((r = pg_step(&q)) > 0) {
+                r = fn(ctx, pg_col_str(&q, 0), pg_col_str(&q, 1));
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}

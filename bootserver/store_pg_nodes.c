@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_pg.h"
+
+static int read_times(const struct pgq *q, struct node *n)
+{
+        n->first_seen = pg_col_int(q, 13);
+        n->last_seen = pg_col_int(q, 14);
+        n->last_ok = pg_col_int(q, 15);
+        n->last_ipxe = pg_col_int(q, 16);
+        n->ssh_from = pg_col_int(q, 29);
+        n->ssh_to = pg_col_int(q, 30);
+        n->tls_from = pg_col_int(q, 31);
+        n->tls_to = pg_col_int(q, 32);
+        return 0;
+}
+
+static int read_blobs(const struct pgq *q, struct node *n)
+{
+        struct buf *const dest[] = { &n->ek_public, &n->bundle[0], &n->bundle[1], &n->bundle[2], &n->bundle[3],
+                                     &n->ssh_key,   &n->tls_key,   &n->ssh_cert,  &n->tls_cert };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(dest) && r == 0; i++)
+                r = pg_col_buf(q, 20 + (int)i, dest[i]);
+        return r;
+}
+
+static int read_node(const struct pgq *q, struct node *n)
+{
+        int64_t state = pg_col_int(q, 2);
+        int r;
+
+        memset(n, 0, sizeof(*n));
+        if (state < 0 || state >= NODE_STATES)
+                return -EBADMSG;
+        pg_col_text(q, 0, n->id, sizeof(n->id));
+        pg_col_text(q, 1, n->name, sizeof(n->name));
+        n->state = (enum node_state)state;
+        pg_col_text(q, 3, n->reason, sizeof(n->reason));
+        pg_col_text(q, 4, n->profile, sizeof(n->profile));
+        n->chain = (enum ek_chain)pg_col_int(q, 5);
+        n->without_cert = pg_col_int(q, 6) != 0;
+        pg_col_text(q, 7, n->assigned_boot, sizeof(n->assigned_boot));
+        pg_col_text(q, 8, n->assigned_image, sizeof(n->assigned_image));
+        pg_col_text(q, 9, n->boot, sizeof(n->boot));
+        pg_col_text(q, 10, n->image, sizeof(n->image));
+        pg_col_text(q, 12, n->uuid, sizeof(n->uuid));
+        n->has_ak = pg_col_bytes(q, 17, n->ak_name, sizeof(n->ak_name)) == 0;
+        n->reset_count = (uint32_t)pg_col_int(q, 18);
+        (void)pg_col_bytes(q, 19, n->pcr_digest, sizeof(n->pcr_digest));
+        (void)read_times(q, n);
+        if (pg_col_str(q, 11)[0] != '\0') {
+                n->facts = strdup(pg_col_str(q, 11));
+                if (!n->facts)
+                        return -ENOMEM;
+        }
+        r = read_blobs(q, n);
+        if (r < 0)
+                node_wipe(n);
+        return r;
+}
+
+static int get_one(struct store *s, enum pg_query which, const char *a, const char *b, struct node *ret)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, which, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, a);
+        if (b)
+                pg_text(&q, 2, b);
+        r = pg_step(&q);
+        if (r <= 0)
+                return r < 0 ? r : -ENOENT;
+        r = read_node(&q, ret);
+        if (r == 0 && pg_step(&q) > 0) {
+                node_wipe(ret);
+                return -ENOTUNIQ;
+        }
+        return r;
+}
+
+int pg_node_get(struct store *s, const char *id, struct node *ret)
+{
+        return get_one(s, PQ_NODE_GET, id, NULL, ret);
+}
+
+int pg_node_find(struct store *s, const char *name, struct node *ret)
+{
+        return get_one(s, PQ_NODE_FIND, name, NULL, ret);
+}
+
+int pg_node_prefix(struct store *s, const char *prefix, struct node *ret)
+{
+        return get_one(s, PQ_NODE_PREFIX, prefix, NULL, ret);
+}
+
+int pg_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret)
+{
+        return get_one(s, PQ_NODE_FACTS, mac, uuid, ret);
+}
+
+static void bind_node(struct pgq *q, const struct node *n)
+{
+        const struct buf *const blobs[] = { &n->ek_public, &n->bundle[0], &n->bundle[1], &n->bundle[2], &n->bundle[3],
+                                            &n->ssh_key,   &n->tls_key,   &n->ssh_cert,  &n->tls_cert };
+
+        pg_text(q, 1, n->id);
+        pg_text(q, 2, n->name[0] ? n->name : NULL);
+        pg_int(q, 3, n->state);
+        pg_text(q, 4, n->reason);
+        pg_text(q, 5, n->profile);
+        pg_int(q, 6, n->chain);
+        pg_int(q, 7, n->without_cert);
+        pg_text(q, 8, n->assigned_boot);
+        pg_text(q, 9, n->assigned_image);
+        pg_text(q, 10, n->boot);
+        pg_text(q, 11, n->image);
+        pg_text(q, 12, n->facts);
+        pg_text(q, 13, n->uuid);
+        pg_int(q, 14, n->first_seen);
+        pg_int(q, 15, n->last_seen);
+        pg_int(q, 16, n->last_ok);
+        pg_int(q, 17, n->last_ipxe);
+        pg_blob(q, 18, n->has_ak ? n->ak_name : NULL, sizeof(n->ak_name));
+        pg_int(q, 19, n->reset_count);
+        pg_blob(q, 20, n->pcr_digest, sizeof(n->pcr_digest));
+        for (size_t i = 0; i < ELEMENTSOF(blobs); i++)
+                pg_blob(q, 21 + (int)i, blobs[i]->p, blobs[i]->len);
+        pg_int(q, 30, n->ssh_from);
+        pg_int(q, 31, n->ssh_to);
+        pg_int(q, 32, n->tls_from);
+        pg_int(q, 33, n->tls_to);
+}
+
+static int put_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
+{
+        _cleanup_(pg_end) struct pgq clear = { 0 };
+        _cleanup_(pg_end) struct pgq put = { 0 };
+        int r = pg_start(s, PQ_MAC_CLEAR, &clear);
+
+        if (r < 0)
+                return r;
+        pg_text(&clear, 1, id);
+        r = pg_run(&clear);
+        for (size_t i = 0; i < n_macs && r == 0; i++) {
+                r = pg_start(s, PQ_MAC_PUT, &put);
+                if (r < 0)
+                        return r;
+                pg_text(&put, 1, macs[i]);
+                pg_text(&put, 2, id);
+                r = pg_run(&put);
+                pg_end(&put);
+        }
+        return r;
+}
+
+int pg_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_NODE_PUT, &q);
+
+        if (r < 0)
+                return r;
+        bind_node(&q, n);
+        r = pg_run(&q);
+        if (r == 0)
+                r = pg_changed(&q, -EEXIST);
+        if (r == 0 && macs)
+                r = put_macs(s, n->id, macs, n_macs);
+        return r;
+}
+
+int pg_node_delete(struct store *s, const char *id)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_NODE_DELETE, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, id);
+        r = pg_run(&q);
+        if (r == 0)
+                r = pg_changed(&q, -ENOENT);
+        if (r == 0)
+                r = put_macs(s, id, NULL, 0);
+        return r < 0 ? r : pg_evidence_put(s, id, 0, NULL, 0);
+}
+
+/* A page: how many there were, and the last one's id. */
+static int list_page(struct store *s, int state, size_t want, char last[NODE_ID_HEX + 1], node_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int n = 0;
+        int r = pg_start(s, PQ_NODE_LIST, &q);
+
+        pg_text(&q, 1, last);
+        pg_int(&q, 2, state);
+        pg_int(&q, 3, (int64_t)want);
+        while ((r = pg_step(&q)) > 0) {
+                _cleanup_(node_wipe) struct node one = { 0 };
+
+                r = read_node(&q, &one);
+                if (r == 0)
+                        r = fn(ctx, &one);
+                if (r < 0)
+                        return r;
+                n++;
+                if (n == PQntuples(q.res))
+                        memcpy(last, one.id, NODE_ID_HEX + 1);
+        }
+        return r < 0 ? r : n;
+}
+
+int pg_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx)
+{
+        char last[NODE_ID_HEX + 1] = "";
+        int n;
+
+        (void)snprintf(last, sizeof(last), "%s", after ? after : "");
+        for (;;) {
+                size_t want = limit < PG_PAGE ? limit : PG_PAGE;
+
+                n = want > 0 ? list_page(s, state, want, last, fn, ctx) : 0;
+                if (n < 0)
+                        return n;
+                if ((size_t)n < want || n == 0)
+                        return 0;
+                limit -= limit == STORE_ALL ? 0 : (size_t)n;
+        }
+}
+
+int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES])
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_NODE_COUNTS, &q);
+
+        memset(ret, 0, NODE_STATES * sizeof(ret[0]));
+        if (r < 0)
+                return r;
+        while ((r = pg_step(&q)) > 0) {
+                int64_t state = pg_col_int(&q, 0);
+
+                if (state >= 0 && state < NODE_STATES)
+                        ret[state] = (uint64_t)pg_col_int(&q, 1);
+        }
+        return r;
+}
+
+int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_MAC_LIST, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, id);
+        while ((r = pg_step(&q)) > 0) {
+                r = fn(ctx, pg_col_str(&q, 0), "");
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+/* An empty body stands for no evidence. */
+int pg_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_EVIDENCE_PUT, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, id);
+        pg_int(&q, 2, when);
+        pg_blob(&q, 3, p ? p : "", n);
+        return pg_run(&q);
+}
+
+int pg_evidence_get(struct store *s, const char *id, struct buf *ret)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_EVIDENCE_GET, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, id);
+        r = pg_step(&q);
+        if (r <= 0)
+                return r < 0 ? r : -ENOENT;
+        r = pg_col_buf(&q, 0, ret);
+        return r < 0 ? r : ret->len == 0 ? -ENOENT : 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening the PostgreSQL backend: connection, schema, version. */
+#include "store_pg.h"
+
+#include "journal.h"
+
+#include <inttypes.h>
+
+#define TAIL_EVENTS 20000
+
+static int one_number(struct pg_store *s, const char *sql, long *ret)
+{
+        _cleanup_(PQclearp) PGresult *res = NULL;
+        int r = pg_plain(s, sql, &res);
+
+        if (r == 0)
+                *ret = PQntuples(res) > 0 ? strtol(PQgetvalue(res, 0, 0), NULL, 10) : -1;
+        return r;
+}
+
+static int plain(struct pg_store *s, const char *sql)
+{
+        _cleanup_(PQclearp) PGresult *res = NULL;
+
+        return pg_plain(s, sql, &res);
+}
+
+static int make_schema(struct pg_store *s)
+{
+        char set[80];
+        int r = plain(s, "CREATE SCHEMA IF NOT EXISTS muster");
+
+        (void)snprintf(set, sizeof(set), "INSERT INTO schema_version VALUES (%d)", PG_SCHEMA_VERSION);
+        if (r == 0)
+                r = plain(s, pg_schema);
+        return r < 0 ? r : plain(s, set);
+}
+
+static int schema_locked(struct pg_store *s, long *version)
+{
+        static const char there[] = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'muster'"
+                                    " AND tablename = 'schema_version'";
+        long n = 0;
+        int r = one_number(s, there, &n);
+
+        *version = 0;
+        if (r == 0 && n > 0)
+                return one_number(s, "SELECT version FROM schema_version", version);
+        if (r < 0 || s->view)
+                return r;
+        *version = PG_SCHEMA_VERSION;
+        return make_schema(s);
+}
+
+/* Parents that start together: one makes it, the others find it. */
+int pg_schema_ready(struct pg_store *s, struct fail *fail)
+{
+        long version = 0;
+        int r = plain(s, s->view ? "BEGIN READ ONLY" : "BEGIN");
+
+        if (r == 0 && !s->view)
+                r = plain(s, "SELECT pg_advisory_xact_lock(" PG_LOCK_TEXT ")");
+        if (r == 0)
+                r = schema_locked(s, &version);
+        if (r == 0)
+                r = plain(s, "COMMIT");
+        if (r < 0)
+                return fail_set(fail, -EIO, "", "see the line before; musterd's role needs CREATE on the database",
+                                "cannot make or read the tables in PostgreSQL");
+        if (version == PG_SCHEMA_VERSION)
+                return 0;
+        if (version == 0)
+                return fail_set(fail, -ENOENT, "", "start musterd once", "there is no store of musterd in this PostgreSQL database");
+        return fail_set(fail, -EPROTO, "", "run the musterd that wrote it",
+                        "PostgreSQL has schema version %ld, this program knows %d", version, PG_SCHEMA_VERSION);
+}
+
+/* Told, not refused, as with SQLite. */
+static void check_tail(struct store *st)
+{
+        uint8_t hash[DIGEST_LEN];
+        uint64_t last = 0;
+        uint64_t count = 0;
+        uint64_t bad = 0;
+
+        if (st->ops->event_head(st, &last, hash) == 0 &&
+            journal_verify(st, last > TAIL_EVENTS ? last - TAIL_EVENTS : 0, &count, &bad) == 0 && bad)
+                log_err("the journal was altered: event %" PRIu64 " does not follow from the ones before it. "
+                        "Next: `muster log verify`, and find out who changed the database", bad);
+}
+
+static int make_it(const char *conninfo, bool view, struct store **ret, struct fail *fail)
+{
+        _cleanup_(store_closep) struct store *made = NULL;
+        struct pg_store *s = calloc(1, sizeof(*s));
+        pthread_mutexattr_t attr;
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        made = &s->store;
+        s->store.ops = &pg_ops;
+        s->view = view;
+        (void)pthread_mutexattr_init(&attr);
+        (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+        (void)pthread_mutex_init(&s->lock, &attr);
+        (void)pthread_mutexattr_destroy(&attr);
+        r = pg_params_parse(conninfo, &s->params, fail);
+        if (r == 0)
+                *ret = take_ptr(made);
+        return r;
+}
+
+int store_pg_new(const char *conninfo, struct store **ret, struct fail *fail)
+{
+        return make_it(conninfo, false, ret, fail);
+}
+
+int store_pg_start(struct store *st, struct fail *fail)
+{
+        struct pg_store *s = pg_of(st);
+        int r = pg_link(s, fail);
+
+        if (r == 0)
+                r = pg_schema_ready(s, fail);
+        if (r < 0)
+                return r;
+        s->stale = false; /* nothing was cached before */
+        if (!s->view)
+                check_tail(st);
+        return 0;
+}
+
+static int open_it(const char *conninfo, bool view, struct store **ret, struct fail *fail)
+{
+        _cleanup_(store_closep) struct store *made = NULL;
+        int r = make_it(conninfo, view, &made, fail);
+
+        if (r == 0)
+                r = store_pg_start(made, fail);
+        if (r == 0)
+                *ret = take_ptr(made);
+        return r;
+}
+
+int store_pg_open(const char *conninfo, struct store **ret, struct fail *fail)
+{
+        return open_it(conninfo, false, ret, fail);
+}
+
+int store_pg_view(const char *conninfo, struct store **ret, struct fail *fail)
+{
+        return open_it(conninfo, true, ret, fail);
+}
+
+int store_pg_reach(const struct store *st, struct store_reach *ret)
+{
+        return pg_params_reach(((const struct pg_store *)(const void *)st)->params, ret);
+}
+
+bool store_pg_news(struct store *st)
+{
+        struct pg_store *s = pg_of(st);
+        bool news;
+        PGnotify *n;
+
+        if (st->ops != &pg_ops)
+                return false;
+        (void)pthread_mutex_lock(&s->lock);
+        if (pg_ready(s) == 0 && PQconsumeInput(s->conn) != 1)
+                pg_drop(s);
+        news = s->conn && s->stale;
+        while (s->conn && (n = PQnotifies(s->conn)) != NULL) {
+                news = news || n->be_pid != PQbackendPID(s->conn);
+                PQfreemem(n);
+        }
+        if (s->conn)
+                s->stale = false;
+        (void)pthread_mutex_unlock(&s->lock);
+        return news;
+}
