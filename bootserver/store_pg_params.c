@@ -33,7 +33,7 @@ DEFINE_CLEANUP(struct pg_params *, pg_params_free)
 static const char *get(const struct pg_params *p, const char *key)
 {
         for (size_t i = 0; i < p->n; i++)
-                if (strcmp(p->key[i], key) == 0)
+                if (p->key[i] && strcmp(p->key[i], key) == 0)
                         return p->value[i];
         return NULL;
 }

@@ -124,7 +124,7 @@ static uint64_t sum(const uint64_t counts[NODE_STATES])
 
 static int empty(struct store *s)
 {
-        uint64_t counts[NODE_STATES];
+        uint64_t counts[NODE_STATES] = { 0 };
         uint8_t hash[DIGEST_LEN];
         uint64_t seq = 0;
         int r = s->ops->event_head(s, &seq, hash);
@@ -162,7 +162,7 @@ static int copy(struct move *m)
 /* As it now stands in `to`, against what `from` says. */
 static int compare(struct move *m, uint64_t *ret_events, struct fail *fail)
 {
-        uint64_t counts[NODE_STATES];
+        uint64_t counts[NODE_STATES] = { 0 };
         uint8_t want[DIGEST_LEN];
         uint8_t got[DIGEST_LEN];
         uint64_t last = 0;
