@@ -6,7 +6,10 @@
 #include "fault.h"
 
 #include <endian.h>
+#include <inttypes.h>
 #include <openssl/rand.h>
+
+#define TAIL_EVENTS 20000
 
 static bool add(EVP_MD_CTX *md, const void *p, size_t n)
 {
@@ -131,4 +134,17 @@ int journal_incident(char ret[INCIDENT_LEN + 1])
         for (size_t i = 0; i < sizeof(raw); i++)
                 (void)snprintf(ret + 2 * i, 3, "%02x", raw[i]);
         return 0;
+}
+
+void journal_check_tail(struct store *s)
+{
+        uint8_t hash[DIGEST_LEN];
+        uint64_t last = 0;
+        uint64_t count = 0;
+        uint64_t bad = 0;
+
+        if (s->ops->event_head(s, &last, hash) == 0 &&
+            journal_verify(s, last > TAIL_EVENTS ? last - TAIL_EVENTS : 0, &count, &bad) == 0 && bad)
+                log_err("the journal was altered: event %" PRIu64 " does not follow from the ones before it. "
+                        "Next: `muster log verify`, and find out who changed the database", bad);
 }

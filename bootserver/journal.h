@@ -33,6 +33,9 @@ int journal_append(struct store *s, int64_t now, const struct journal_entry *e, 
  * all of it). ret_bad is the first seq that does not hold, 0 when all do. */
 int journal_verify(struct store *s, uint64_t after, uint64_t *ret_count, uint64_t *ret_bad);
 
+/* At the start of a program: logs when one of the last events was altered. */
+void journal_check_tail(struct store *s);
+
 /* A new random incident id. */
 int journal_incident(char ret[INCIDENT_LEN + 1]);
 

@@ -4,10 +4,6 @@
 
 #include "journal.h"
 
-#include <inttypes.h>
-
-#define TAIL_EVENTS 20000
-
 static int one_number(struct pg_store *s, const char *sql, long *ret)
 {
         _cleanup_(PQclearp) PGresult *res = NULL;
@@ -75,20 +71,6 @@ int pg_schema_ready(struct pg_store *s, struct fail *fail)
                         "PostgreSQL has schema version %ld, this program knows %d", version, PG_SCHEMA_VERSION);
 }
 
-/* Told, not refused, as with SQLite. */
-static void check_tail(struct store *st)
-{
-        uint8_t hash[DIGEST_LEN];
-        uint64_t last = 0;
-        uint64_t count = 0;
-        uint64_t bad = 0;
-
-        if (st->ops->event_head(st, &last, hash) == 0 &&
-            journal_verify(st, last > TAIL_EVENTS ? last - TAIL_EVENTS : 0, &count, &bad) == 0 && bad)
-                log_err("the journal was altered: event %" PRIu64 " does not follow from the ones before it. "
-                        "Next: `muster log verify`, and find out who changed the database", bad);
-}
-
 static int make_it(const char *conninfo, bool view, struct store **ret, struct fail *fail)
 {
         _cleanup_(store_closep) struct store *made = NULL;
@@ -127,7 +109,7 @@ int store_pg_start(struct store *st, struct fail *fail)
                 return r;
         s->stale = false; /* nothing was cached before */
         if (!s->view)
-                check_tail(st);
+                journal_check_tail(st); /* told, not refused, as with SQLite */
         return 0;
 }
 

@@ -20,7 +20,6 @@
 #include <time.h>
 
 #define CHECK_MAX ((off_t)256 << 20) /* a larger database is checked by `muster log verify` only */
-#define TAIL_EVENTS 20000
 #define CHECKPOINT_PAGES 1000
 
 static int open_errno(int rc, const char *path, sqlite3 *db, struct fail *fail)
@@ -206,20 +205,6 @@ static int check_head(struct sqlite_store *s, const char *dir, struct fail *fail
         return r;
 }
 
-/* Told, not refused: see above. */
-static void check_tail(struct store *st)
-{
-        uint8_t hash[DIGEST_LEN];
-        uint64_t last = 0;
-        uint64_t count = 0;
-        uint64_t bad = 0;
-
-        if (st->ops->event_head(st, &last, hash) == 0 &&
-            journal_verify(st, last > TAIL_EVENTS ? last - TAIL_EVENTS : 0, &count, &bad) == 0 && bad)
-                log_err("the journal was altered: event %" PRIu64 " does not follow from the ones before it. "
-                        "Next: `muster log verify`, and find out who changed the database", bad);
-}
-
 static int lock_it(struct sqlite_store *s, const char *path, struct fail *fail)
 {
         struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -290,8 +275,8 @@ int store_sqlite_open(const char *path, struct store **ret, struct fail *fail)
         struct stat st;
         int r = open_db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s, fail);
 
-        if (r < 0 || !s)
-                return r;
+        if (!s)
+                return r < 0 ? r : -EIO;
         made = &s->store;
         r = prepare(s, path, fail);
         if (r == 0 && stat(path, &st) == 0 && st.st_size <= CHECK_MAX)
@@ -302,7 +287,7 @@ int store_sqlite_open(const char *path, struct store **ret, struct fail *fail)
         r = check_head(s, dirname(dir), fail);
         if (r < 0)
                 return r;
-        check_tail(made);
+        journal_check_tail(made); /* told, not refused: see above */
         *ret = take_ptr(made);
         return 0;
 }
@@ -315,8 +300,8 @@ int store_sqlite_view(const char *path, struct store **ret, struct fail *fail)
         int rc;
         int r = open_db(path, SQLITE_OPEN_READONLY, &s, fail);
 
-        if (r < 0 || !s)
-                return r;
+        if (!s)
+                return r < 0 ? r : -EIO;
         made = &s->store;
         rc = user_version(s->db, &version);
         if (rc == SQLITE_OK && version != STORE_SCHEMA_VERSION)

@@ -63,13 +63,15 @@ static int dated_functions(const char *from, const char *to, struct fail *f)
         const char *epoch = getenv("SOURCE_DATE_EPOCH");
         struct timespec t[2] = { 0 };
         char *end = NULL;
-        int r = boot_copy(from, to, f);
+        int r;
 
-        if (r < 0)
-                return r;
         t[0].tv_sec = t[1].tv_sec = epoch ? strtoll(epoch, &end, 10) : EPOCH;
         if (end && (end == epoch || *end))
-                return fail_set(f, -EINVAL, "", "unset SOURCE_DATE_EPOCH, or make it seconds since 1970", "read SOURCE_DATE_EPOCH: it is no number");
+                return fail_set(f, -EINVAL, "", "unset SOURCE_DATE_EPOCH, or make it seconds since 1970",
+                                "read SOURCE_DATE_EPOCH: '%.40s' is no number", epoch);
+        r = boot_copy(from, to, f);
+        if (r < 0)
+                return r;
         if (utimensat(AT_FDCWD, to, t, 0) < 0)
                 return fail_set(f, -errno, "", "check the temporary directory", "set the time of %s: %s", to, strerror(errno));
         return 0;

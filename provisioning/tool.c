@@ -190,5 +190,7 @@ int tool_run(const char *const *argv, int input, tool_tick_fn tick, void *ctx, s
         _cleanup_(tool_freep) struct tool *t = NULL;
         int rc = tool_start(argv, input, NULL, &t, f);
 
-        return rc || !t ? rc : tool_finish(t, tick, ctx, f);
+        if (rc || !t)
+                return rc ? rc : MUSTER_IO;
+        return tool_finish(t, tick, ctx, f);
 }
