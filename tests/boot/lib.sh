@@ -68,7 +68,7 @@ node_ssh() {
         shift
         ssh -F none -i "$top/build/image/id_ed25519" -p "$("$vnode" ssh-port "$d")" \
                 -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$tmp/known_hosts" -o GlobalKnownHostsFile=/dev/null \
-                -o HostKeyAlias=n1 -o ConnectTimeout=10 -o BatchMode=yes -o LogLevel=ERROR root@127.0.0.1 "$@"
+                -o HostKeyAlias=n1 -o ConnectTimeout=60 -o BatchMode=yes -o LogLevel=ERROR root@127.0.0.1 "$@"
 }
 
 known_hosts() { echo "@cert-authority n1 $(cat "$tmp/etc/pki/ssh_ca.pub")" >"$tmp/known_hosts"; }

@@ -84,12 +84,24 @@ not_taken() {
 }
 offered() { not_taken "offered: $1" "( $2 ) >/dev/null 2>&1 || echo it is not there"; }
 
-# ask_node CMD…: CMD runs its standard input in a shell on the node
+# ask_node CMD…: CMD runs its standard input in a shell on the node. A guest
+# that is still busy booting may let the connection down: asked again, up to
+# three times; what it said in the end counts
 ask_node() {
         local i out
         echo 'echo "== end"' >>"$tmp/ask"
-        "$@" <"$tmp/ask" >"$tmp/answers" 2>&1
-        check "the node answered to the end" grep -qx '== end' "$tmp/answers"
+        for i in 1 2 3; do
+                "$@" <"$tmp/ask" >"$tmp/answers" 2>&1
+                grep -qx '== end' "$tmp/answers" && break
+                echo "# the node did not answer to the end, try $i:"
+                sed 's/^/#   /' "$tmp/answers"
+                sleep 5
+        done
+        if grep -qx '== end' "$tmp/answers"; then
+                ok "the node answered to the end"
+        else
+                not_ok "the node answered to the end" "$(cat "$tmp/answers"; echo "the console's end:"; tail -n 30 "$d/console.log")"
+        fi
         for i in "${!asked[@]}"; do
                 out=$(awk -v n="== $((i + 1))" '/^== / { on = $0 == n; seen += on; next } on; END { if (!seen) print "no answer" }' "$tmp/answers")
                 if [ -z "$out" ]; then ok "${asked[i]}"; else not_ok "${asked[i]}" "$out"; fi
