@@ -6,8 +6,11 @@
  * Every call is safe from any thread. Changes are made between
  * store_begin() and store_commit() (or store_rollback()), which hold the
  * store for the calling thread: keep them short, do no other I/O between.
- * store_commit() returns only after the data is on disk. Reads may stand
- * alone. Values read are owned by the caller (node_wipe(), buf_wipe(),
+ * store_commit() returns only after the data is on disk. commit_soon() leaves
+ * that to sync() and gives a ticket: the commit is seen by all at once, and
+ * on disk when sync() has given that ticket or a later one (0: it is on disk
+ * already). A power cut before may take it, and then all that came after it.
+ * Nothing that it records may be acted on before. Reads may stand alone. Values read are owned by the caller (node_wipe(), buf_wipe(),
  * free()); what a list callback gets lives only during the call, and a
  * negative return of it ends the list with that value. A callback must not
  * change the store. Errors: -ENOENT (no such thing), -EEXIST (the id or
@@ -115,6 +118,9 @@ struct store_ops {
         void (*close)(struct store *s);
         int (*begin)(struct store *s);
         int (*commit)(struct store *s);
+        int (*commit_soon)(struct store *s, uint64_t *ret_ticket);
+        int (*sync)(struct store *s, uint64_t *ret_ticket); /* waits for the disk; readers and writers go on */
+        void (*tidy)(struct store *s); /* now and then after sync(), which does not; waits for the disk too */
         void (*rollback)(struct store *s);
 
         int (*node_get)(struct store *s, const char *id, struct node *ret);
@@ -222,6 +228,13 @@ static inline int store_tx_commit(struct store_tx *t)
         struct store *s = take_ptr(t->s);
 
         return store_commit(s);
+}
+
+static inline int store_tx_commit_soon(struct store_tx *t, uint64_t *ret_ticket)
+{
+        struct store *s = take_ptr(t->s);
+
+        return s->ops->commit_soon(s, ret_ticket);
 }
 
 static inline void store_tx_end(struct store_tx *t)

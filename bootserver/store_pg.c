@@ -210,6 +210,28 @@ static int pg_commit(struct store *st)
         return 0;
 }
 
+/* On disk with the commit, as ever: the one connection does both. */
+static int pg_commit_soon(struct store *st, uint64_t *ret_ticket)
+{
+        int r = pg_commit(st);
+
+        if (r == 0)
+                *ret_ticket = 0;
+        return r;
+}
+
+static int pg_sync(struct store *st, uint64_t *ret_ticket)
+{
+        (void)st;
+        *ret_ticket = 0;
+        return 0;
+}
+
+static void pg_tidy(struct store *st)
+{
+        (void)st;
+}
+
 static void pg_close(struct store *st)
 {
         struct pg_store *s = pg_of(st);
@@ -229,7 +251,8 @@ static int pg_copy(struct store *st, const char *path)
 }
 
 const struct store_ops pg_ops = {
-        .close = pg_close, .begin = pg_begin, .commit = pg_commit, .rollback = pg_rollback,
+        .close = pg_close, .begin = pg_begin, .commit = pg_commit, .commit_soon = pg_commit_soon, .sync = pg_sync,
+        .tidy = pg_tidy, .rollback = pg_rollback,
         .node_get = pg_node_get, .node_find = pg_node_find, .node_prefix = pg_node_prefix,
         .node_by_facts = pg_node_by_facts, .node_put = pg_node_put, .node_delete = pg_node_delete,
         .node_list = pg_node_list, .node_counts = pg_node_counts, .mac_list = pg_mac_list,

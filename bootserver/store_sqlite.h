@@ -28,6 +28,12 @@ enum query {
         QUERIES
 };
 
+struct sql_mark {
+        uint64_t commits;
+        uint64_t seq; /* of the last event, 0: none since the start */
+        uint8_t hash[DIGEST_LEN];
+};
+
 struct sqlite_store {
         struct store store; /* first: a struct store * is one of these */
         sqlite3 *db;
@@ -37,6 +43,16 @@ struct sqlite_store {
         int head_fd;               /* journal.head; -1: not kept */
         uint64_t new_seq;          /* of the transaction: its last event, 0: none */
         uint8_t new_hash[DIGEST_LEN];
+        struct sql_mark mark;      /* of the last commit */
+
+        /* store_sqlite_sync.c: taken before `lock`, or without it */
+        pthread_mutex_t sync_lock;
+        struct sql_mark synced; /* what is on disk for sure */
+        int wal_fd;             /* -1: only viewed */
+        pthread_mutex_t tidy_lock;
+        sqlite3 *checkpointer;
+        atomic_uint wal_pages; /* in the log at the last commit */
+        unsigned wal_tried;    /* in it at the last checkpoint */
 };
 
 struct sql {
@@ -56,6 +72,7 @@ static inline struct sqlite_store *sqlite_of(struct store *s)
 
 /* Logs what failed, with what to do; notes a failed sync. */
 int sql_errno(struct sqlite_store *s, int rc, const char *what);
+int sql_errno_of(struct sqlite_store *s, sqlite3 *db, int rc, const char *what);
 const char *sql_next_step(int rc);
 extern const struct store_ops sqlite_ops;
 
@@ -63,6 +80,7 @@ int sql_start(struct store *s, enum query q, struct sql *ret);
 void sql_end(struct sql *q);
 int sql_step(struct sql *q);
 int sql_run(struct sql *q); /* step to the end: 0, or negative */
+int sql_run_one(struct store *s, enum query which);
 void sql_text(struct sql *q, int i, const char *v);
 void sql_int(struct sql *q, int i, int64_t v);
 void sql_blob(struct sql *q, int i, const void *p, size_t n); /* NULL p: null */
@@ -76,6 +94,14 @@ static inline int64_t col_int(const struct sql *q, int i)
 {
         return sqlite3_column_int64(q->stmt, i);
 }
+
+/* store_sqlite_sync.c: sql_sync_open() when the schema is there; SQLite's codes */
+int sql_sync_open(struct sqlite_store *s, const char *path);
+int sq_commit(struct store *s);
+int sq_commit_soon(struct store *s, uint64_t *ret_ticket);
+int sq_sync(struct store *s, uint64_t *ret_ticket);
+void sq_tidy(struct store *s);
+void sq_rollback(struct store *s);
 
 int sq_node_get(struct store *s, const char *id, struct node *ret);
 int sq_node_find(struct store *s, const char *name, struct node *ret);
