@@ -52,7 +52,7 @@ struct sqlite_store {
         pthread_mutex_t tidy_lock;
         sqlite3 *checkpointer;
         atomic_uint wal_pages; /* in the log at the last commit */
-        unsigned wal_tried;    /* in it at the last checkpoint */
+        atomic_uint wal_tried; /* in it at the last checkpoint, 0: it began anew since */
 };
 
 struct sql {

@@ -122,15 +122,12 @@ int sq_commit(struct store *st)
         return r;
 }
 
-static bool checkpoint(struct sqlite_store *s, sqlite3 *db)
+static void checkpoint(struct sqlite_store *s, sqlite3 *db)
 {
-        int pages = 0;
-        int done = 0;
-        int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
+        int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
         if (rc != SQLITE_OK && rc != SQLITE_BUSY)
                 (void)sql_errno_of(s, db, rc, "checkpoint");
-        return rc == SQLITE_OK && done == pages;
 }
 
 void sq_tidy(struct store *st)
@@ -140,17 +137,14 @@ void sq_tidy(struct store *st)
 
         if (pages < CHECKPOINT_PAGES || atomic_load(&st->unsure) || pthread_mutex_trylock(&s->tidy_lock) != 0)
                 return;
-        if (pages < s->wal_tried) /* it began anew */
-                s->wal_tried = 0;
-        if (pages - s->wal_tried >= CHECKPOINT_PAGES) {
-                (void)checkpoint(s, s->checkpointer);
-                s->wal_tried = pages;
+        if (pages - atomic_load(&s->wal_tried) >= CHECKPOINT_PAGES) {
+                atomic_store(&s->wal_tried, pages); /* before: the log may begin anew at any moment */
+                checkpoint(s, s->checkpointer);
         }
         if (atomic_load(&s->wal_pages) >= WAL_MOST) {
                 (void)pthread_mutex_lock(&s->lock);
-                (void)checkpoint(s, s->db);
+                checkpoint(s, s->db);
                 (void)pthread_mutex_unlock(&s->lock);
-                s->wal_tried = 0;
         }
         (void)pthread_mutex_unlock(&s->tidy_lock);
 }
@@ -162,7 +156,8 @@ static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 
         (void)db;
         (void)name;
-        atomic_store(&s->wal_pages, (unsigned)pages);
+        if (atomic_exchange(&s->wal_pages, (unsigned)pages) > (unsigned)pages)
+                atomic_store(&s->wal_tried, 0);
         return SQLITE_OK;
 }
 
