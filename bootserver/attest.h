@@ -67,8 +67,9 @@ void refuse_flush(struct server *srv, bool all);
 
 /* release.c: 0 with *ret made and committed, but not on disk for sure: only
  * release_send() may let it out. -EAGAIN when the record changed meanwhile:
- * decide again. The catalogue's read lock is held. */
-int release_make(struct server *srv, const struct attest *a, const struct node *n, const struct decision *d,
+ * decide again. `n` is the record that was judged, and changes. The
+ * catalogue's read lock is held. */
+int release_make(struct server *srv, const struct attest *a, struct node *n, const struct decision *d,
                  const struct catalog_image *image, struct release **ret);
 
 /* release_send.c: holds the call until the journal is on disk, then answers:

@@ -168,7 +168,7 @@ static void refs_for(struct server *srv, const struct attest *a, const struct no
 }
 
 /* The last stage. -EAGAIN: the record changed meanwhile. */
-static int judge_policy(struct call *c, struct attest *a, const struct node *n, struct decision *d, enum MHD_Result *ret)
+static int judge_policy(struct call *c, struct attest *a, struct node *n, struct decision *d, enum MHD_Result *ret)
 {
         const struct boot_ref *boots[2];
         const struct catalog_image *image = NULL;

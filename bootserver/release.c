@@ -91,7 +91,7 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
             strcmp(ret->assigned_boot, judged->assigned_boot) != 0 ||
             strcmp(ret->assigned_image, judged->assigned_image) != 0 || strcmp(ret->profile, judged->profile) != 0 ||
             ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
-            ret->has_ak != judged->has_ak || memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
+            ret->has_ak != judged->has_ak || ret->chain != judged->chain || memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
             ret->bundle[0].len != judged->bundle[0].len || ret->ssh_to != judged->ssh_to || ret->tls_to != judged->tls_to)
                 return -EAGAIN;
         return 0;
@@ -161,7 +161,9 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
                 r = same_record(srv, a, judged, &now);
         if (r == 0)
                 r = attest_store_evidence(srv, a, n);
-        if (r == 0)
+        if (r == 0 && node_same_but_seen(&now, n)) /* addresses are of the facts */
+                r = srv->store->ops->node_seen(srv->store, n);
+        else if (r == 0)
                 r = srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
         if (r == 0)
                 r = journal_ok(srv, a, n, m, n->last_ok);
@@ -179,23 +181,21 @@ static void keep_words(struct release *rel, const struct node *n, const struct n
         memcpy(rel->image, n->image, sizeof(rel->image));
 }
 
-static int make(struct server *srv, const struct attest *a, const struct node *judged, const struct decision *d,
+static int make(struct server *srv, const struct attest *a, struct node *n, const struct decision *d,
                 const struct catalog_image *image, struct release *rel)
 {
-        _cleanup_(node_wipe) struct node n = { 0 };
+        const struct node judged = *n; /* its numbers and names; what it points to is n's, and may be gone */
         struct made m = { .ak_changed = d->ak_changed };
         struct verdict *v = &rel->verdict;
         int64_t now = server_now();
-        int r = srv->store->ops->node_get(srv->store, a->id, &n);
+        int r;
 
-        if (r < 0)
-                return r == -ENOENT ? -EAGAIN : r;
-        if (!image || !n.name[0])
+        if (!image || !n->name[0])
                 return -EINVAL;
-        r = release_keys(srv, a, &n, &m.keys);
+        r = release_keys(srv, a, n, &m.keys);
         FAULT_POINT("release-keys-made");
         if (r == 0)
-                r = release_certs(srv, a->req.node, &n, now, &m.certs);
+                r = release_certs(srv, a->req.node, n, now, &m.certs);
         if (r == 0)
                 r = journal_incident(m.boot_id);
         m.bundle = v->has_bundle = a->req.nv_ssh != NV_STATE_PRESENT || a->req.nv_tls != NV_STATE_PRESENT;
@@ -206,17 +206,17 @@ static int make(struct server *srv, const struct attest *a, const struct node *j
         if (r == 0)
                 r = add_approvals(srv, a, v);
         if (r == 0)
-                r = add_node(srv, &n, v);
-        mark_ok(a, d, image, now, &n);
+                r = add_node(srv, n, v);
+        mark_ok(a, d, image, now, n);
         FAULT_POINT("release-made");
         if (r == 0)
-                r = commit(srv, a, judged, &n, &m, &rel->ticket);
+                r = commit(srv, a, &judged, n, &m, &rel->ticket);
         FAULT_POINT("release-committed");
-        keep_words(rel, &n, judged, &m);
+        keep_words(rel, n, &judged, &m);
         return r;
 }
 
-int release_make(struct server *srv, const struct attest *a, const struct node *judged, const struct decision *d,
+int release_make(struct server *srv, const struct attest *a, struct node *n, const struct decision *d,
                  const struct catalog_image *image, struct release **ret)
 {
         _cleanup_(release_freep) struct release *rel = calloc(1, sizeof(*rel));
@@ -225,7 +225,7 @@ int release_make(struct server *srv, const struct attest *a, const struct node *
         if (!rel)
                 return -ENOMEM;
         rel->verdict.kind = VERDICT_OK;
-        r = make(srv, a, judged, d, image, rel);
+        r = make(srv, a, n, d, image, rel);
         if (r == 0)
                 *ret = take_ptr(rel);
         return r;

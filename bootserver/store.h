@@ -128,6 +128,9 @@ struct store_ops {
         int (*node_prefix)(struct store *s, const char *prefix, struct node *ret); /* -ENOTUNIQ: several */
         int (*node_by_facts)(struct store *s, const char *mac, const char *uuid, struct node *ret);
         int (*node_put)(struct store *s, const struct node *n, const char *const *macs, size_t n_macs); /* macs NULL: keep */
+        /* of a record that is there, only what another boot of the same node changes: state, reason, profile, chain,
+         * boot, image, last_seen, last_ok, AK, resetCount and PCR digest; -ENOENT */
+        int (*node_seen)(struct store *s, const struct node *n);
         int (*node_delete)(struct store *s, const char *id);
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
         int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
@@ -196,6 +199,8 @@ bool store_pg_news(struct store *s);
 int store_sqlite_check(struct store *s, struct fail *fail);
 
 void node_wipe(struct node *n);
+/* Do they differ in nothing but what node_seen() writes, and last_ipxe? */
+bool node_same_but_seen(const struct node *a, const struct node *b);
 const char *node_state_text(enum node_state s);
 int node_state_parse(const char *text, enum node_state *ret);
 

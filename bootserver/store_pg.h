@@ -42,7 +42,7 @@
 
 enum pg_query {
         PQ_BEGIN, PQ_LOCK, PQ_COMMIT, PQ_ROLLBACK,
-        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_DELETE, PQ_NODE_LIST, PQ_NODE_COUNTS,
+        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_SEEN, PQ_NODE_DELETE, PQ_NODE_LIST, PQ_NODE_COUNTS,
         PQ_MAC_CLEAR, PQ_MAC_PUT, PQ_MAC_LIST, PQ_EVIDENCE_PUT, PQ_EVIDENCE_GET,
         PQ_BOOT_PUT, PQ_BOOT_DELETE, PQ_BOOT_LIST, PQ_IMAGE_PUT, PQ_IMAGE_DELETE, PQ_IMAGE_LIST,
         PQ_PROFILE_PUT, PQ_PROFILE_LIST, PQ_SETTING_PUT, PQ_SETTING_DELETE, PQ_SETTING_GET, PQ_SETTING_LIST,
@@ -131,6 +131,7 @@ int pg_node_find(struct store *s, const char *name, struct node *ret);
 int pg_node_prefix(struct store *s, const char *prefix, struct node *ret);
 int pg_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret);
 int pg_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs);
+int pg_node_seen(struct store *s, const struct node *n);
 int pg_node_delete(struct store *s, const char *id);
 int pg_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES]);

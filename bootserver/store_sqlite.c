@@ -188,7 +188,7 @@ const struct store_ops sqlite_ops = {
         .close = sq_close, .begin = sq_begin, .commit = sq_commit, .commit_soon = sq_commit_soon, .sync = sq_sync,
         .tidy = sq_tidy, .rollback = sq_rollback,
         .node_get = sq_node_get, .node_find = sq_node_find, .node_prefix = sq_node_prefix,
-        .node_by_facts = sq_node_by_facts, .node_put = sq_node_put, .node_delete = sq_node_delete,
+        .node_by_facts = sq_node_by_facts, .node_put = sq_node_put, .node_seen = sq_node_seen, .node_delete = sq_node_delete,
         .node_list = sq_node_list, .node_counts = sq_node_counts, .mac_list = sq_mac_list,
         .evidence_put = sq_evidence_put, .evidence_get = sq_evidence_get,
         .boot_put = sq_boot_put, .boot_delete = sq_boot_delete, .boot_list = sq_boot_list,

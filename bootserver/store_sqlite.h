@@ -20,7 +20,7 @@
 
 enum query {
         Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
-        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_DELETE, Q_NODE_LIST, Q_NODE_COUNTS,
+        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_SEEN, Q_NODE_DELETE, Q_NODE_LIST, Q_NODE_COUNTS,
         Q_MAC_CLEAR, Q_MAC_PUT, Q_MAC_LIST, Q_EVIDENCE_PUT, Q_EVIDENCE_GET,
         Q_BOOT_PUT, Q_BOOT_DELETE, Q_BOOT_LIST, Q_IMAGE_PUT, Q_IMAGE_DELETE, Q_IMAGE_LIST,
         Q_PROFILE_PUT, Q_PROFILE_LIST, Q_SETTING_PUT, Q_SETTING_DELETE, Q_SETTING_GET, Q_SETTING_LIST,
@@ -108,6 +108,7 @@ int sq_node_find(struct store *s, const char *name, struct node *ret);
 int sq_node_prefix(struct store *s, const char *prefix, struct node *ret);
 int sq_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret);
 int sq_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs);
+int sq_node_seen(struct store *s, const struct node *n);
 int sq_node_delete(struct store *s, const char *id);
 int sq_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES]);
