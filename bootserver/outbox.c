@@ -20,7 +20,7 @@ struct outbox {
 };
 
 /* With the lock held. The waiter is its call's again after this. */
-static void resume_up_to(struct outbox *o, uint64_t ticket, int result)
+static void resume_up_to(struct outbox *o, uint64_t lost, uint64_t ticket, int result)
 {
         struct outbox_wait **at = &o->first;
 
@@ -33,7 +33,7 @@ static void resume_up_to(struct outbox *o, uint64_t ticket, int result)
                 }
                 *at = w->next;
                 o->count--;
-                w->result = result;
+                w->result = result == 0 && w->ticket <= lost ? -EIO : result;
                 o->ops->resume(w->conn);
         }
         o->last = at;
@@ -45,6 +45,7 @@ static void *run(void *arg)
 
         (void)pthread_mutex_lock(&o->lock);
         for (;;) {
+                uint64_t lost = 0;
                 uint64_t ticket = 0;
                 int r;
 
@@ -53,9 +54,9 @@ static void *run(void *arg)
                 if (!o->first)
                         break;
                 (void)pthread_mutex_unlock(&o->lock);
-                r = o->ops->sync(o->ctx, &ticket);
+                r = o->ops->sync(o->ctx, &lost, &ticket);
                 (void)pthread_mutex_lock(&o->lock);
-                resume_up_to(o, ticket, r);
+                resume_up_to(o, lost, ticket, r);
                 (void)pthread_mutex_unlock(&o->lock);
                 o->ops->tidy(o->ctx);
                 (void)pthread_mutex_lock(&o->lock);

@@ -26,7 +26,7 @@ struct outbox_wait {
 
 /* What it works with. suspend() and resume() are called with its lock held. */
 struct outbox_ops {
-        int (*sync)(void *ctx, uint64_t *ret_ticket); /* all commits so far */
+        int (*sync)(void *ctx, uint64_t *ret_lost, uint64_t *ret_ticket); /* all commits so far, as store.h has it */
         void (*tidy)(void *ctx);                      /* while nobody waits for it */
         void (*suspend)(void *conn);
         void (*resume)(void *conn);

@@ -15,12 +15,12 @@ void release_free(struct release *r)
         free(r);
 }
 
-static int sync_store(void *ctx, uint64_t *ret_ticket)
+static int sync_store(void *ctx, uint64_t *ret_lost, uint64_t *ret_ticket)
 {
         struct server *srv = ctx;
 
         metric_add(&srv->metrics, M_SYNCS, 1);
-        return srv->store->ops->sync(srv->store, ret_ticket);
+        return srv->store->ops->sync(srv->store, ret_lost, ret_ticket);
 }
 
 static void tidy_store(void *ctx)
@@ -50,6 +50,7 @@ int release_outbox(struct server *srv)
 /* -EINPROGRESS: the call is held. */
 static int on_disk(struct call *c, struct release *rel)
 {
+        uint64_t lost = 0;
         uint64_t ticket = 0;
         int r;
 
@@ -61,8 +62,8 @@ static int on_disk(struct call *c, struct release *rel)
         r = outbox_hold(c->srv->outbox, &rel->wait, c->conn, rel->ticket);
         if (r == 0)
                 return -EINPROGRESS;
-        r = sync_store(c->srv, &ticket);
-        return r < 0 ? r : ticket >= rel->ticket ? 0 : -EIO;
+        r = sync_store(c->srv, &lost, &ticket);
+        return r < 0 ? r : rel->ticket > lost && rel->ticket <= ticket ? 0 : -EIO;
 }
 
 static void told(struct server *srv, const struct release *rel)

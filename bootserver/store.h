@@ -9,7 +9,8 @@
  * store_commit() returns only after the data is on disk. commit_soon() leaves
  * that to sync() and gives a ticket: the commit is seen by all at once, and
  * on disk when sync() has given that ticket or a later one (0: it is on disk
- * already). A power cut before may take it, and then all that came after it.
+ * already; but if it is not above sync()'s `lost`, that is not known). A power
+ * cut before may take it, and then all that came after it.
  * Nothing that it records may be acted on before. Reads may stand alone. Values read are owned by the caller (node_wipe(), buf_wipe(),
  * free()); what a list callback gets lives only during the call, and a
  * negative return of it ends the list with that value. A callback must not
@@ -119,7 +120,7 @@ struct store_ops {
         int (*begin)(struct store *s);
         int (*commit)(struct store *s);
         int (*commit_soon)(struct store *s, uint64_t *ret_ticket);
-        int (*sync)(struct store *s, uint64_t *ret_ticket); /* waits for the disk; readers and writers go on */
+        int (*sync)(struct store *s, uint64_t *ret_lost, uint64_t *ret_ticket); /* waits for the disk; the others go on */
         void (*tidy)(struct store *s); /* now and then after sync(), which does not; waits for the disk too */
         void (*rollback)(struct store *s);
 

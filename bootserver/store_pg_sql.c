@@ -61,6 +61,9 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_LOCK] = { "", "SELECT pg_advisory_xact_lock(" PG_LOCK_TEXT ")" },
         [PQ_COMMIT] = { "", "COMMIT" },
         [PQ_ROLLBACK] = { "", "ROLLBACK" },
+        [PQ_SOON] = { "", "SET LOCAL synchronous_commit TO off" },
+        /* a commit is only flushed when it wrote something */
+        [PQ_SYNC] = { "", "SELECT pg_logical_emit_message(true, 'muster'::text, ''::text)" },
         [PQ_NODE_GET] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id = $1" },
         [PQ_NODE_FIND] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE name = $1" },
         [PQ_NODE_PREFIX] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT 2" },

@@ -99,7 +99,7 @@ static inline int64_t col_int(const struct sql *q, int i)
 int sql_sync_open(struct sqlite_store *s, const char *path);
 int sq_commit(struct store *s);
 int sq_commit_soon(struct store *s, uint64_t *ret_ticket);
-int sq_sync(struct store *s, uint64_t *ret_ticket);
+int sq_sync(struct store *s, uint64_t *ret_lost, uint64_t *ret_ticket);
 void sq_tidy(struct store *s);
 void sq_rollback(struct store *s);
 

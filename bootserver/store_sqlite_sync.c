@@ -83,8 +83,9 @@ static int sync_to(struct sqlite_store *s, uint64_t ticket, uint64_t *ret)
         return r;
 }
 
-int sq_sync(struct store *st, uint64_t *ret_ticket)
+int sq_sync(struct store *st, uint64_t *ret_lost, uint64_t *ret_ticket)
 {
+        *ret_lost = 0; /* whoever lost one goes on no more */
         return sync_to(sqlite_of(st), UINT64_MAX, ret_ticket);
 }
 

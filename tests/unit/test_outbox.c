@@ -20,6 +20,7 @@ static struct {
         unsigned begun, allowed, done; /* syncs */
         unsigned tidied;
         uint64_t committed; /* the last ticket given out */
+        uint64_t lost;
         int fails;
         unsigned held[N], resumed[N]; /* of each connection */
         unsigned order[N], n_order;   /* in which they were resumed */
@@ -45,7 +46,7 @@ static void await(const unsigned *what, unsigned least)
         (void)pthread_mutex_unlock(&disk.lock);
 }
 
-static int fake_sync(void *ctx, uint64_t *ret_ticket)
+static int fake_sync(void *ctx, uint64_t *ret_lost, uint64_t *ret_ticket)
 {
         uint64_t sees;
         int r;
@@ -62,6 +63,7 @@ static int fake_sync(void *ctx, uint64_t *ret_ticket)
         (void)pthread_mutex_unlock(&disk.lock);
         if (r == 0)
                 *ret_ticket = sees;
+        *ret_lost = disk.lost;
         return r;
 }
 
@@ -92,7 +94,7 @@ static int begin(void **state)
 {
         (void)state;
         disk.begun = disk.allowed = disk.done = disk.tidied = disk.n_order = 0;
-        disk.committed = 0;
+        disk.committed = disk.lost = 0;
         disk.fails = 0;
         memset(disk.held, 0, sizeof(disk.held));
         memset(disk.resumed, 0, sizeof(disk.resumed));
@@ -183,6 +185,19 @@ static void a_failed_sync_fails_all_that_wait(void **state)
         assert_int_equal(outbox_count(box), 0);
 }
 
+/* They were committed before another sync failed, and held only now. */
+static void what_was_lost_before_is_not_taken_as_synced(void **state)
+{
+        (void)state;
+        disk.lost = 3;
+        disk.allowed = 100;
+        for (unsigned i = 0; i < 5; i++)
+                assert_int_equal(release(i), 0);
+        await(&disk.n_order, 5);
+        for (unsigned i = 0; i < 5; i++)
+                assert_int_equal(waits[i].result, i < 3 ? -EIO : 0);
+}
+
 static void beyond_the_limit_nobody_is_held(void **state)
 {
         (void)state;
@@ -232,6 +247,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(who_comes_during_a_sync_waits_for_the_next_and_all_share_it, begin, end),
                 cmocka_unit_test_setup_teardown(a_ticket_that_is_on_disk_waits_for_no_second_one_in_vain, begin, end),
                 cmocka_unit_test_setup_teardown(a_failed_sync_fails_all_that_wait, begin, end),
+                cmocka_unit_test_setup_teardown(what_was_lost_before_is_not_taken_as_synced, begin, end),
                 cmocka_unit_test_setup_teardown(beyond_the_limit_nobody_is_held, begin, end),
                 cmocka_unit_test_setup_teardown(stopping_syncs_for_those_that_wait_and_takes_no_more, begin, end),
         };

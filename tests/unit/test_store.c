@@ -127,14 +127,15 @@ static void a_commit_is_seen_before_its_sync_and_noted_after_it(void **state)
         uint64_t first;
         uint64_t last;
         uint64_t on_disk = 0;
+        uint64_t lost;
 
-        assert_int_equal(s->ops->sync(s, &on_disk), 0);
+        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
         first = commit_soon(s);
         last = commit_soon(s);
         assert_true(last > first);
         assert_int_equal(head_on_disk(), 2);
         assert_int_equal(noted(), 0);
-        assert_int_equal(s->ops->sync(s, &on_disk), 0);
+        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
         assert_true(on_disk == last);
         assert_int_equal(noted(), 2);
         last = commit_soon(s);
@@ -142,7 +143,7 @@ static void a_commit_is_seen_before_its_sync_and_noted_after_it(void **state)
         assert_int_equal(store_begin(s), 0);
         assert_int_equal(store_commit(s), 0); /* any commit that waits makes those before it durable */
         assert_int_equal(noted(), 3);
-        assert_int_equal(s->ops->sync(s, &on_disk), 0);
+        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
         assert_true(on_disk > last);
 }
 
@@ -177,6 +178,7 @@ static void losing_what_was_not_synced_is_no_alarm_and_what_was_is_one(void **st
 {
         struct store *s = *state;
         uint64_t on_disk;
+        uint64_t lost;
         unsigned seq = 0;
         off_t size[3];
 
@@ -184,7 +186,7 @@ static void losing_what_was_not_synced_is_no_alarm_and_what_was_is_one(void **st
                 (void)commit_soon(s);
                 size[i] = size_of("-wal");
                 if (i == 1)
-                        assert_int_equal(s->ops->sync(s, &on_disk), 0);
+                        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
         }
         assert_true(size[0] < size[1] && size[1] < size[2]);
         assert_int_equal(opened_with_log_of(size[2], &seq), 0);
@@ -201,12 +203,13 @@ static void the_log_is_written_back_and_begins_anew(void **state)
 {
         struct store *s = *state;
         uint64_t on_disk;
+        uint64_t lost;
         off_t most = 0;
 
         for (unsigned i = 0; i < 3000; i++) {
                 (void)commit_soon(s);
                 if (i % 50 == 0) {
-                        assert_int_equal(s->ops->sync(s, &on_disk), 0);
+                        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
                         s->ops->tidy(s);
                 }
                 most = size_of("-wal") > most ? size_of("-wal") : most;
