@@ -3,7 +3,7 @@
  *
  * attest_routes.c takes requests and runs the decision; pending.c records
  * unknown nodes; refuse.c records and answers refusals; release.c makes
- * what an accepted node gets. Each of them commits the journal before it
+ * what an accepted node gets, release_send.c sends it. Each of them commits the journal before it
  * answers: nothing is released, and nothing refused, unrecorded (but see
  * refuse.h on floods). */
 #ifndef MUSTER_ATTEST_H
@@ -12,6 +12,8 @@
 #include "decide.h"
 #include "server.h"
 #include "wire_verdict.h"
+
+struct release;
 
 struct attest {
         bool have_exporter;
@@ -37,6 +39,8 @@ struct attest {
         struct server *srv;
         char id[NODE_ID_HEX + 1];
         enum ek_chain chain;
+
+        struct release *release; /* waits to be sent */
 };
 
 void attest_drop_request(struct attest *a);
@@ -61,11 +65,19 @@ enum MHD_Result refuse_code(struct call *c, const char *node, const char *code, 
 
 void refuse_flush(struct server *srv, bool all);
 
-/* release.c: 0 with *ret_verdict filled and everything committed; -EAGAIN
- * when the record changed meanwhile: decide again. The catalogue's read
- * lock is held. */
-int release_make(struct server *srv, const struct attest *a, const struct node *n, const struct decision *d,
-                 const struct catalog_image *image, struct verdict *ret_verdict);
+/* release.c: 0 with *ret made and committed, but not on disk for sure: only
+ * release_send() may let it out. -EAGAIN when the record changed meanwhile:
+ * decide again. `n` is the record that was judged, and changes. The
+ * catalogue's read lock is held. */
+int release_make(struct server *srv, const struct attest *a, struct node *n, const struct decision *d,
+                 const struct catalog_image *image, struct release **ret);
+
+/* release_send.c: holds the call until the journal is on disk, then answers:
+ * with the verdict, or busy when it is not known to be there. To be called
+ * again when the call is resumed. Frees a->release when it has answered. */
+enum MHD_Result release_send(struct call *c, struct attest *a);
+void release_free(struct release *r); /* NULL-safe; wipes */
+int release_outbox(struct server *srv); /* starts srv->outbox */
 
 /* nodes.c's share: facts and addresses of a request into a record. */
 struct mac_list {

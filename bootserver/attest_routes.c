@@ -47,6 +47,7 @@ void attest_free(struct attest *a)
         if (!a)
                 return;
         attest_drop_request(a);
+        release_free(a->release);
         wipe(a, sizeof(*a));
         free(a);
 }
@@ -167,9 +168,8 @@ static void refs_for(struct server *srv, const struct attest *a, const struct no
 }
 
 /* The last stage. -EAGAIN: the record changed meanwhile. */
-static int judge_policy(struct call *c, struct attest *a, const struct node *n, struct decision *d, enum MHD_Result *ret)
+static int judge_policy(struct call *c, struct attest *a, struct node *n, struct decision *d, enum MHD_Result *ret)
 {
-        _cleanup_(verdict_wipe) struct verdict v = { 0 };
         const struct boot_ref *boots[2];
         const struct catalog_image *image = NULL;
         bool ak_changed = d->ak_changed; /* found in the stage before */
@@ -183,17 +183,15 @@ static int judge_policy(struct call *c, struct attest *a, const struct node *n, 
         if (d->verdict != DECIDE_OK)
                 *ret = refuse_decided(c, a, n, d, &refs);
         else
-                r = release_make(c->srv, a, n, d, image, &v);
+                r = release_make(c->srv, a, n, d, image, &a->release);
         catalog_done(c->srv->catalog);
         if (r == -EAGAIN)
                 return r;
+        attest_drop_request(a);
         if (r < 0)
                 *ret = reply_busy(c, "cannot commit or make a release");
-        else if (d->verdict == DECIDE_OK) {
-                guard_known(c->srv->guard, &c->session->conn);
-                *ret = reply_verdict(c, &v);
-        }
-        attest_drop_request(a);
+        else if (d->verdict == DECIDE_OK)
+                *ret = release_send(c, a);
         return 0;
 }
 
@@ -283,6 +281,8 @@ static enum MHD_Result judge(struct call *c, struct attest *a)
         struct timespec to;
         int r = -EAGAIN;
 
+        if (a->release)
+                return release_send(c, a);
         (void)clock_gettime(CLOCK_MONOTONIC, &from);
         for (int tries = 0; tries < 5 && r == -EAGAIN; tries++)
                 r = judge_once(c, a, &result);

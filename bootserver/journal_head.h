@@ -4,7 +4,7 @@
  * SQLite drops, without a word, what it finds damaged at the end of its
  * write-ahead log, and starts happily from an older copy of its file: the
  * releases and revocations of the last hours would be gone unseen. So after
- * each commit the seq and hash of the last event go into the file
+ * each sync the seq and hash of the last event that it made durable go into the file
  * journal.head, 128 bytes, written in place and not synced: it may lag behind
  * the database, after a power cut, but never be ahead of it.
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "listen.h"
 
+#include "outbox.h"
 #include "serve.h"
 
 #include <arpa/inet.h>
@@ -232,6 +233,8 @@ void listen_stop(struct server *srv)
 
         if (srv->waiters)
                 waiters_stop(srv->waiters);
+        if (srv->outbox && outbox_stop(srv->outbox) > 0)
+                held = true;
         if (held)
                 (void)nanosleep(&grace, NULL);
         for (int i = 0; i < LISTENERS; i++) {

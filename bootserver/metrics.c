@@ -32,6 +32,7 @@ static const struct {
         { M_HTTP_REFUSED, "muster_http_refused_total" },
         { M_CONNECTIONS_ATTEST, "muster_attest_connections_total" },
         { M_DECIDE_US, "muster_decide_microseconds_total" },
+        { M_SYNCS, "muster_release_syncs_total" },
         { M_DROP_RATE, "muster_dropped_total{why=\"rate\"}" },
         { M_DROP_ADDRESS, "muster_dropped_total{why=\"address\"}" },
         { M_DROP_FULL, "muster_dropped_total{why=\"full\"}" },

@@ -25,6 +25,7 @@ enum metric {
         M_HTTP_REFUSED,
         M_CONNECTIONS_ATTEST,
         M_DECIDE_US, /* microseconds spent in decisions, and releases */
+        M_SYNCS,     /* of the journal, for releases */
         M_DROP_RATE,    /* connections not let in: too fast, */
         M_DROP_ADDRESS, /* too many of one address, */
         M_DROP_FULL,    /* or no place for one more */

@@ -9,6 +9,7 @@
 #include "keycache.h"
 #include "listen.h"
 #include "notify.h"
+#include "outbox.h"
 #include "signer_impl.h"
 #include "version.h"
 
@@ -190,6 +191,8 @@ static int start(struct server *srv)
                                                                                           : srv->conf.max_connections / 4,
                                   &srv->waiters);
         if (r == 0)
+                r = release_outbox(srv);
+        if (r == 0)
                 r = guard_start(&srv->conf, &srv->metrics, &srv->guard);
         if (r < 0) {
                 (void)fail_set(&f, r, "", "", "cannot start: %s", strerror(-r));
@@ -268,6 +271,7 @@ static void stop(struct server *srv)
         guard_free(srv->guard);
         hooks_stop(srv->hooks);
         waiters_free(srv->waiters);
+        outbox_free(srv->outbox);
         ek_cas_free(srv->ek_cas);
         keycache_free(srv->keycache);
         catalog_free(srv->catalog);

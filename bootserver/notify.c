@@ -58,6 +58,8 @@ void notify_alive(struct server *srv)
 {
         uint8_t head[DIGEST_LEN];
         uint64_t seq = 0;
+        uint64_t lost;
+        uint64_t ticket;
 
         if (watchdog == 0)
                 return;
@@ -65,5 +67,6 @@ void notify_alive(struct server *srv)
         catalog_done(srv->catalog);
         /* what it says matters to requests; here, that it says something */
         (void)srv->store->ops->event_head(srv->store, &seq, head);
+        (void)srv->store->ops->sync(srv->store, &lost, &ticket);
         notify("WATCHDOG=1");
 }

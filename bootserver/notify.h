@@ -3,7 +3,8 @@
  * all of it is nothing when there is none.
  *
  * notify_alive() takes the store's and the catalogue's locks once and reads
- * the journal's end, on the caller's thread, and only then says WATCHDOG=1:
+ * the journal's end, and awaits the sync of what is committed, on the
+ * caller's thread, and only then says WATCHDOG=1:
  * where these hang no node boots any more, and the manager starts musterd
  * anew. It asks nothing of the network, so that a flood cannot have a busy
  * musterd killed. */

@@ -192,7 +192,7 @@ static int record(struct server *srv, const struct attest *a, struct node *now, 
                 (void)snprintf(now->reason, sizeof(now->reason), "%s", d->code);
         }
         r = d->sound ? attest_store_evidence(srv, a, now) : 0;
-        return r < 0 ? r : s->ops->node_put(s, now, NULL, 0);
+        return r < 0 ? r : s->ops->node_seen(s, now);
 }
 
 static int commit_refusal(struct server *srv, const struct attest *a, const struct decision *d, struct node *now,

@@ -6,14 +6,6 @@
 #include "journal.h"
 #include "policy.h"
 
-struct made {
-        bool keys;
-        bool certs;
-        bool bundle; /* the node needs it */
-        bool ak_changed;
-        char boot_id[INCIDENT_LEN + 1];
-};
-
 static int copy_blob(struct buf *to, const void *p, size_t len)
 {
         to->p = malloc(len ? len : 1);
@@ -99,7 +91,7 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
             strcmp(ret->assigned_boot, judged->assigned_boot) != 0 ||
             strcmp(ret->assigned_image, judged->assigned_image) != 0 || strcmp(ret->profile, judged->profile) != 0 ||
             ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
-            ret->has_ak != judged->has_ak || memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
+            ret->has_ak != judged->has_ak || ret->chain != judged->chain || memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
             ret->bundle[0].len != judged->bundle[0].len || ret->ssh_to != judged->ssh_to || ret->tls_to != judged->tls_to)
                 return -EAGAIN;
         return 0;
@@ -153,7 +145,8 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
 }
 
 /* `n` is the judged record with the new keys in it. */
-static int commit(struct server *srv, const struct attest *a, const struct node *judged, struct node *n, const struct made *m)
+static int commit(struct server *srv, const struct attest *a, const struct node *judged, struct node *n, const struct made *m,
+                  uint64_t *ret_ticket)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         _cleanup_(node_wipe) struct node now = { 0 };
@@ -168,55 +161,72 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
                 r = same_record(srv, a, judged, &now);
         if (r == 0)
                 r = attest_store_evidence(srv, a, n);
-        if (r == 0)
+        if (r == 0 && node_same_but_seen(&now, n)) /* addresses are of the facts */
+                r = srv->store->ops->node_seen(srv->store, n);
+        else if (r == 0)
                 r = srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
         if (r == 0)
                 r = journal_ok(srv, a, n, m, n->last_ok);
-        return r < 0 ? r : store_tx_commit(&tx);
+        return r < 0 ? r : store_tx_commit_soon(&tx, ret_ticket);
 }
 
-int release_make(struct server *srv, const struct attest *a, const struct node *judged, const struct decision *d,
-                 const struct catalog_image *image, struct verdict *ret_verdict)
+/* What is told of it once it is on disk; its keys and blobs are not. */
+static void keep_words(struct release *rel, const struct node *n, const struct node *judged, const struct made *m)
 {
-        _cleanup_(verdict_wipe) struct verdict v = { .kind = VERDICT_OK };
-        _cleanup_(node_wipe) struct node n = { 0 };
-        struct made m = { .ak_changed = d->ak_changed };
-        int64_t now = server_now();
-        int r = srv->store->ops->node_get(srv->store, a->id, &n);
+        rel->made = *m;
+        rel->before = judged->state;
+        memcpy(rel->id, n->id, sizeof(rel->id));
+        memcpy(rel->name, n->name, sizeof(rel->name));
+        memcpy(rel->boot, n->boot, sizeof(rel->boot));
+        memcpy(rel->image, n->image, sizeof(rel->image));
+}
 
-        if (r < 0)
-                return r == -ENOENT ? -EAGAIN : r;
-        if (!image || !n.name[0])
+static int make(struct server *srv, const struct attest *a, struct node *n, const struct decision *d,
+                const struct catalog_image *image, struct release *rel)
+{
+        const struct node judged = *n; /* its numbers and names; what it points to is n's, and may be gone */
+        struct made m = { .ak_changed = d->ak_changed };
+        struct verdict *v = &rel->verdict;
+        int64_t now = server_now();
+        int r;
+
+        if (!image || !n->name[0])
                 return -EINVAL;
-        r = release_keys(srv, a, &n, &m.keys);
+        r = release_keys(srv, a, n, &m.keys);
         FAULT_POINT("release-keys-made");
         if (r == 0)
-                r = release_certs(srv, a->req.node, &n, now, &m.certs);
+                r = release_certs(srv, a->req.node, n, now, &m.certs);
         if (r == 0)
                 r = journal_incident(m.boot_id);
-        m.bundle = v.has_bundle = a->req.nv_ssh != NV_STATE_PRESENT || a->req.nv_tls != NV_STATE_PRESENT;
-        memcpy(v.node, a->req.node, DIGEST_LEN);
-        memcpy(v.boot, m.boot_id, sizeof(v.boot));
+        m.bundle = v->has_bundle = a->req.nv_ssh != NV_STATE_PRESENT || a->req.nv_tls != NV_STATE_PRESENT;
+        memcpy(v->node, a->req.node, DIGEST_LEN);
+        memcpy(v->boot, m.boot_id, sizeof(v->boot));
         if (r == 0)
-                r = add_image(srv, image, &v);
+                r = add_image(srv, image, v);
         if (r == 0)
-                r = add_approvals(srv, a, &v);
+                r = add_approvals(srv, a, v);
         if (r == 0)
-                r = add_node(srv, &n, &v);
-        mark_ok(a, d, image, now, &n);
+                r = add_node(srv, n, v);
+        mark_ok(a, d, image, now, n);
         FAULT_POINT("release-made");
         if (r == 0)
-                r = commit(srv, a, judged, &n, &m);
+                r = commit(srv, a, &judged, n, &m, &rel->ticket);
         FAULT_POINT("release-committed");
-        if (r < 0)
-                return r;
-        log_info("node=%s name=%s ok: boot=%s image=%s boot_id=%s", n.id, n.name, n.boot, n.image, m.boot_id);
-        metric_add(&srv->metrics, M_BUNDLES_MADE, m.keys);
-        metric_add(&srv->metrics, M_BUNDLES_SENT, m.bundle);
-        metric_add(&srv->metrics, M_CERTIFICATES, m.certs);
-        if (judged->state != NODE_OK)
-                hooks_send(srv->hooks, &n, node_state_text(judged->state), "ok", NULL, NULL);
-        *ret_verdict = v;
-        wipe(&v, sizeof(v));
-        return 0;
+        keep_words(rel, n, &judged, &m);
+        return r;
+}
+
+int release_make(struct server *srv, const struct attest *a, struct node *n, const struct decision *d,
+                 const struct catalog_image *image, struct release **ret)
+{
+        _cleanup_(release_freep) struct release *rel = calloc(1, sizeof(*rel));
+        int r;
+
+        if (!rel)
+                return -ENOMEM;
+        rel->verdict.kind = VERDICT_OK;
+        r = make(srv, a, n, d, image, rel);
+        if (r == 0)
+                *ret = take_ptr(rel);
+        return r;
 }

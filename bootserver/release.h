@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* release.h - a node's keys and certificates, as release.c needs them.
+/* release.h - a release on its way: made and committed by release.c, sent by
+ * release_send.c once its journal entry is on disk; and a node's keys and
+ * certificates, as release.c needs them.
  *
  * release_keys(): makes SSH and TLS keys and their bundle when the record
  * has none; private parts exist only inside this call. release_certs():
@@ -9,6 +11,31 @@
 #define MUSTER_RELEASE_H
 
 #include "attest.h"
+#include "journal.h"
+#include "outbox.h"
+
+struct made {
+        bool keys;
+        bool certs;
+        bool bundle; /* the node needs it */
+        bool ak_changed;
+        char boot_id[INCIDENT_LEN + 1];
+};
+
+struct release {
+        struct verdict verdict;
+        uint64_t ticket; /* of its commit */
+        bool waiting;    /* in the outbox, or back from it */
+        struct outbox_wait wait;
+        /* to be told of it */
+        struct made made;
+        enum node_state before;
+        char id[NODE_ID_HEX + 1];
+        char name[NAME_MAX_LEN + 1];
+        char boot[NAME_MAX_LEN + 1];
+        char image[NAME_MAX_LEN + 1];
+};
+DEFINE_CLEANUP(struct release *, release_free)
 
 int release_keys(const struct server *srv, const struct attest *a, struct node *n, bool *ret_made);
 int release_certs(const struct server *srv, const uint8_t id[DIGEST_LEN], struct node *n, int64_t now, bool *ret_made);

@@ -28,6 +28,7 @@ enum listener { L_BOOT, L_ATTEST, L_ADMIN, LISTENERS };
 struct ek_cas;
 struct hooks;
 struct keycache;
+struct outbox; /* outbox.h */
 struct attest; /* attest_routes.c's part of a session */
 struct route;
 
@@ -40,6 +41,7 @@ struct server {
         struct ek_cas *ek_cas;
         struct keycache *keycache;
         struct waiters *waiters;
+        struct outbox *outbox;
         struct hooks *hooks; /* NULL: none */
         struct guard *guard;
         struct metrics metrics;

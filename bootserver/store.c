@@ -19,6 +19,26 @@ int node_state_parse(const char *text, enum node_state *ret)
         return -EINVAL;
 }
 
+static bool same_buf(const struct buf *a, const struct buf *b)
+{
+        return same_bytes(a->p, a->len, b->p, b->len);
+}
+
+bool node_same_but_seen(const struct node *a, const struct node *b)
+{
+        bool same = strcmp(a->id, b->id) == 0 && strcmp(a->name, b->name) == 0 && a->without_cert == b->without_cert &&
+                    strcmp(a->assigned_boot, b->assigned_boot) == 0 && strcmp(a->assigned_image, b->assigned_image) == 0 &&
+                    strcmp(a->facts ? a->facts : "", b->facts ? b->facts : "") == 0 && strcmp(a->uuid, b->uuid) == 0 &&
+                    a->first_seen == b->first_seen && a->ssh_from == b->ssh_from && a->ssh_to == b->ssh_to &&
+                    a->tls_from == b->tls_from && a->tls_to == b->tls_to;
+
+        for (size_t i = 0; i < ELEMENTSOF(a->bundle); i++)
+                same = same && same_buf(&a->bundle[i], &b->bundle[i]);
+        return same && same_buf(&a->ek_public, &b->ek_public) && same_buf(&a->ssh_key, &b->ssh_key) &&
+               same_buf(&a->tls_key, &b->tls_key) && same_buf(&a->ssh_cert, &b->ssh_cert) &&
+               same_buf(&a->tls_cert, &b->tls_cert);
+}
+
 void node_wipe(struct node *n)
 {
         free(n->facts);

@@ -6,8 +6,12 @@
  * Every call is safe from any thread. Changes are made between
  * store_begin() and store_commit() (or store_rollback()), which hold the
  * store for the calling thread: keep them short, do no other I/O between.
- * store_commit() returns only after the data is on disk. Reads may stand
- * alone. Values read are owned by the caller (node_wipe(), buf_wipe(),
+ * store_commit() returns only after the data is on disk. commit_soon() leaves
+ * that to sync() and gives a ticket: the commit is seen by all at once, and
+ * on disk when sync() has given that ticket or a later one (0: it is on disk
+ * already; but if it is not above sync()'s `lost`, that is not known). A power
+ * cut before may take it, and then all that came after it.
+ * Nothing that it records may be acted on before. Reads may stand alone. Values read are owned by the caller (node_wipe(), buf_wipe(),
  * free()); what a list callback gets lives only during the call, and a
  * negative return of it ends the list with that value. A callback must not
  * change the store. Errors: -ENOENT (no such thing), -EEXIST (the id or
@@ -115,6 +119,9 @@ struct store_ops {
         void (*close)(struct store *s);
         int (*begin)(struct store *s);
         int (*commit)(struct store *s);
+        int (*commit_soon)(struct store *s, uint64_t *ret_ticket);
+        int (*sync)(struct store *s, uint64_t *ret_lost, uint64_t *ret_ticket); /* waits for the disk; the others go on */
+        void (*tidy)(struct store *s); /* now and then after sync(), which does not; waits for the disk too */
         void (*rollback)(struct store *s);
 
         int (*node_get)(struct store *s, const char *id, struct node *ret);
@@ -122,6 +129,9 @@ struct store_ops {
         int (*node_prefix)(struct store *s, const char *prefix, struct node *ret); /* -ENOTUNIQ: several */
         int (*node_by_facts)(struct store *s, const char *mac, const char *uuid, struct node *ret);
         int (*node_put)(struct store *s, const struct node *n, const char *const *macs, size_t n_macs); /* macs NULL: keep */
+        /* of a record that is there, only what another boot of the same node changes: state, reason, profile, chain,
+         * boot, image, last_seen, last_ok, AK, resetCount and PCR digest; -ENOENT */
+        int (*node_seen)(struct store *s, const struct node *n);
         int (*node_delete)(struct store *s, const char *id);
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
         int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
@@ -190,6 +200,8 @@ bool store_pg_news(struct store *s);
 int store_sqlite_check(struct store *s, struct fail *fail);
 
 void node_wipe(struct node *n);
+/* Do they differ in nothing but what node_seen() writes, and last_ipxe? */
+bool node_same_but_seen(const struct node *a, const struct node *b);
 const char *node_state_text(enum node_state s);
 int node_state_parse(const char *text, enum node_state *ret);
 
@@ -222,6 +234,13 @@ static inline int store_tx_commit(struct store_tx *t)
         struct store *s = take_ptr(t->s);
 
         return store_commit(s);
+}
+
+static inline int store_tx_commit_soon(struct store_tx *t, uint64_t *ret_ticket)
+{
+        struct store *s = take_ptr(t->s);
+
+        return s->ops->commit_soon(s, ret_ticket);
 }
 
 static inline void store_tx_end(struct store_tx *t)

@@ -148,7 +148,7 @@ int pg_col_bytes(const struct pgq *q, int i, void *out, size_t n)
         return 0;
 }
 
-static int run(struct store *st, enum pg_query which)
+int pg_run_one(struct store *st, enum pg_query which)
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
         int r = pg_start(st, which, &q);
@@ -161,7 +161,7 @@ static void pg_rollback(struct store *st)
         struct pg_store *s = pg_of(st);
 
         s->lost = s->tx = false;
-        if (s->conn && PQtransactionStatus(s->conn) != PQTRANS_IDLE && run(st, PQ_ROLLBACK) < 0)
+        if (s->conn && PQtransactionStatus(s->conn) != PQTRANS_IDLE && pg_run_one(st, PQ_ROLLBACK) < 0)
                 pg_drop(s);
         s->lost = false;
         (void)pthread_mutex_unlock(&s->lock);
@@ -173,10 +173,10 @@ static int pg_begin(struct store *st)
         int r;
 
         (void)pthread_mutex_lock(&s->lock);
-        r = run(st, PQ_BEGIN);
+        r = pg_run_one(st, PQ_BEGIN);
         s->tx = true;
         if (r == 0)
-                r = run(st, PQ_LOCK);
+                r = pg_run_one(st, PQ_LOCK);
         if (r < 0)
                 pg_rollback(st);
         return r < 0 && r != -ENOMEM ? -EIO : r;
@@ -195,27 +195,55 @@ static int committed(struct store *st)
         return r < 0 && r != -ENOMEM ? -EIO : r;
 }
 
-static int pg_commit(struct store *st)
+/* ticket 0: on disk when it returns. */
+static int commit_as(struct store *st, uint64_t ticket)
 {
         struct pg_store *s = pg_of(st);
-        int r = s->lost ? -EIO : committed(st);
+        int r = ticket > 0 ? pg_run_one(st, PQ_SOON) : 0;
 
+        if (r == 0)
+                r = s->lost ? -EIO : committed(st);
         if (r < 0) {
                 s->stale = true;
                 pg_rollback(st);
                 return r;
         }
+        if (ticket > 0)
+                s->commits = ticket;
         s->tx = false;
         (void)pthread_mutex_unlock(&s->lock);
         return 0;
+}
+
+static int pg_commit(struct store *st)
+{
+        return commit_as(st, 0);
+}
+
+static int pg_commit_soon(struct store *st, uint64_t *ret_ticket)
+{
+        uint64_t ticket = pg_sync_ticket(pg_of(st));
+        int r = commit_as(st, ticket);
+
+        if (r == 0)
+                *ret_ticket = ticket;
+        return r;
+}
+
+/* Its checkpoints are PostgreSQL's own. */
+static void pg_tidy(struct store *st)
+{
+        (void)st;
 }
 
 static void pg_close(struct store *st)
 {
         struct pg_store *s = pg_of(st);
 
+        pg_sync_close(s);
         pg_drop(s);
         pg_params_free(s->params);
+        (void)pthread_mutex_destroy(&s->sync_lock);
         (void)pthread_mutex_destroy(&s->lock);
         free(s);
 }
@@ -229,9 +257,10 @@ static int pg_copy(struct store *st, const char *path)
 }
 
 const struct store_ops pg_ops = {
-        .close = pg_close, .begin = pg_begin, .commit = pg_commit, .rollback = pg_rollback,
+        .close = pg_close, .begin = pg_begin, .commit = pg_commit, .commit_soon = pg_commit_soon, .sync = pg_sync,
+        .tidy = pg_tidy, .rollback = pg_rollback,
         .node_get = pg_node_get, .node_find = pg_node_find, .node_prefix = pg_node_prefix,
-        .node_by_facts = pg_node_by_facts, .node_put = pg_node_put, .node_delete = pg_node_delete,
+        .node_by_facts = pg_node_by_facts, .node_put = pg_node_put, .node_seen = pg_node_seen, .node_delete = pg_node_delete,
         .node_list = pg_node_list, .node_counts = pg_node_counts, .mac_list = pg_mac_list,
         .evidence_put = pg_evidence_put, .evidence_get = pg_evidence_get,
         .boot_put = pg_boot_put, .boot_delete = pg_boot_delete, .boot_list = pg_boot_list,

@@ -2,7 +2,8 @@
 /* store_pg.h - what the files of the PostgreSQL backend share.
  *
  * DOC: one connection, many parents
- * One connection behind one recursive mutex, as SQLite has it; pg_start()
+ * One connection behind one recursive mutex, as SQLite has it, and in musterd
+ * a second one that only syncs (store_pg_sync.c); pg_start()
  * takes the mutex, pg_end() lets go. Data go as parameters of prepared
  * statements, in binary; no statement is built from them.
  *
@@ -41,8 +42,8 @@
 #define PG_NEXT "check that PostgreSQL is up and lets musterd in, and `database` in musterd.conf"
 
 enum pg_query {
-        PQ_BEGIN, PQ_LOCK, PQ_COMMIT, PQ_ROLLBACK,
-        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_DELETE, PQ_NODE_LIST, PQ_NODE_COUNTS,
+        PQ_BEGIN, PQ_LOCK, PQ_COMMIT, PQ_ROLLBACK, PQ_SOON, PQ_SYNC,
+        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_SEEN, PQ_NODE_DELETE, PQ_NODE_LIST, PQ_NODE_COUNTS,
         PQ_MAC_CLEAR, PQ_MAC_PUT, PQ_MAC_LIST, PQ_EVIDENCE_PUT, PQ_EVIDENCE_GET,
         PQ_BOOT_PUT, PQ_BOOT_DELETE, PQ_BOOT_LIST, PQ_IMAGE_PUT, PQ_IMAGE_DELETE, PQ_IMAGE_LIST,
         PQ_PROFILE_PUT, PQ_PROFILE_LIST, PQ_SETTING_PUT, PQ_SETTING_DELETE, PQ_SETTING_GET, PQ_SETTING_LIST,
@@ -68,6 +69,17 @@ struct pg_store {
         bool lost;                 /* the transaction failed: nothing more of it is done */
         bool stale;                /* news may have been missed */
         int64_t next_try;          /* monotonic ms */
+        char instance[64];         /* of the server: when it started */
+
+        /* store_pg_sync.c; what is not sync_lock's is `lock`'s */
+        bool quiet;                /* this is one that syncs for another: no news */
+        pthread_mutex_t sync_lock; /* taken before `lock`, or without it */
+        struct pg_store *syncer;   /* sync_lock's; NULL: not made yet */
+        bool soon;                 /* it is connected, since before any commit that is not synced */
+        char sync_instance[64];
+        uint64_t commits;          /* that were not waited for: the last ticket */
+        uint64_t synced;           /* sync_lock's */
+        uint64_t lost_upto;        /* sync_lock's: of these nothing is known */
 };
 
 /* One statement: pg_start(), bind, pg_step() until it is not 1, pg_end(). */
@@ -102,6 +114,12 @@ int pg_plain(struct pg_store *s, const char *sql, PGresult **ret); /* constant t
 int pg_errno(struct pg_store *s, const PGresult *res, const char *what);
 int pg_ready(struct pg_store *s); /* -EIO unless a statement may be sent now */
 
+/* store_pg_sync.c. pg_sync_link() may wait for a connection; without `lock`. */
+uint64_t pg_sync_ticket(const struct pg_store *s); /* for the transaction; 0: wait for its commit */
+void pg_sync_link(struct pg_store *s);
+void pg_sync_close(struct pg_store *s);
+int pg_sync(struct store *st, uint64_t *ret_lost, uint64_t *ret_ticket);
+
 /* store_pg_params.c */
 void pg_params_free(struct pg_params *p);
 int pg_params_parse(const char *conninfo, struct pg_params **ret, struct fail *fail);
@@ -115,6 +133,8 @@ int pg_start(struct store *s, enum pg_query which, struct pgq *ret);
 void pg_end(struct pgq *q);
 int pg_step(struct pgq *q); /* 1 a row, 0 done */
 int pg_run(struct pgq *q);  /* to the end; -EEXIST: a constraint */
+int pg_run_one(struct store *s, enum pg_query which);
+struct pg_store *pg_alloc(void);
 int pg_changed(const struct pgq *q, int none); /* 0, or `none` when no row was changed */
 void pg_text(struct pgq *q, int i, const char *v);
 void pg_int(struct pgq *q, int i, int64_t v);
@@ -131,6 +151,7 @@ int pg_node_find(struct store *s, const char *name, struct node *ret);
 int pg_node_prefix(struct store *s, const char *prefix, struct node *ret);
 int pg_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret);
 int pg_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs);
+int pg_node_seen(struct store *s, const struct node *n);
 int pg_node_delete(struct store *s, const char *id);
 int pg_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES]);

@@ -7,11 +7,10 @@
 /* What every session begins with; the figures are those of store_pg.h. */
 static const char session[] =
         "SET search_path = muster, pg_catalog, pg_temp; SET client_encoding = 'UTF8'; SET statement_timeout = '5s';"
-        "SET lock_timeout = '3s'; SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = warning;"
-        "LISTEN muster_changed";
+        "SET lock_timeout = '3s'; SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = warning";
 static const char facts[] =
         "SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('server_encoding'),"
-        " current_setting('transaction_read_only')";
+        " current_setting('transaction_read_only'), extract(epoch FROM pg_postmaster_start_time())::text";
 
 static int64_t now_ms(void)
 {
@@ -158,6 +157,7 @@ static int check_server(struct pg_store *s, struct fail *fail)
 
         if (r < 0)
                 return r;
+        (void)snprintf(s->instance, sizeof(s->instance), "%s", PQgetvalue(res, 0, 4));
         if (strcmp(PQgetvalue(res, 0, 0), "off") == 0)
                 return refuse(fail, "set synchronous_commit = on for musterd's role or database",
                               "synchronous_commit is off, so a commit may be lost");
@@ -195,6 +195,10 @@ int pg_link(struct pg_store *s, struct fail *fail)
         r = PQstatus(s->conn) == CONNECTION_BAD ? -EIO : connect_step(s->conn, now_ms() + PG_CONNECT_MS);
         if (r == 0)
                 r = PQsendQuery(s->conn, session) == 1 ? pg_wait(s, &res) : -EIO;
+        if (r == 0 && !s->quiet) {
+                PQclear(take_ptr(res));
+                r = PQsendQuery(s->conn, "LISTEN muster_changed") == 1 ? pg_wait(s, &res) : -EIO;
+        }
         if (r < 0)
                 r = refused(s, r, fail);
         else

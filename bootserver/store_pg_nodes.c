@@ -172,6 +172,29 @@ int pg_node_put(struct store *s, const struct node *n, const char *const *macs, 
         return r;
 }
 
+int pg_node_seen(struct store *s, const struct node *n)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, PQ_NODE_SEEN, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, n->id);
+        pg_int(&q, 2, n->state);
+        pg_text(&q, 3, n->reason);
+        pg_text(&q, 4, n->profile);
+        pg_int(&q, 5, n->chain);
+        pg_text(&q, 6, n->boot);
+        pg_text(&q, 7, n->image);
+        pg_int(&q, 8, n->last_seen);
+        pg_int(&q, 9, n->last_ok);
+        pg_blob(&q, 10, n->has_ak ? n->ak_name : NULL, sizeof(n->ak_name));
+        pg_int(&q, 11, n->reset_count);
+        pg_blob(&q, 12, n->pcr_digest, sizeof(n->pcr_digest));
+        r = pg_run(&q);
+        return r < 0 ? r : pg_changed(&q, -ENOENT);
+}
+
 int pg_node_delete(struct store *s, const char *id)
 {
         _cleanup_(pg_end) struct pgq q = { 0 };

@@ -71,22 +71,32 @@ int pg_schema_ready(struct pg_store *s, struct fail *fail)
                         "PostgreSQL has schema version %ld, this program knows %d", version, PG_SCHEMA_VERSION);
 }
 
+struct pg_store *pg_alloc(void)
+{
+        struct pg_store *s = calloc(1, sizeof(*s));
+        pthread_mutexattr_t attr;
+
+        if (!s)
+                return NULL;
+        s->store.ops = &pg_ops;
+        (void)pthread_mutexattr_init(&attr);
+        (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+        (void)pthread_mutex_init(&s->lock, &attr);
+        (void)pthread_mutex_init(&s->sync_lock, NULL);
+        (void)pthread_mutexattr_destroy(&attr);
+        return s;
+}
+
 static int make_it(const char *conninfo, bool view, struct store **ret, struct fail *fail)
 {
         _cleanup_(store_closep) struct store *made = NULL;
-        struct pg_store *s = calloc(1, sizeof(*s));
-        pthread_mutexattr_t attr;
+        struct pg_store *s = pg_alloc();
         int r;
 
         if (!s)
                 return -ENOMEM;
         made = &s->store;
-        s->store.ops = &pg_ops;
         s->view = view;
-        (void)pthread_mutexattr_init(&attr);
-        (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-        (void)pthread_mutex_init(&s->lock, &attr);
-        (void)pthread_mutexattr_destroy(&attr);
         r = pg_params_parse(conninfo, &s->params, fail);
         if (r == 0)
                 *ret = take_ptr(made);
@@ -159,5 +169,6 @@ bool store_pg_news(struct store *st)
         if (s->conn)
                 s->stale = false;
         (void)pthread_mutex_unlock(&s->lock);
+        pg_sync_link(s);
         return news;
 }

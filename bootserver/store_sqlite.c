@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_sqlite.h"
 
-#include "fault.h"
-#include "journal_head.h"
-
 const char *sql_next_step(int rc)
 {
         switch (rc & 0xff) {
@@ -17,14 +14,19 @@ const char *sql_next_step(int rc)
         }
 }
 
-int sql_errno(struct sqlite_store *s, int rc, const char *what)
+int sql_errno_of(struct sqlite_store *s, sqlite3 *db, int rc, const char *what)
 {
         if ((rc & 0xff) == SQLITE_CONSTRAINT)
                 return -EEXIST;
         if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC)
                 atomic_store(&s->store.unsure, true);
-        log_err("store: %.60s: %s. Next: %s", what, sqlite3_errmsg(s->db), sql_next_step(rc));
+        log_err("store: %.60s: %s. Next: %s", what, sqlite3_errmsg(db), sql_next_step(rc));
         return (rc & 0xff) == SQLITE_NOMEM ? -ENOMEM : -EIO;
+}
+
+int sql_errno(struct sqlite_store *s, int rc, const char *what)
+{
+        return sql_errno_of(s, s->db, rc, what);
 }
 
 int sql_start(struct store *st, enum query q, struct sql *ret)
@@ -135,7 +137,7 @@ int col_bytes(const struct sql *q, int i, void *out, size_t n)
         return 0;
 }
 
-static int run(struct store *st, enum query which)
+int sql_run_one(struct store *st, enum query which)
 {
         _cleanup_(sql_end) struct sql q = { 0 };
         int r = sql_start(st, which, &q);
@@ -150,37 +152,19 @@ static int sq_begin(struct store *st)
 
         (void)pthread_mutex_lock(&s->lock);
         s->new_seq = 0;
-        r = atomic_load(&st->unsure) ? -EIO : run(st, Q_BEGIN);
+        r = atomic_load(&st->unsure) ? -EIO : sql_run_one(st, Q_BEGIN);
         if (r < 0)
                 (void)pthread_mutex_unlock(&s->lock);
         return r;
 }
 
-static void sq_rollback(struct store *st)
+void sq_rollback(struct store *st)
 {
         struct sqlite_store *s = sqlite_of(st);
 
         if (!sqlite3_get_autocommit(s->db))
-                (void)run(st, Q_ROLLBACK);
+                (void)sql_run_one(st, Q_ROLLBACK);
         (void)pthread_mutex_unlock(&s->lock);
-}
-
-static int sq_commit(struct store *st)
-{
-        struct sqlite_store *s = sqlite_of(st);
-        int r;
-
-        FAULT_POINT("store-commit");
-        r = run(st, Q_COMMIT);
-        FAULT_POINT("store-committed");
-        if (r < 0) {
-                sq_rollback(st);
-                return r == -ENOMEM ? r : -EIO;
-        }
-        if (s->new_seq > 0 && s->head_fd >= 0)
-                journal_head_note(s->head_fd, s->new_seq, s->new_hash);
-        (void)pthread_mutex_unlock(&s->lock);
-        return 0;
 }
 
 static void sq_close(struct store *st)
@@ -189,17 +173,22 @@ static void sq_close(struct store *st)
 
         for (size_t i = 0; i < QUERIES; i++)
                 (void)sqlite3_finalize(s->stmt[i]);
+        (void)sqlite3_close(s->checkpointer);
         (void)sqlite3_close(s->db);
+        closep(&s->wal_fd);
         closep(&s->head_fd);
         closep(&s->lock_fd);
+        (void)pthread_mutex_destroy(&s->tidy_lock);
+        (void)pthread_mutex_destroy(&s->sync_lock);
         (void)pthread_mutex_destroy(&s->lock);
         free(s);
 }
 
 const struct store_ops sqlite_ops = {
-        .close = sq_close, .begin = sq_begin, .commit = sq_commit, .rollback = sq_rollback,
+        .close = sq_close, .begin = sq_begin, .commit = sq_commit, .commit_soon = sq_commit_soon, .sync = sq_sync,
+        .tidy = sq_tidy, .rollback = sq_rollback,
         .node_get = sq_node_get, .node_find = sq_node_find, .node_prefix = sq_node_prefix,
-        .node_by_facts = sq_node_by_facts, .node_put = sq_node_put, .node_delete = sq_node_delete,
+        .node_by_facts = sq_node_by_facts, .node_put = sq_node_put, .node_seen = sq_node_seen, .node_delete = sq_node_delete,
         .node_list = sq_node_list, .node_counts = sq_node_counts, .mac_list = sq_mac_list,
         .evidence_put = sq_evidence_put, .evidence_get = sq_evidence_get,
         .boot_put = sq_boot_put, .boot_delete = sq_boot_delete, .boot_list = sq_boot_list,

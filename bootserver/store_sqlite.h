@@ -20,12 +20,18 @@
 
 enum query {
         Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
-        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_DELETE, Q_NODE_LIST, Q_NODE_COUNTS,
+        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_SEEN, Q_NODE_DELETE, Q_NODE_LIST, Q_NODE_COUNTS,
         Q_MAC_CLEAR, Q_MAC_PUT, Q_MAC_LIST, Q_EVIDENCE_PUT, Q_EVIDENCE_GET,
         Q_BOOT_PUT, Q_BOOT_DELETE, Q_BOOT_LIST, Q_IMAGE_PUT, Q_IMAGE_DELETE, Q_IMAGE_LIST,
         Q_PROFILE_PUT, Q_PROFILE_LIST, Q_SETTING_PUT, Q_SETTING_DELETE, Q_SETTING_GET, Q_SETTING_LIST,
         Q_EVENT_PUT, Q_EVENT_HEAD, Q_EVENT_LIST, Q_EVENT_NEWEST,
         QUERIES
+};
+
+struct sql_mark {
+        uint64_t commits;
+        uint64_t seq; /* of the last event, 0: none since the start */
+        uint8_t hash[DIGEST_LEN];
 };
 
 struct sqlite_store {
@@ -37,6 +43,16 @@ struct sqlite_store {
         int head_fd;               /* journal.head; -1: not kept */
         uint64_t new_seq;          /* of the transaction: its last event, 0: none */
         uint8_t new_hash[DIGEST_LEN];
+        struct sql_mark mark;      /* of the last commit */
+
+        /* store_sqlite_sync.c: taken before `lock`, or without it */
+        pthread_mutex_t sync_lock;
+        struct sql_mark synced; /* what is on disk for sure */
+        int wal_fd;             /* -1: only viewed */
+        pthread_mutex_t tidy_lock;
+        sqlite3 *checkpointer;
+        atomic_uint wal_pages; /* in the log at the last commit */
+        atomic_uint wal_tried; /* in it at the last checkpoint, 0: it began anew since */
 };
 
 struct sql {
@@ -56,6 +72,7 @@ static inline struct sqlite_store *sqlite_of(struct store *s)
 
 /* Logs what failed, with what to do; notes a failed sync. */
 int sql_errno(struct sqlite_store *s, int rc, const char *what);
+int sql_errno_of(struct sqlite_store *s, sqlite3 *db, int rc, const char *what);
 const char *sql_next_step(int rc);
 extern const struct store_ops sqlite_ops;
 
@@ -63,6 +80,7 @@ int sql_start(struct store *s, enum query q, struct sql *ret);
 void sql_end(struct sql *q);
 int sql_step(struct sql *q);
 int sql_run(struct sql *q); /* step to the end: 0, or negative */
+int sql_run_one(struct store *s, enum query which);
 void sql_text(struct sql *q, int i, const char *v);
 void sql_int(struct sql *q, int i, int64_t v);
 void sql_blob(struct sql *q, int i, const void *p, size_t n); /* NULL p: null */
@@ -77,11 +95,20 @@ static inline int64_t col_int(const struct sql *q, int i)
         return sqlite3_column_int64(q->stmt, i);
 }
 
+/* store_sqlite_sync.c: sql_sync_open() when the schema is there; SQLite's codes */
+int sql_sync_open(struct sqlite_store *s, const char *path);
+int sq_commit(struct store *s);
+int sq_commit_soon(struct store *s, uint64_t *ret_ticket);
+int sq_sync(struct store *s, uint64_t *ret_lost, uint64_t *ret_ticket);
+void sq_tidy(struct store *s);
+void sq_rollback(struct store *s);
+
 int sq_node_get(struct store *s, const char *id, struct node *ret);
 int sq_node_find(struct store *s, const char *name, struct node *ret);
 int sq_node_prefix(struct store *s, const char *prefix, struct node *ret);
 int sq_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret);
 int sq_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs);
+int sq_node_seen(struct store *s, const struct node *n);
 int sq_node_delete(struct store *s, const char *id);
 int sq_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES]);

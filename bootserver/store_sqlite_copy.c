@@ -28,6 +28,8 @@ int sq_copy(struct store *st, const char *path)
         sqlite3 *from = NULL;
         sqlite3 *to = NULL;
         int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        uint64_t lost = 0;
+        uint64_t ticket = 0;
         int rc;
 
         if (fd < 0)
@@ -44,7 +46,7 @@ int sq_copy(struct store *st, const char *path)
                 log_err("store: copy to %s: %s. Next: %s", path, sqlite3_errmsg(to ? to : from), sql_next_step(rc));
         (void)sqlite3_close(to);
         (void)sqlite3_close(from);
-        if (rc == SQLITE_OK)
+        if (rc == SQLITE_OK && sq_sync(st, &lost, &ticket) == 0) /* nothing is in it that a power cut may take from us */
                 return 0;
         (void)unlink(path);
         return (rc & 0xff) == SQLITE_FULL ? -ENOSPC : (rc & 0xff) == SQLITE_NOMEM ? -ENOMEM : -EIO;

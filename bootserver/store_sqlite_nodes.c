@@ -174,6 +174,31 @@ int sq_node_put(struct store *s, const struct node *n, const char *const *macs, 
         return r;
 }
 
+int sq_node_seen(struct store *s, const struct node *n)
+{
+        _cleanup_(sql_end) struct sql q = { 0 };
+        int r = sql_start(s, Q_NODE_SEEN, &q);
+
+        if (r < 0)
+                return r;
+        sql_text(&q, 1, n->id);
+        sql_int(&q, 2, n->state);
+        sql_text(&q, 3, n->reason);
+        sql_text(&q, 4, n->profile);
+        sql_int(&q, 5, n->chain);
+        sql_text(&q, 6, n->boot);
+        sql_text(&q, 7, n->image);
+        sql_int(&q, 8, n->last_seen);
+        sql_int(&q, 9, n->last_ok);
+        sql_blob(&q, 10, n->has_ak ? n->ak_name : NULL, sizeof(n->ak_name));
+        sql_int(&q, 11, n->reset_count);
+        sql_blob(&q, 12, n->pcr_digest, sizeof(n->pcr_digest));
+        FAULT_POINT("node-write");
+        r = sql_run(&q);
+        FAULT_POINT("node-written");
+        return r < 0 ? r : sql_changed(&q);
+}
+
 int sq_node_delete(struct store *s, const char *id)
 {
         _cleanup_(sql_end) struct sql q = { 0 };

@@ -20,7 +20,6 @@
 #include <time.h>
 
 #define CHECK_MAX ((off_t)256 << 20) /* a larger database is checked by `muster log verify` only */
-#define CHECKPOINT_PAGES 1000
 
 static int open_errno(int rc, const char *path, sqlite3 *db, struct fail *fail)
 {
@@ -76,8 +75,8 @@ static int statements(struct sqlite_store *s)
         return rc;
 }
 
-/* FULL in WAL mode: a commit is on disk when it returns. What a crash left
- * in the log is written into the database, and synced, before anything new. */
+/* What a crash left in the log is written into the database, and synced,
+ * before anything new. */
 static int prepare(struct sqlite_store *s, const char *path, struct fail *fail)
 {
         static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"
@@ -99,6 +98,8 @@ static int prepare(struct sqlite_store *s, const char *path, struct fail *fail)
                 return fail_set(fail, -EPROTO, "", "run the musterd that wrote it",
                                 "%s has schema version %d, this musterd knows %d", path, version, STORE_SCHEMA_VERSION);
         rc = statements(s);
+        if (rc == SQLITE_OK)
+                rc = sql_sync_open(s, path);
         return rc == SQLITE_OK ? 0 : open_errno(rc, path, s->db, fail);
 }
 
@@ -224,17 +225,6 @@ static int lock_it(struct sqlite_store *s, const char *path, struct fail *fail)
         return fail_set(fail, -errno, "", "put the state directory on a local disk", "cannot lock %s: %s", file, strerror(errno));
 }
 
-/* SQLite's own way, but it would not tell of a failed sync. */
-static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
-{
-        struct sqlite_store *s = ctx;
-        int rc = pages < CHECKPOINT_PAGES ? SQLITE_OK : sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-
-        if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-                (void)sql_errno(s, rc, "checkpoint");
-        return SQLITE_OK;
-}
-
 static int open_db(const char *path, int flags, struct sqlite_store **ret, struct fail *fail)
 {
         _cleanup_(store_closep) struct store *made = NULL;
@@ -246,7 +236,9 @@ static int open_db(const char *path, int flags, struct sqlite_store **ret, struc
                 return -ENOMEM;
         made = &s->store;
         s->store.ops = &sqlite_ops;
-        s->lock_fd = s->head_fd = -1;
+        s->lock_fd = s->head_fd = s->wal_fd = -1;
+        (void)pthread_mutex_init(&s->sync_lock, NULL);
+        (void)pthread_mutex_init(&s->tidy_lock, NULL);
         (void)pthread_mutexattr_init(&attr);
         (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
         (void)pthread_mutex_init(&s->lock, &attr);
@@ -261,7 +253,7 @@ static int open_db(const char *path, int flags, struct sqlite_store **ret, struc
         if (rc != SQLITE_OK)
                 return open_errno(rc, path, s->db, fail);
         (void)sqlite3_busy_timeout(s->db, 2000);
-        (void)sqlite3_wal_hook(s->db, on_wal, s);
+        (void)sqlite3_wal_autocheckpoint(s->db, 0);
         made = NULL;
         *ret = s;
         return 0;

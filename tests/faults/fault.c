@@ -9,8 +9,10 @@
  *   kill NAME N        SIGKILL to itself at the Nth pass, once
  *   error NAME E N     from the Nth pass on the system call fails with errno E
  *   slow NAME MS       each pass waits
+ *   hold NAME -        each pass waits until this is no order any more
  *   clock SECONDS      the time of day is off by so much
- *   trace
+ *   trace              all passes; or those of one, of which there is room for more:
+ *   trace NAME -
  *
  * System calls that can fail are points too: db-write, db-sync. */
 #include "fault.h"
@@ -121,8 +123,15 @@ static int pass(const char *name)
                 return 0;
         (void)pthread_mutex_lock(&lock);
         nth = count(name);
-        if (strstr(orders, "\ntrace\n"))
+        if (strstr(orders, "\ntrace\n") || order_for("trace", name))
                 trace(name);
+        if (order_for("hold", name)) {
+                (void)pthread_mutex_unlock(&lock);
+                while (order_for("hold", name))
+                        (void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+                (void)pthread_mutex_lock(&lock);
+                nth = count(name); /* by the new orders */
+        }
         line = order_for("kill", name);
         if (line && nth == (unsigned)strtoul(line, NULL, 10))
                 die(line);

@@ -165,6 +165,62 @@ static void a_commit_after_an_error_is_none(void **state)
         assert_string_equal(got, "");
 }
 
+static uint64_t append_soon(struct store *s)
+{
+        struct journal_entry e = { .event = "ok" };
+        uint64_t ticket = 99;
+
+        assert_int_equal(store_begin(s), 0);
+        assert_int_equal(journal_append(s, 1, &e, NULL), 0);
+        assert_int_equal(s->ops->commit_soon(s, &ticket), 0);
+        return ticket;
+}
+
+static void commits_share_a_sync_of_a_second_session(void **state)
+{
+        struct store *s = *state;
+        uint8_t hash[DIGEST_LEN];
+        uint64_t seq = 0;
+        uint64_t lost = 9;
+        uint64_t upto = 9;
+        uint64_t first;
+        uint64_t last;
+
+        assert_int_equal(append_soon(s), 0); /* there is none yet: it was waited for */
+        (void)store_pg_news(s);
+        first = append_soon(s);
+        last = append_soon(s);
+        assert_true(first > 0 && last > first);
+        assert_int_equal(s->ops->event_head(s, &seq, hash), 0);
+        assert_int_equal(seq, 3);
+        assert_int_equal(s->ops->sync(s, &lost, &upto), 0);
+        assert_true(lost == 0 && upto == last);
+        assert_int_equal(append(s, NULL), 0);
+}
+
+static void what_was_not_synced_when_a_session_is_lost_counts_as_lost(void **state)
+{
+        struct store *s = *state;
+        uint64_t lost = 9;
+        uint64_t upto = 9;
+        uint64_t gone;
+        uint64_t later;
+
+        (void)store_pg_news(s);
+        gone = append_soon(s);
+        assert_true(gone > 0);
+        assert_int_equal(sql(kick), 0);
+        assert_int_equal(s->ops->sync(s, &lost, &upto), -EIO);
+        while (s->ops->setting_put(s, "a", "1") < 0) /* the first session notices too */
+                ;
+        assert_int_equal(append_soon(s), 0);
+        (void)store_pg_news(s);
+        later = append_soon(s);
+        assert_true(later > gone);
+        assert_int_equal(s->ops->sync(s, &lost, &upto), 0);
+        assert_true(lost == gone && upto == later);
+}
+
 static void a_lock_held_elsewhere_is_not_waited_for_for_ever(void **state)
 {
         struct store *other = NULL;
@@ -252,6 +308,8 @@ int main(int argc, char **argv)
                 T(the_call_that_loses_the_connection_fails_and_the_next_goes_on),
                 T(a_transaction_whose_connection_is_lost_fails_to_its_end),
                 T(a_commit_after_an_error_is_none),
+                T(commits_share_a_sync_of_a_second_session),
+                T(what_was_not_synced_when_a_session_is_lost_counts_as_lost),
                 T(a_lock_held_elsewhere_is_not_waited_for_for_ever),
                 T(a_server_that_may_lose_a_commit_is_refused),
                 T(a_conninfo_with_a_password_is_refused_and_not_shown),

@@ -174,7 +174,16 @@ cleanup_pid "$pid"
 check "READY=1" wait_for 10 grep -qx READY=1 "$tmp/heard"
 is "it listens by then" 200 "$(boot_status '/ipxe?mac=52:54:00:00:00:01')"
 check "WATCHDOG=1, again and again" wait_for 10 sh -c "[ \"\$(grep -cx WATCHDOG=1 '$tmp/heard')\" -ge 2 ]"
-# a store that hangs: nobody says that all is well
+# a disk that hangs: nobody says that all is well, until it goes on
+fault "hold journal-sync -"
+curl -s -m 1 -o /dev/null --unix-socket "$sock" -X POST http://m/v1/nodes/n1/quarantine
+sleep 1.5
+seen=$(grep -cx WATCHDOG=1 "$tmp/heard")
+sleep 3
+is "no WATCHDOG=1 while a sync hangs" "$seen" "$(grep -cx WATCHDOG=1 "$tmp/heard")"
+fault
+check "WATCHDOG=1 again when it goes on" wait_for 10 sh -c "[ \"\$(grep -cx WATCHDOG=1 '$tmp/heard')\" -gt $seen ]"
+# a store that hangs
 fault "slow store-commit 60000"
 curl -s -m 1 -o /dev/null --unix-socket "$sock" -X POST http://m/v1/nodes/n1/quarantine
 sleep 1.5

@@ -289,6 +289,63 @@ static void nodes_are_listed_by_state_from_one_on(void **state)
         assert_true(counts[NODE_OK] == 4 && counts[NODE_REVOKED] == 2 && counts[NODE_PENDING] == 0);
 }
 
+static int one_mac(void *ctx, const char *mac, const char *none)
+{
+        (void)none;
+        (void)snprintf(ctx, 18, "%s", mac);
+        return 0;
+}
+
+static void a_boot_changes_of_a_record_what_it_may_and_nothing_else(void **state)
+{
+        static const char *const macs[] = { "52:54:00:00:00:01" };
+        struct store *s = *state;
+        struct node n = sample('a', "n1");
+        struct node other = sample('b', "n2");
+        struct node got = { 0 };
+        char mac[18] = "";
+
+        n.facts = strdup("{}");
+        assert_int_equal(store_begin(s), 0);
+        assert_int_equal(s->ops->node_seen(s, &n), -ENOENT);
+        assert_int_equal(s->ops->node_put(s, &n, macs, 1), 0);
+        assert_int_equal(s->ops->node_put(s, &other, NULL, 0), 0);
+        assert_true(node_same_but_seen(&n, &n));
+        n.state = NODE_OK;
+        (void)snprintf(n.reason, sizeof(n.reason), "M-BOOT");
+        (void)snprintf(n.profile, sizeof(n.profile), "another");
+        n.chain = EK_CHAIN_OK;
+        (void)snprintf(n.boot, sizeof(n.boot), "b7");
+        (void)snprintf(n.image, sizeof(n.image), "i7");
+        n.last_seen = 71;
+        n.last_ok = 72;
+        n.ak_name[3] ^= 1;
+        n.reset_count = 73;
+        n.pcr_digest[4] ^= 1;
+        assert_int_equal(s->ops->node_seen(s, &n), 0);
+        assert_int_equal(store_commit(s), 0);
+        assert_int_equal(s->ops->node_get(s, n.id, &got), 0);
+        assert_true(node_same_but_seen(&n, &got));
+        assert_true(got.state == NODE_OK && got.chain == EK_CHAIN_OK && got.last_seen == 71 && got.last_ok == 72);
+        assert_true(got.has_ak && got.reset_count == 73);
+        assert_memory_equal(got.ak_name, n.ak_name, sizeof(n.ak_name));
+        assert_memory_equal(got.pcr_digest, n.pcr_digest, sizeof(n.pcr_digest));
+        assert_string_equal(got.reason, "M-BOOT");
+        assert_string_equal(got.profile, "another");
+        assert_string_equal(got.boot, "b7");
+        assert_string_equal(got.image, "i7");
+        assert_int_equal(s->ops->mac_list(s, n.id, one_mac, mac), 0);
+        assert_string_equal(mac, macs[0]);
+        got.facts[0] = '[';
+        assert_false(node_same_but_seen(&n, &got));
+        node_wipe(&got);
+        assert_int_equal(s->ops->node_get(s, other.id, &got), 0);
+        assert_int_equal(got.state, NODE_ENROLLED);
+        node_wipe(&got);
+        node_wipe(&n);
+        node_wipe(&other);
+}
+
 static void the_journal_is_a_chain(void **state)
 {
         struct store *s = *state;
@@ -425,6 +482,7 @@ int store_suite(const struct store_backend *b)
                 T(profiles_settings_and_evidence_come_back),
                 T(macs_and_settings_are_listed_in_order),
                 T(nodes_are_listed_by_state_from_one_on),
+                T(a_boot_changes_of_a_record_what_it_may_and_nothing_else),
                 T(the_journal_is_a_chain),
                 T(events_are_listed_in_both_directions_and_to_a_limit),
                 T(the_journal_cannot_be_changed_and_a_change_is_found),

@@ -2,7 +2,9 @@
 #include "store_suite.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
+#include "journal.h"
 #include "nodes.h"
 #include "signer_impl.h"
 
@@ -53,6 +55,170 @@ static const struct store_backend sqlite_backend = {
         .age = "PRAGMA user_version = 99",
 };
 
+static off_t size_of(const char *end)
+{
+        char file[128];
+        struct stat st;
+
+        (void)snprintf(file, sizeof(file), "%s%s", path, end);
+        return stat(file, &st) == 0 ? st.st_size : 0;
+}
+
+/* The event that journal.head names. */
+static unsigned noted(void)
+{
+        char text[128] = "";
+        char file[128];
+        unsigned seq = 0;
+        FILE *f;
+
+        (void)snprintf(file, sizeof(file), "%s/journal.head", dir);
+        f = fopen(file, "r");
+        assert_non_null(f);
+        assert_true(fread(text, 1, sizeof(text), f) <= sizeof(text)); /* nothing: no event yet */
+        (void)fclose(f);
+        text[sizeof(text) - 1] = '\0';
+        (void)sscanf(text, "muster journal head v1 %u", &seq);
+        return seq;
+}
+
+static uint64_t commit_soon(struct store *s)
+{
+        struct journal_entry e = { .event = "ok" };
+        uint64_t ticket = 0;
+
+        assert_int_equal(store_begin(s), 0);
+        assert_int_equal(journal_append(s, 1, &e, NULL), 0);
+        assert_int_equal(s->ops->commit_soon(s, &ticket), 0);
+        assert_true(ticket > 0);
+        return ticket;
+}
+
+/* What a process that only reads finds there. */
+static unsigned head_on_disk(void)
+{
+        uint8_t hash[DIGEST_LEN];
+        struct store *s = NULL;
+        struct fail f = { 0 };
+        uint64_t seq = 0;
+
+        assert_int_equal(store_sqlite_view(path, &s, &f), 0);
+        assert_int_equal(s->ops->event_head(s, &seq, hash), 0);
+        store_close(s);
+        return (unsigned)seq;
+}
+
+static int remake(void **state)
+{
+        struct fail f = { 0 };
+
+        return make() < 0 ? -1 : store_sqlite_open(path, (struct store **)state, &f);
+}
+
+static int close_it(void **state)
+{
+        store_close(*state);
+        return unmake();
+}
+
+static void a_commit_is_seen_before_its_sync_and_noted_after_it(void **state)
+{
+        struct store *s = *state;
+        uint64_t first;
+        uint64_t last;
+        uint64_t on_disk = 0;
+        uint64_t lost;
+
+        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
+        first = commit_soon(s);
+        last = commit_soon(s);
+        assert_true(last > first);
+        assert_int_equal(head_on_disk(), 2);
+        assert_int_equal(noted(), 0);
+        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
+        assert_true(on_disk == last);
+        assert_int_equal(noted(), 2);
+        last = commit_soon(s);
+        assert_int_equal(noted(), 2);
+        assert_int_equal(store_begin(s), 0);
+        assert_int_equal(store_commit(s), 0); /* any commit that waits makes those before it durable */
+        assert_int_equal(noted(), 3);
+        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
+        assert_true(on_disk > last);
+}
+
+/* Opens a copy of the store whose log ends there, as after a power cut. */
+static int opened_with_log_of(off_t size, unsigned *ret_seq)
+{
+        struct store *s = NULL;
+        struct fail f = { 0 };
+        uint8_t hash[DIGEST_LEN];
+        char cut[80];
+        char text[600];
+        uint64_t seq = 0;
+        int r;
+
+        (void)snprintf(cut, sizeof(cut), "%s/cut", dir);
+        (void)snprintf(text, sizeof(text), "mkdir %s && cp %s/db %s/db-wal %s/journal.head %s", cut, dir, dir, dir, cut);
+        assert_int_equal(system(text), 0);
+        (void)snprintf(text, sizeof(text), "%s/db-wal", cut);
+        assert_int_equal(truncate(text, size), 0);
+        (void)snprintf(text, sizeof(text), "%s/db", cut);
+        r = store_sqlite_open(text, &s, &f);
+        if (r == 0)
+                assert_int_equal(s->ops->event_head(s, &seq, hash), 0);
+        *ret_seq = (unsigned)seq;
+        store_close(s);
+        (void)snprintf(text, sizeof(text), "rm -r %s", cut);
+        assert_int_equal(system(text), 0);
+        return r;
+}
+
+static void losing_what_was_not_synced_is_no_alarm_and_what_was_is_one(void **state)
+{
+        struct store *s = *state;
+        uint64_t on_disk;
+        uint64_t lost;
+        unsigned seq = 0;
+        off_t size[3];
+
+        for (size_t i = 0; i < 3; i++) {
+                (void)commit_soon(s);
+                size[i] = size_of("-wal");
+                if (i == 1)
+                        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
+        }
+        assert_true(size[0] < size[1] && size[1] < size[2]);
+        assert_int_equal(opened_with_log_of(size[2], &seq), 0);
+        assert_int_equal(seq, 3);
+        assert_int_equal(opened_with_log_of(size[2] - 1, &seq), 0);
+        assert_int_equal(seq, 2);
+        assert_int_equal(opened_with_log_of(size[1], &seq), 0);
+        assert_int_equal(seq, 2);
+        assert_int_equal(opened_with_log_of(size[1] - 1, &seq), -EUCLEAN);
+        assert_int_equal(opened_with_log_of(size[0], &seq), -EUCLEAN);
+}
+
+static void the_log_is_written_back_and_begins_anew(void **state)
+{
+        struct store *s = *state;
+        uint64_t on_disk;
+        uint64_t lost;
+        off_t most = 0;
+
+        for (unsigned i = 0; i < 3000; i++) {
+                (void)commit_soon(s);
+                if (i % 50 == 0) {
+                        assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
+                        s->ops->tidy(s);
+                }
+                most = size_of("-wal") > most ? size_of("-wal") : most;
+        }
+        assert_true(most < 1500 * 4120);
+        assert_true(size_of("") > 100000);
+        assert_int_equal(head_on_disk(), 3000);
+}
+
 static void unreachable_is_fetched_long_ago_and_not_seen_since(void **state)
 {
         struct node n = { .state = NODE_OK, .last_seen = 1000, .last_ipxe = 2000 };
@@ -97,6 +263,9 @@ static void a_wrapped_key_opens_only_with_its_name_header_and_key(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(a_commit_is_seen_before_its_sync_and_noted_after_it, remake, close_it),
+                cmocka_unit_test_setup_teardown(losing_what_was_not_synced_is_no_alarm_and_what_was_is_one, remake, close_it),
+                cmocka_unit_test_setup_teardown(the_log_is_written_back_and_begins_anew, remake, close_it),
                 cmocka_unit_test(unreachable_is_fetched_long_ago_and_not_seen_since),
                 cmocka_unit_test(a_wrapped_key_opens_only_with_its_name_header_and_key),
         };

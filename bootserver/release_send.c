@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "release.h"
+
+#include "fault.h"
+#include "hooks.h"
+
+#define WAITING_MAX 1024 /* verdicts of some 10 KiB; who comes then waits on its own thread */
+
+void release_free(struct release *r)
+{
+        if (!r)
+                return;
+        verdict_wipe(&r->verdict);
+        wipe(r, sizeof(*r));
+        free(r);
+}
+
+static int sync_store(void *ctx, uint64_t *ret_lost, uint64_t *ret_ticket)
+{
+        struct server *srv = ctx;
+
+        metric_add(&srv->metrics, M_SYNCS, 1);
+        return srv->store->ops->sync(srv->store, ret_lost, ret_ticket);
+}
+
+static void tidy_store(void *ctx)
+{
+        struct server *srv = ctx;
+
+        srv->store->ops->tidy(srv->store);
+}
+
+static void suspend(void *conn)
+{
+        MHD_suspend_connection(conn);
+}
+
+static void resume(void *conn)
+{
+        MHD_resume_connection(conn);
+}
+
+int release_outbox(struct server *srv)
+{
+        static const struct outbox_ops ops = { .sync = sync_store, .tidy = tidy_store, .suspend = suspend, .resume = resume };
+
+        return outbox_start(&ops, srv, WAITING_MAX, &srv->outbox);
+}
+
+/* -EINPROGRESS: the call is held. */
+static int on_disk(struct call *c, struct release *rel)
+{
+        uint64_t lost = 0;
+        uint64_t ticket = 0;
+        int r;
+
+        if (rel->ticket == 0)
+                return 0;
+        if (rel->waiting)
+                return rel->wait.result;
+        rel->waiting = true;
+        r = outbox_hold(c->srv->outbox, &rel->wait, c->conn, rel->ticket);
+        if (r == 0)
+                return -EINPROGRESS;
+        r = sync_store(c->srv, &lost, &ticket);
+        return r < 0 ? r : rel->ticket > lost && rel->ticket <= ticket ? 0 : -EIO;
+}
+
+static void told(struct server *srv, const struct release *rel)
+{
+        struct node n = { 0 };
+
+        log_info("node=%s name=%s ok: boot=%s image=%s boot_id=%s", rel->id, rel->name, rel->boot, rel->image,
+                 rel->made.boot_id);
+        metric_add(&srv->metrics, M_BUNDLES_MADE, rel->made.keys);
+        metric_add(&srv->metrics, M_BUNDLES_SENT, rel->made.bundle);
+        metric_add(&srv->metrics, M_CERTIFICATES, rel->made.certs);
+        if (rel->before == NODE_OK)
+                return;
+        memcpy(n.id, rel->id, sizeof(n.id));
+        memcpy(n.name, rel->name, sizeof(n.name));
+        hooks_send(srv->hooks, &n, node_state_text(rel->before), "ok", NULL, NULL);
+}
+
+enum MHD_Result release_send(struct call *c, struct attest *a)
+{
+        int r = on_disk(c, a->release);
+        _cleanup_(release_freep) struct release *rel = NULL;
+
+        if (r == -EINPROGRESS) {
+                c->waiting = c->held = true;
+                return MHD_YES;
+        }
+        rel = take_ptr(a->release);
+        if (r < 0)
+                return reply_busy(c, "cannot sync the journal");
+        FAULT_POINT("release-on-disk");
+        told(c->srv, rel);
+        guard_known(c->srv->guard, &c->session->conn);
+        return reply_verdict(c, &rel->verdict);
+}
