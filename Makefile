@@ -258,6 +258,7 @@ deps:
 	else echo 'all packages muster needs are installed'; fi
 	initramfs/build-tss.sh $(TSS)
 	ipxe/fetch.sh build/ipxe
+	$(if $(BUILD_ONLY),,tests/fetch-nginx.sh build/nginx)
 
 # what boots need: a kernel and a node image, made once
 fixtures: build/kernel/vmlinuz build/image/rootfs.tar

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plain HTTP listener: iPXE scripts, UKIs, sealed images. Nothing here
  * is secret and nothing here is believed. */
+#include "conditions.h"
 #include "fetches.h"
 #include "ipxe_script.h"
 #include "names.h"
@@ -88,37 +89,57 @@ enum MHD_Result on_ipxe(struct call *c)
         return reply_buf(c, 200, "text/plain", &text);
 }
 
-static enum MHD_Result send_file(struct call *c, int fd, uint64_t size)
+/* c->etag is f's: for as long as it is answered. */
+static enum MHD_Result answer_file(struct call *c, int fd, const struct served *f, bool image)
 {
-        const char *header = MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
+        const char *range = MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
+        const char *if_range = MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_RANGE);
+        const char *not = MHD_lookup_connection_value(c->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH);
         uint64_t first = 0;
-        uint64_t len = size;
-        int part;
+        uint64_t len = f->size;
+        int part = 0;
 
         if (fd == -ESTALE)
                 return reply_error(c, 503, "see musterd's log", "the file changed after it was added");
         if (fd < 0)
                 return reply_error(c, 404, "see `muster boot list` and `muster image list`", "no such file is served");
-        part = range_parse(header, size, &first, &len);
-        if (part < 0) {
+        if (!c->head && range_holds(if_range, f->etag))
+                part = range_parse(range, f->size, &first, &len);
+        c->etag = f->etag;
+        if (etag_listed(not, f->etag)) {
                 (void)close(fd);
-                return reply_error(c, 416, "ask for bytes within the file", "the range is beyond the end of the file");
+                return reply_unchanged(c);
         }
-        return reply_file(c, fd, first, len, size, part > 0);
+        if (part < 0 || (!c->head && !send_begin(c->srv, &c->send, c->session->conn.fd, len, image))) {
+                (void)close(fd);
+                c->etag = NULL;
+                c->retry = part >= 0;
+                return part < 0 ? reply_error(c, 416, "ask for bytes within the file", "the range is beyond the end of the file")
+                                : reply_error(c, 503, "try again", "as many images as may be are being sent");
+        }
+        return reply_file(c, fd, first, len, f->size, part > 0);
+}
+
+static enum MHD_Result send_file(struct call *c, int fd, const struct served *f, bool image)
+{
+        enum MHD_Result r = answer_file(c, fd, f, image);
+
+        c->etag = NULL;
+        return r;
 }
 
 enum MHD_Result on_boot_file(struct call *c)
 {
-        uint64_t size = 0;
-        int fd = catalog_open_boot_file(c->srv->catalog, c->param, &size);
+        struct served f = { 0 };
+        int fd = catalog_open_boot_file(c->srv->catalog, c->param, &f);
 
-        return send_file(c, fd, size);
+        return send_file(c, fd, &f, false);
 }
 
 enum MHD_Result on_image_file(struct call *c)
 {
-        uint64_t size = 0;
-        int fd = catalog_open_image_file(c->srv->catalog, c->param, &size);
+        struct served f = { 0 };
+        int fd = catalog_open_image_file(c->srv->catalog, c->param, &f);
 
-        return send_file(c, fd, size);
+        return send_file(c, fd, &f, true);
 }

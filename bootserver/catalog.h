@@ -71,9 +71,14 @@ const struct ipxe_set *catalog_ipxe(struct catalog *c);
 const char *catalog_default(struct catalog *c, bool image, bool previous); /* "" when none */
 
 /* Opens the file behind a catalogued name, after checking that it is still
- * the one that was hashed: -ENOENT (not catalogued), -ESTALE (altered). */
-int catalog_open_boot_file(struct catalog *c, const char *file, uint64_t *ret_size); /* iPXE binaries too */
-int catalog_open_image_file(struct catalog *c, const char *file, uint64_t *ret_size);
+ * the one that was hashed: -ENOENT (not catalogued), -ESTALE (altered). The
+ * tag is of the content: other parents that serve the same file have it too. */
+struct served {
+        uint64_t size;
+        char etag[80]; /* with its quotes; "" for an iPXE binary, which may change under its name */
+};
+int catalog_open_boot_file(struct catalog *c, const char *file, struct served *ret); /* iPXE binaries too */
+int catalog_open_image_file(struct catalog *c, const char *file, struct served *ret);
 
 /* Changes; under the write lock and inside a store transaction. They write
  * the store, and the memory follows with catalog_reload(), after commit. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog_files.h"
 
+#include "hex.h"
 #include "names.h"
 #include "seal.h"
 
-static int reopen(const char *dir, const char *file, const struct file_id *known, uint64_t *ret_size)
+static int reopen(const char *dir, const char *file, const struct file_id *known, const char *tag, struct served *ret)
 {
         struct file_id id;
         int fd = file_open_in(dir, file, &id);
@@ -17,33 +18,42 @@ static int reopen(const char *dir, const char *file, const struct file_id *known
                         file);
                 return -ESTALE;
         }
-        *ret_size = (uint64_t)id.size;
+        ret->size = (uint64_t)id.size;
+        (void)snprintf(ret->etag, sizeof(ret->etag), tag[0] ? "\"%s\"" : "%s", tag);
         return fd;
 }
 
-int catalog_open_boot_file(struct catalog *c, const char *file, uint64_t *ret_size)
+int catalog_open_boot_file(struct catalog *c, const char *file, struct served *ret)
 {
         int r = -ENOENT;
 
         catalog_read(c);
         for (const struct catalog_boot *b = c->boots; b && r == -ENOENT; b = b->next)
                 if (b->usable && strcmp(b->row.file, file) == 0)
-                        r = reopen(c->boot_dir, b->row.file, &b->id, ret_size);
+                        r = reopen(c->boot_dir, b->row.file, &b->id, b->row.sha256, ret);
         for (size_t i = 0; i < c->ipxe.n && r == -ENOENT; i++)
                 if (strcmp(c->ipxe_files[i].name, file) == 0)
-                        r = reopen(c->ipxe_dir, c->ipxe_files[i].name, &c->ipxe_files[i].id, ret_size);
+                        r = reopen(c->ipxe_dir, c->ipxe_files[i].name, &c->ipxe_files[i].id, "", ret);
         catalog_done(c);
         return r;
 }
 
-int catalog_open_image_file(struct catalog *c, const char *file, uint64_t *ret_size)
+/* An image is sealed once under its random id. */
+int catalog_open_image_file(struct catalog *c, const char *file, struct served *ret)
 {
         int r = -ENOENT;
 
         catalog_read(c);
-        for (const struct catalog_image *i = c->images; i && r == -ENOENT; i = i->next)
-                if (i->usable && strcmp(i->row.file, file) == 0)
-                        r = reopen(c->image_dir, i->row.file, &i->id, ret_size);
+        for (const struct catalog_image *i = c->images; i && r == -ENOENT; i = i->next) {
+                struct seal_header h = { 0 };
+                char tag[HEX_LEN(sizeof(h.image_id))] = "";
+
+                if (!i->usable || strcmp(i->row.file, file) != 0)
+                        continue;
+                if (seal_header_parse(i->row.header, sizeof(i->row.header), &h) == 0)
+                        hex_encode(h.image_id, sizeof(h.image_id), tag);
+                r = reopen(c->image_dir, i->row.file, &i->id, tag, ret);
+        }
         catalog_done(c);
         return r;
 }

@@ -53,6 +53,8 @@ static const struct option options[] = {
         NUMBER("rate-per-address", rate_address, 1, 1000000, 50),
         NUMBER("rate-strangers", rate_strangers, 1, 1000000, 500),
         NUMBER("min-rate", min_rate, 0, 1000000000, 4096),
+        NUMBER("image-sends", image_sends, 0, 1000000, 0),
+        NUMBER("image-rate", image_rate, 0, 2000000000, 0),
         NUMBER("body-memory", body_memory, 1, 65536, 128),
 };
 

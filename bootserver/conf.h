@@ -38,6 +38,8 @@ struct conf {
         unsigned rate_strangers; /* per second */
         unsigned min_rate;       /* bytes per second */
         unsigned body_memory;    /* MiB */
+        unsigned image_sends; /* at once; 0: no limit */
+        unsigned image_rate;  /* bytes per second of each; 0: no limit */
 };
 
 /* An address to listen on: "0.0.0.0:8080", "[::]:8443". */

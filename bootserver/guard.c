@@ -145,6 +145,13 @@ static void *watch(void *arg)
 
 /* ---- for the other threads ----------------------------------------------------- */
 
+bool guard_acked(int fd, uint64_t *ret)
+{
+        bool more;
+
+        return progress(fd, ret, &more);
+}
+
 int guard_start(const struct conf *conf, struct metrics *metrics, struct guard **ret)
 {
         struct fair_limits limits = { conf->max_connections, conf->max_per_address, conf->rate_address,

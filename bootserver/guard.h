@@ -31,6 +31,9 @@ void guard_close(struct guard *g, struct fair_conn *c);
 void guard_phase(struct guard *g, struct fair_conn *c, enum fair_phase phase);
 void guard_known(struct guard *g, struct fair_conn *c);
 
+/* Bytes that the peer of a TCP socket has acknowledged; false: not known. */
+bool guard_acked(int fd, uint64_t *ret);
+
 /* May its peer cause this much work now? */
 bool guard_work(struct guard *g, struct fair_conn *c, unsigned cost, bool stranger);
 

@@ -21,10 +21,6 @@ struct ipxe_values {
 
 int ipxe_script(const char *template, const struct ipxe_values *v, struct buf *ret);
 
-/* "Range: bytes=A-B" of a file of `total` bytes: 1 with the part, 0 to send
- * all (no range, several, or another unit), -ERANGE for 416. */
-int range_parse(const char *header, uint64_t total, uint64_t *ret_first, uint64_t *ret_len);
-
 /* A MAC in either notation as aa:bb:cc:dd:ee:ff. */
 void mac_normal(const char *mac, char ret[18]);
 

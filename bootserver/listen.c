@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #define CONN_MEMORY ((size_t)8192)
 #define ADMIN_CONNECTIONS 64
 #define OTHER_FILES 256 /* store, keys, hooks, polling */
+#define BOOT_NICE 10    /* attests go first when there is not CPU for all */
 
 /* TLS 1.3 and nothing else; session tickets are off in libmicrohttpd and
  * here, early data needs a flag that is not set. */
@@ -212,12 +214,41 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
                                 MHD_OPTION_ARRAY, rest, MHD_OPTION_ARRAY, l == L_ATTEST ? tls : tls + 3, MHD_OPTION_END);
 }
 
+struct start {
+        struct server *srv;
+        enum listener l;
+        struct MHD_Daemon *ret;
+};
+
+static void *start_nicely(void *arg)
+{
+        struct start *s = arg;
+
+        if (setpriority(PRIO_PROCESS, 0, BOOT_NICE) < 0)
+                log_warn("images are served at the priority of attestations: %s", strerror(errno));
+        s->ret = start_one(s->srv, s->l);
+        return NULL;
+}
+
+/* The boot listener's threads are begun by one of a lower priority, which
+ * they inherit and it cannot have back: so it is a thread of its own. */
+static struct MHD_Daemon *start_boot(struct server *srv)
+{
+        struct start s = { srv, L_BOOT, NULL };
+        pthread_t t;
+
+        if (pthread_create(&t, NULL, start_nicely, &s) != 0)
+                return NULL;
+        (void)pthread_join(t, NULL);
+        return s.ret;
+}
+
 int listen_start(struct server *srv, struct fail *fail)
 {
         const char *const names[LISTENERS] = { srv->conf.boot_listen, srv->conf.attest_listen, srv->conf.admin_socket };
 
         for (int i = 0; i < LISTENERS; i++) {
-                srv->daemon[i] = start_one(srv, (enum listener)i);
+                srv->daemon[i] = i == L_BOOT ? start_boot(srv) : start_one(srv, (enum listener)i);
                 if (!srv->daemon[i])
                         return fail_set(fail, -EIO, "",
                                         "check the open files limit (LimitNOFILE), max-connections and the server's key pair",

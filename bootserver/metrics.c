@@ -42,8 +42,12 @@ static const struct {
         { M_DROP_READER, "muster_dropped_total{why=\"slow-reader\"}" },
         { M_DROP_MEMORY, "muster_dropped_total{why=\"memory\"}" },
         { M_DROP_WORK, "muster_dropped_total{why=\"work\"}" },
+        { M_BYTES_BOOT, "muster_file_bytes_total{what=\"boot\"}" },
+        { M_BYTES_IMAGE, "muster_file_bytes_total{what=\"image\"}" },
+        { M_IMAGE_BUSY, "muster_image_busy_total" },
         { M_OPEN_BOOT, "muster_connections{listener=\"boot\"}" },
         { M_OPEN_ATTEST, "muster_connections{listener=\"attest\"}" },
+        { M_IMAGE_SENDS, "muster_image_sends" },
 };
 
 void metric_code(struct metrics *m, const char *code)

@@ -35,8 +35,12 @@ enum metric {
         M_DROP_READER,  /* too slow a reader, */
         M_DROP_MEMORY,  /* bodies were at their limit */
         M_DROP_WORK,    /* attest requests beyond a rate, answered M-BUSY */
+        M_BYTES_BOOT,   /* of files; what was cut off: as far as it came */
+        M_BYTES_IMAGE,
+        M_IMAGE_BUSY,   /* there were image-sends already: 503 */
         M_OPEN_BOOT,    /* gauges */
         M_OPEN_ATTEST,
+        M_IMAGE_SENDS,
         METRICS
 };
 

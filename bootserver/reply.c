@@ -18,18 +18,45 @@ static void owned_free(void *cls)
         free(o);
 }
 
+#define RETRY_AFTER "2" /* seconds */
+
+/* A file's name has its content's digest or id in it, and the client
+ * believes no cache: one may keep it for good. The script is a node's own. */
+static const char *caching(const struct call *c)
+{
+        if (c->etag && c->etag[0])
+                return "public, max-age=31536000, immutable";
+        return c->etag ? "no-cache" : "no-store";
+}
+
+static bool add_headers(struct call *c, const char *type, struct MHD_Response *resp)
+{
+        const struct {
+                const char *name;
+                const char *value; /* NULL: not this time */
+        } all[] = {
+                { MHD_HTTP_HEADER_CONTENT_TYPE, type },
+                { "X-Content-Type-Options", "nosniff" },
+                { MHD_HTTP_HEADER_CACHE_CONTROL, caching(c) },
+                { MHD_HTTP_HEADER_ETAG, c->etag && c->etag[0] ? c->etag : NULL },
+                { MHD_HTTP_HEADER_CONNECTION, serve_limit(c->session) ? "close" : NULL },
+                { MHD_HTTP_HEADER_ALLOW, c->allow },
+                { MHD_HTTP_HEADER_RETRY_AFTER, c->retry ? RETRY_AFTER : NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++)
+                if (all[i].value && MHD_add_response_header(resp, all[i].name, all[i].value) != MHD_YES)
+                        return false;
+        return true;
+}
+
 static enum MHD_Result queue(struct call *c, unsigned status, const char *type, struct MHD_Response *resp)
 {
         enum MHD_Result r = MHD_NO;
 
         if (!resp)
                 return MHD_NO;
-        if (MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
-            MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-            (!serve_limit(c->session) || MHD_add_response_header(resp, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES) &&
-            (!c->allow || MHD_add_response_header(resp, MHD_HTTP_HEADER_ALLOW, c->allow) == MHD_YES) &&
-            (c->session->listener == L_BOOT ||
-             MHD_add_response_header(resp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES)) {
+        if (add_headers(c, type, resp)) {
                 FAULT_POINT("reply-queue");
                 r = MHD_queue_response(c->conn, status, resp);
                 FAULT_POINT("reply-queued");
@@ -87,6 +114,11 @@ enum MHD_Result reply_error(struct call *c, unsigned status, const char *next, c
 enum MHD_Result reply_failure(struct call *c, int r, const char *what)
 {
         return reply_error(c, 503, "try again; if it stays, see musterd's log", "%s: %s", what, strerror(-r));
+}
+
+enum MHD_Result reply_unchanged(struct call *c)
+{
+        return queue(c, 304, NULL, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
 enum MHD_Result reply_file(struct call *c, int fd, uint64_t first, uint64_t len, uint64_t total, bool partial)

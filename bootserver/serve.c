@@ -217,9 +217,9 @@ void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enu
 
         (void)cls;
         (void)conn;
-        (void)code;
         if (!c)
                 return;
+        send_end(c->srv, &c->send, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         (void)atomic_fetch_sub(&c->srv->body_bytes, c->counted);
         buf_wipe(&c->body);
         if (c->session) {

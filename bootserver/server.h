@@ -16,6 +16,7 @@
 #include "jout.h"
 #include "keys.h"
 #include "metrics.h"
+#include "sends.h"
 #include "signer.h"
 #include "store.h"
 #include "waiters.h"
@@ -50,6 +51,7 @@ struct server {
         int fd[LISTENERS];
         struct MHD_Daemon *daemon[LISTENERS];
         atomic_size_t body_bytes; /* bodies held just now */
+        atomic_uint image_sends;  /* under way */
 };
 
 struct session {
@@ -70,7 +72,10 @@ struct call {
         size_t counted;   /* memory it has, in body_bytes */
         int64_t body_until; /* monotonic seconds: it has to be here by then */
         struct waiter waiter;
+        struct send send;
         const char *allow; /* of a 405, while it is answered */
+        const char *etag;  /* of a file, while it is answered */
+        bool retry;        /* 503: another time, not another place */
         bool held;     /* the handler runs again after a hold */
         bool waiting;  /* suspended just now */
         bool answered; /* libmicrohttpd asks again when it shuts down */
@@ -97,6 +102,8 @@ enum MHD_Result reply_buf(struct call *c, unsigned status, const char *type, str
 enum MHD_Result reply_error(struct call *c, unsigned status, const char *next, const char *fmt, ...) _printf_(4, 5);
 /* What a failing store or lack of memory answers: 503. */
 enum MHD_Result reply_failure(struct call *c, int r, const char *what);
+/* 304 for the file with c->etag. */
+enum MHD_Result reply_unchanged(struct call *c);
 /* Sends [first, first + len) of fd, which it takes; total for 206. */
 enum MHD_Result reply_file(struct call *c, int fd, uint64_t first, uint64_t len, uint64_t total, bool partial);
 

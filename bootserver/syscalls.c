@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define THREAD_FLAGS (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
@@ -113,6 +114,14 @@ static int add_process(scmp_filter_ctx c)
         return r;
 }
 
+/* A thread may step back behind the others, itself only. */
+static int add_priority(scmp_filter_ctx c)
+{
+        const struct scmp_arg_cmp self[] = { SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS), SCMP_A1(SCMP_CMP_EQ, 0) };
+
+        return add(c, SCMP_ACT_ALLOW, "setpriority", ELEMENTSOF(self), self);
+}
+
 /* Streams of the families that were asked for, to connect and no more; any
  * other socket is refused. */
 static int add_sockets(scmp_filter_ctx c, uint32_t refuse, unsigned sockets)
@@ -172,6 +181,8 @@ static int confine(bool log_only, bool is_network, unsigned sockets)
                 r = add_names(c, SCMP_ACT_ALLOW, network, ELEMENTSOF(network));
         if (r == 0 && is_network)
                 r = add_threads(c, !log_only);
+        if (r == 0 && is_network)
+                r = add_priority(c);
         if (r == 0 && !log_only)
                 r = add_names(c, SCMP_ACT_KILL_PROCESS, deadly, ELEMENTSOF(deadly));
         return r < 0 ? r : seccomp_load(c);

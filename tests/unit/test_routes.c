@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "catalog.h"
+#include "conditions.h"
 #include "ipxe_script.h"
 #include "names.h"
 #include "routes.h"
@@ -100,6 +101,32 @@ static void ranges(void **state)
         assert_int_equal(range_parse("bytes=+1-2", 100, &first, &len), 0);
 }
 
+static void a_range_holds_for_the_file_it_was_begun_of(void **state)
+{
+        (void)state;
+        assert_true(range_holds(NULL, "\"a\""));
+        assert_true(range_holds("\"a\"", "\"a\""));
+        assert_false(range_holds("\"b\"", "\"a\""));
+        assert_false(range_holds("W/\"a\"", "\"a\""));
+        assert_false(range_holds("a", "\"a\""));
+        assert_false(range_holds("Sat, 28 Nov 2026 18:00:00 GMT", "\"a\""));
+        assert_false(range_holds("", ""));
+}
+
+static void a_tag_is_found_in_a_list(void **state)
+{
+        static const char *const with[] = { "\"a\"", "*", "W/\"a\"", "\"b\", \"a\"", "\"b\",\"a\" , \"c\"", "\"b, c\" ,W/\"a\"" };
+        static const char *const without[] = { "", "\"b\"", "a", "\"a", "\"ab\"", "\"a\"b", "\"b, \"a\"", "b \"a\"", "**" };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(with); i++)
+                assert_true(etag_listed(with[i], "\"a\""));
+        for (size_t i = 0; i < ELEMENTSOF(without); i++)
+                assert_false(etag_listed(without[i], "\"a\""));
+        assert_false(etag_listed(NULL, "\"a\""));
+        assert_false(etag_listed("*", "")); /* it has none */
+}
+
 static void a_script_is_filled_and_nothing_slips_in(void **state)
 {
         struct ipxe_values v = { "r1n001", "one.efi", "http://p:8080", "root=muster rd.shell=0" };
@@ -161,6 +188,8 @@ int main(void)
                 cmocka_unit_test(a_star_is_one_segment_and_not_empty),
                 cmocka_unit_test(the_exact_events_route_wins),
                 cmocka_unit_test(ranges),
+                cmocka_unit_test(a_range_holds_for_the_file_it_was_begun_of),
+                cmocka_unit_test(a_tag_is_found_in_a_list),
                 cmocka_unit_test(a_script_is_filled_and_nothing_slips_in),
                 cmocka_unit_test(command_lines_that_open_a_shell_are_refused),
         };
