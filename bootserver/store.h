@@ -124,7 +124,8 @@ struct store_ops {
         int (*node_put)(struct store *s, const struct node *n, const char *const *macs, size_t n_macs); /* macs NULL: keep */
         int (*node_delete)(struct store *s, const char *id);
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
-        int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
+        int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]); /* kept, not counted */
+        int (*node_assigned)(struct store *s, const char *name, bool image); /* 1: to a node, by name; 0 */
 
         int (*mac_list)(struct store *s, const char *id, text_fn fn, void *ctx); /* of a node: fn(mac, "") */
 

@@ -36,17 +36,18 @@
 #define PG_ANSWER_MS 8000
 #define PG_PARAMS 33
 #define PG_PAGE 500 /* rows of a list at a time */
-#define PG_SCHEMA_VERSION 1
+#define PG_SCHEMA_VERSION 2
 #define PG_LOCK_TEXT "8391170250541621" /* of who writes */
 #define PG_NEXT "check that PostgreSQL is up and lets musterd in, and `database` in musterd.conf"
 
 enum pg_query {
         PQ_BEGIN, PQ_LOCK, PQ_COMMIT, PQ_ROLLBACK,
-        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_DELETE, PQ_NODE_LIST, PQ_NODE_COUNTS,
+        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_DELETE, PQ_NODE_LIST,
+        PQ_NODE_LIST_STATE, PQ_NODE_COUNTS, PQ_NODE_BOOT_USED, PQ_NODE_IMAGE_USED,
         PQ_MAC_CLEAR, PQ_MAC_PUT, PQ_MAC_LIST, PQ_EVIDENCE_PUT, PQ_EVIDENCE_GET,
         PQ_BOOT_PUT, PQ_BOOT_DELETE, PQ_BOOT_LIST, PQ_IMAGE_PUT, PQ_IMAGE_DELETE, PQ_IMAGE_LIST,
         PQ_PROFILE_PUT, PQ_PROFILE_LIST, PQ_SETTING_PUT, PQ_SETTING_DELETE, PQ_SETTING_GET, PQ_SETTING_LIST,
-        PQ_EVENT_PUT, PQ_EVENT_HEAD, PQ_EVENT_LIST, PQ_EVENT_NEWEST,
+        PQ_EVENT_PUT, PQ_EVENT_HEAD, PQ_EVENT_LIST, PQ_EVENT_LIST_NODE, PQ_EVENT_NEWEST, PQ_EVENT_NEWEST_NODE,
         PQ_QUERIES
 };
 
@@ -83,6 +84,7 @@ struct pgq {
 
 extern const struct pg_statement pg_statements[PQ_QUERIES];
 extern const char pg_schema[];
+extern const char pg_schema_2[]; /* what version 2 has besides */
 extern const struct store_ops pg_ops;
 
 static inline struct pg_store *pg_of(struct store *s)
@@ -134,6 +136,7 @@ int pg_node_put(struct store *s, const struct node *n, const char *const *macs, 
 int pg_node_delete(struct store *s, const char *id);
 int pg_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES]);
+int pg_node_assigned(struct store *s, const char *name, bool image);
 int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx);
 int pg_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n);
 int pg_evidence_get(struct store *s, const char *id, struct buf *ret);

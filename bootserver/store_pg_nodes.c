@@ -193,11 +193,12 @@ static int list_page(struct store *s, int state, size_t want, char last[NODE_ID_
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
         int n = 0;
-        int r = pg_start(s, PQ_NODE_LIST, &q);
+        int r = pg_start(s, state < 0 ? PQ_NODE_LIST : PQ_NODE_LIST_STATE, &q);
 
         pg_text(&q, 1, last);
-        pg_int(&q, 2, state);
-        pg_int(&q, 3, (int64_t)want);
+        pg_int(&q, 2, (int64_t)want);
+        if (state >= 0)
+                pg_int(&q, 3, state);
         while ((r = pg_step(&q)) > 0) {
                 _cleanup_(node_wipe) struct node one = { 0 };
 
@@ -246,6 +247,17 @@ int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES])
                         ret[state] = (uint64_t)pg_col_int(&q, 1);
         }
         return r;
+}
+
+int pg_node_assigned(struct store *s, const char *name, bool image)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, image ? PQ_NODE_IMAGE_USED : PQ_NODE_BOOT_USED, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, name);
+        return pg_step(&q);
 }
 
 int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)

@@ -50,6 +50,9 @@ static const struct store_backend pg_backend = {
         .name = "store on PostgreSQL", .make = make, .open = open_it, .unmake = unmake, .sql = sql,
         .unguard = "DROP TRIGGER IF EXISTS journal_no_update ON journal; DROP TRIGGER IF EXISTS journal_no_delete ON journal",
         .age = "UPDATE schema_version SET version = 99",
+        .first = "DROP TRIGGER nodes_added ON nodes; DROP TRIGGER nodes_changed ON nodes; DROP FUNCTION count_nodes; DROP TABLE counts;"
+                 "DROP INDEX nodes_state; DROP INDEX nodes_assigned_boot; DROP INDEX nodes_assigned_image;"
+                 "UPDATE schema_version SET version = 1",
 };
 
 static int begin_test(void **state)

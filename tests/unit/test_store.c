@@ -51,6 +51,8 @@ static const struct store_backend sqlite_backend = {
         .name = "store on SQLite", .make = make, .open = open_it, .unmake = unmake, .sql = sql,
         .unguard = "DROP TRIGGER IF EXISTS journal_no_update; DROP TRIGGER IF EXISTS journal_no_delete",
         .age = "PRAGMA user_version = 99",
+        .first = "DROP TRIGGER nodes_added; DROP TRIGGER nodes_removed; DROP TRIGGER nodes_changed; DROP TABLE counts;"
+                 "DROP INDEX nodes_state; DROP INDEX nodes_assigned_boot; DROP INDEX nodes_assigned_image; PRAGMA user_version = 1",
 };
 
 static void unreachable_is_fetched_long_ago_and_not_seen_since(void **state)
