@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# slow
+# Three musterd on one PostgreSQL under a storm of nodes: one is killed, a node
+# is revoked, the database goes away; every node boots, none unrecorded.
+# shellcheck disable=SC1091,SC2154
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/musterd-lib.sh"
+. "$(dirname "$0")/hostile-lib.sh"
+. "$(dirname "$0")/postgresql-lib.sh"
+. "$top/tests/storm/lib.sh"
+. "$(dirname "$0")/storm-postgresql-lib.sh"
+requires test -x "$storm"
+requires jq --version
+each=50
+n=$((3 * each))
+pg_make || exit 1
+chmod 755 "$tmp"
+pg_start || exit 1
+parents_three || { not_ok "three musterd start on one database"; exit 1; }
+ok "three musterd start on one database"
+check "what is enrolled through one is known to all" fleets_three "$each"
+is "to the last node" "$n $n $n" "$(for p in a b c; do at "$p" admin GET /v1/status | jq '.nodes | add'; done | paste -sd' ')"
+
+# released NAME FROM: the fleets are done; what the journal has of it
+released() {
+        fleets_wait
+        is "$1: every node is released" "$n" "$fleets_released"
+        at b storm_journal "$tmp/journal" "$2"
+        is "$1: each is in the journal" "$n" "$(cut -d' ' -f1 "$tmp/journal" | sort -u | wc -l)"
+        is "$1: none unasked, none unrecorded" "" "$(storm_unasked "$tmp/journal" "$ledger")"
+        told=$(awk '$3 > 0 { print $1 " " $4 }' "$ledger" | sort)
+        is "$1: the journal has the boot that each was told" "$told" "$(sort -u "$tmp/journal" | comm -12 - <(echo "$told"))"
+        echo "# $1: $(wc -l <"$tmp/journal") releases in the journal; met on the way: $(jq -sc 'map(.failures) | add' "$tmp"/[abc].json)"
+}
+seq_of() { at "$1" journal_seq 2>/dev/null || echo 0; }
+some() { [ "$(seq_of b)" -ge $((from + $1)) ]; }
+running() { local p; for p in "${fleets[@]}"; do kill -0 "$p" 2>/dev/null && return; done; return 1; }
+
+# ---- one is killed in the middle of a first boot -----------------------------------
+from=$(seq_of b)
+fleets_go "$each" --arrival poisson:12 --limit 240
+check "some nodes are released before one of three is killed" wait_for 60 some 20
+parent_end a KILL
+check "the fleets are not done then" running
+released "one of three killed" "$from"
+check "its nodes went to the others" jq -e '.failures | keys | any(test("listens|closed|reset|lost"))' "$tmp/a.json"
+check "the journal verifies" at c m log verify
+if parent_begin a; then ok "the one killed starts again"; else not_ok "the one killed starts again"; fi
+
+# ---- revoked through one -------------------------------------------------------------
+id=$(awk 'NR == 1 { print $1 }' "$tmp/b.ledger")
+storm_parents_of() { echo "127.0.0.1:${parent_port[$1]}"; }
+ask() { # PARENT: the first node of fleet b, once
+        local keys=$tmp/keys.b storm_parents
+        storm_parents=$(storm_parents_of "$1")
+        at "$1" storm_go 1 --once --steady --boot 8 --limit 60 --json "$tmp/asked" >"$tmp/asked.out" 2>&1
+        jq -c '[.released, .failures]' "$tmp/asked"
+}
+is "before: a known node is released by each" '[1,{}] [1,{}] [1,{}]' "$(ask a) $(ask b) $(ask c)"
+at a m node revoke "$id" >/dev/null
+since=${EPOCHREALTIME/./}
+for p in b c a; do
+        is "revoked through a, the first time it asks $p: refused" '[0,{"M-REVOKED":1}]' "$(ask "$p")"
+        echo "# $(((${EPOCHREALTIME/./} - since) / 1000)) ms after the revocation, most of them the simulator's start"
+done
+at a m node remove "$id" >/dev/null
+head -n 1 "$tmp/keys.b.csv" >"$tmp/again.csv"
+grep -F "$id" "$tmp/keys.b.csv" >>"$tmp/again.csv"
+check "removed through a, it is enrolled again through b" at b m node add --manifest "$tmp/again.csv"
+
+# ---- the database goes away in the middle ----------------------------------------------
+from=$(seq_of b)
+fleets_go "$each" --steady --boot 9 --arrival poisson:12 --limit 300
+check "some nodes are released before the database goes" wait_for 60 some 20
+pg_stop QUIT
+gone=${EPOCHREALTIME/./}
+told_busy() { grep -q "busy: " <(tail -n +"$((lines[$1] + 1))" "$tmp/$1/log"); }
+declare -A lines
+for p in a b c; do lines[$p]=0; done
+for p in a b c; do check "without it $p makes nodes wait" wait_for 60 told_busy "$p"; done
+check "and says what to do" grep -q "Next: check that PostgreSQL is up" "$tmp/b/log"
+check "an admin is told too" grep -q "cannot list nodes" <<<"$(at b m node list 2>&1)"
+check "the fleets are not done" running
+for p in a b c; do check "$p is there" kill -0 "${parent_pid[$p]}"; done
+[ -z "${AWAY:-}" ] || sleep "$(awk -v t="$AWAY" -v g=$(((${EPOCHREALTIME/./} - gone) / 1000)) 'BEGIN { d = t - g / 1000; print d > 0 ? d : 0 }')"
+pg_start || exit 1
+back=${EPOCHREALTIME/./}
+for p in a b c; do check "$p goes on by itself" wait_for 30 at "$p" admin GET /v1/status; done
+released "the database away" "$from"
+echo "# away for $(((back - gone) / 1000)) ms; the last node was released $(((${EPOCHREALTIME/./} - back) / 1000)) ms after it came back"
+check "nobody was refused: they were made to wait" jq -se 'map(.failures | keys[]) | all(test("^M-") and . != "M-BUSY" | not)' "$tmp"/[abc].json
+check "the journal verifies still" at a m log verify
+for p in a b c; do
+        if parent_end "$p"; then ok "$p stops"; else not_ok "$p stops"; fi
+done
+pg_stop INT
