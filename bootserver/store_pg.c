@@ -11,6 +11,9 @@ int pg_start(struct store *st, enum pg_query which, struct pgq *ret)
 {
         struct pg_store *s = pg_of(st);
 
+        *ret = (struct pgq){ 0 };
+        if (atomic_load(&s->linking))
+                return -EIO;
         (void)pthread_mutex_lock(&s->lock);
         *ret = (struct pgq){ .s = s, .which = which, .row = -1 };
         return 0;
@@ -172,6 +175,8 @@ static int pg_begin(struct store *st)
         struct pg_store *s = pg_of(st);
         int r;
 
+        if (atomic_load(&s->linking))
+                return -EIO;
         (void)pthread_mutex_lock(&s->lock);
         r = run(st, PQ_BEGIN);
         s->tx = true;

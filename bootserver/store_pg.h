@@ -16,7 +16,10 @@
  * a lock after 3 s and a transaction that does nothing after 10 s; and a
  * server that says nothing for PG_ANSWER_MS is taken as gone. The connection
  * is closed then, the call returns -EIO, the next one connects again; but not
- * within a transaction, whose calls all fail until it is given up.
+ * within a transaction, whose calls all fail until it is given up. While one
+ * thread connects, the calls of the others fail at once: a server that is
+ * silent holds one thread, not all of them. pg_news() may try again before
+ * others may, so where it is called often that thread is its own.
  *
  * A commit that got no answer may have happened. -EIO is returned, so nobody
  * acts on it (no bundle leaves, nothing in memory changes), and nothing here
@@ -33,6 +36,7 @@
 
 #define PG_CONNECT_MS 5000
 #define PG_PAUSE_MS 1000
+#define PG_PAUSE_NEWS_MS 200
 #define PG_ANSWER_MS 8000
 #define PG_PARAMS 33
 #define PG_PAGE 500 /* rows of a list at a time */
@@ -63,6 +67,7 @@ struct pg_store {
         PGconn *conn;       /* NULL: not connected */
         struct pg_params *params;
         pthread_mutex_t lock;
+        atomic_bool linking;       /* a thread connects, with the lock */
         bool view;                 /* only read, make nothing */
         bool prepared[PQ_QUERIES]; /* on this connection */
         bool tx;                   /* between begin and commit */
@@ -103,6 +108,7 @@ int pg_wait(struct pg_store *s, PGresult **ret);
 int pg_plain(struct pg_store *s, const char *sql, PGresult **ret); /* constant text, no data */
 int pg_errno(struct pg_store *s, const PGresult *res, const char *what);
 int pg_ready(struct pg_store *s); /* -EIO unless a statement may be sent now */
+void pg_hurry(struct pg_store *s); /* the next try to connect, after one that failed, may be now already */
 
 /* store_pg_params.c */
 void pg_params_free(struct pg_params *p);

@@ -46,6 +46,8 @@ static int list_page(struct store *s, const struct event_filter *f, size_t want,
         bool all = !f->node;
         int r = pg_start(s, f->newest ? all ? PQ_EVENT_NEWEST : PQ_EVENT_NEWEST_NODE : all ? PQ_EVENT_LIST : PQ_EVENT_LIST_NODE, &q);
 
+        if (r < 0)
+                return r;
         pg_int(&q, 1, f->newest && *after == 0 ? INT64_MAX : (int64_t)*after);
         pg_int(&q, 2, (int64_t)want);
         if (!all)

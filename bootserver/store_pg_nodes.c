@@ -195,6 +195,8 @@ static int list_page(struct store *s, int state, size_t want, char last[NODE_ID_
         int n = 0;
         int r = pg_start(s, state < 0 ? PQ_NODE_LIST : PQ_NODE_LIST_STATE, &q);
 
+        if (r < 0)
+                return r;
         pg_text(&q, 1, last);
         pg_int(&q, 2, (int64_t)want);
         if (state >= 0)

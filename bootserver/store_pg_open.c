@@ -154,7 +154,10 @@ bool store_pg_news(struct store *st)
 
         if (st->ops != &pg_ops)
                 return false;
+        if (atomic_load(&s->linking))
+                return false;
         (void)pthread_mutex_lock(&s->lock);
+        pg_hurry(s);
         if (pg_ready(s) == 0 && PQconsumeInput(s->conn) != 1)
                 pg_drop(s);
         news = s->conn && s->stale;

@@ -5,9 +5,13 @@
 
 #include <postgresql/libpq-fe.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "journal.h"
+#include "store_pg.h"
 
 static const char *conninfo;
 
@@ -219,6 +223,41 @@ static void a_conninfo_with_a_password_is_refused_and_not_shown(void **state)
         }
 }
 
+/* Begins to connect to where nobody answers. */
+static void *begin_at_silence(void *ctx)
+{
+        return store_begin(ctx) == 0 ? ctx : NULL;
+}
+
+static void a_silent_server_holds_one_thread(void **state)
+{
+        struct sockaddr_un sun = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        struct store *s = NULL;
+        struct fail f = { 0 };
+        char text[160];
+        void *got = *state;
+        pthread_t t;
+
+        (void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/.s.PGSQL.7777", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+        (void)unlink(sun.sun_path);
+        assert_int_equal(bind(fd, (const struct sockaddr *)&sun, sizeof(sun)), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        (void)snprintf(text, sizeof(text), "host=%s port=7777 user=x", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+        assert_int_equal(store_pg_new(text, &s, &f), 0);
+        assert_int_equal(pthread_create(&t, NULL, begin_at_silence, s), 0);
+        while (!atomic_load(&pg_of(s)->linking))
+                (void)sched_yield();
+        assert_int_equal(store_begin(s), -EIO);
+        assert_false(store_pg_news(s));
+        assert_true(atomic_load(&pg_of(s)->linking)); /* none of them waited for it */
+        assert_int_equal(pthread_join(t, &got), 0);
+        assert_null(got);
+        store_close(s);
+        (void)close(fd);
+        (void)unlink(sun.sun_path);
+}
+
 /* It comes by itself, a moment after the commit. */
 static bool news_comes(struct store *s)
 {
@@ -259,6 +298,7 @@ int main(int argc, char **argv)
                 T(a_server_that_may_lose_a_commit_is_refused),
                 T(a_conninfo_with_a_password_is_refused_and_not_shown),
                 T(news_is_what_others_changed),
+                T(a_silent_server_holds_one_thread),
         };
         int failed;
 

@@ -31,7 +31,7 @@ released() {
         is "$1: none unasked, none unrecorded" "" "$(storm_unasked "$tmp/journal" "$ledger")"
         told=$(awk '$3 > 0 { print $1 " " $4 }' "$ledger" | sort)
         is "$1: the journal has the boot that each was told" "$told" "$(sort -u "$tmp/journal" | comm -12 - <(echo "$told"))"
-        echo "# $1: $(wc -l <"$tmp/journal") releases in the journal; met on the way: $(jq -sc 'map(.failures) | add' "$tmp"/[abc].json)"
+        echo "# $1: $(wc -l <"$tmp/journal") releases in the journal; met on the way: $(jq -sc '[.[].failures | to_entries[]] | group_by(.key) | map({(.[0].key): map(.value) | add}) | add' "$tmp"/[abc].json)"
 }
 seq_of() { at "$1" journal_seq 2>/dev/null || echo 0; }
 some() { [ "$(seq_of b)" -ge $((from + $1)) ]; }
@@ -70,27 +70,41 @@ grep -F "$id" "$tmp/keys.b.csv" >>"$tmp/again.csv"
 check "removed through a, it is enrolled again through b" at b m node add --manifest "$tmp/again.csv"
 
 # ---- the database goes away in the middle ----------------------------------------------
-from=$(seq_of b)
-fleets_go "$each" --steady --boot 9 --arrival poisson:12 --limit 300
-check "some nodes are released before the database goes" wait_for 60 some 20
-pg_stop QUIT
-gone=${EPOCHREALTIME/./}
-told_busy() { grep -q "busy: " <(tail -n +"$((lines[$1] + 1))" "$tmp/$1/log"); }
 declare -A lines
-for p in a b c; do lines[$p]=0; done
-for p in a b c; do check "without it $p makes nodes wait" wait_for 60 told_busy "$p"; done
-check "and says what to do" grep -q "Next: check that PostgreSQL is up" "$tmp/b/log"
-check "an admin is told too" grep -q "cannot list nodes" <<<"$(at b m node list 2>&1)"
-check "the fleets are not done" running
-for p in a b c; do check "$p is there" kill -0 "${parent_pid[$p]}"; done
-[ -z "${AWAY:-}" ] || sleep "$(awk -v t="$AWAY" -v g=$(((${EPOCHREALTIME/./} - gone) / 1000)) 'BEGIN { d = t - g / 1000; print d > 0 ? d : 0 }')"
-pg_start || exit 1
-back=${EPOCHREALTIME/./}
-for p in a b c; do check "$p goes on by itself" wait_for 30 at "$p" admin GET /v1/status; done
-released "the database away" "$from"
-echo "# away for $(((back - gone) / 1000)) ms; the last node was released $(((${EPOCHREALTIME/./} - back) / 1000)) ms after it came back"
-check "nobody was refused: they were made to wait" jq -se 'map(.failures | keys[]) | all(test("^M-") and . != "M-BUSY" | not)' "$tmp"/[abc].json
-check "the journal verifies still" at a m log verify
+told_busy() { tail -n +"$((lines[$1] + 1))" "$tmp/$1/log" | grep "busy: " >/dev/null; }
+ms_since() { echo $(((${EPOCHREALTIME/./} - $1) / 1000)); }
+# AWAY: seconds, for a figure; else as long as it takes that each parent notices
+stay_away() { [ -z "${AWAY:-}" ] || sleep "$(awk -v t="$AWAY" -v ms="$(ms_since "$1")" 'BEGIN { d = t - ms / 1000; print d > 0 ? d : 0 }')"; }
+
+# away NAME BOOT GO COME: in the middle of a steady boot
+away() {
+        local gone back p
+        from=$(seq_of b)
+        fleets_go "$each" --steady --boot "$2" --arrival poisson:12 --limit 300
+        check "$1: some nodes are released before" wait_for 60 some 20
+        for p in a b c; do lines[$p]=$(wc -l <"$tmp/$p/log"); done
+        gone=${EPOCHREALTIME/./}
+        "$3"
+        for p in a b c; do check "$1: $p makes nodes wait" wait_for 60 told_busy "$p"; done
+        check "$1: and says what to do" grep -q "Next: check that PostgreSQL is up" <(tail -n +"$((lines[b] + 1))" "$tmp/b/log")
+        check "$1: an admin is told too" grep -q "cannot list nodes" <<<"$(at b m node list 2>&1)"
+        check "$1: the fleets are not done" running
+        stay_away "$gone"
+        "$4" || exit 1
+        back=${EPOCHREALTIME/./}
+        for p in a b c; do check "$1: $p goes on by itself" wait_for 30 at "$p" admin GET /v1/status; done
+        released "$1" "$from"
+        echo "# $1: away for $((($back - gone) / 1000)) ms; the last node was released $(ms_since "$back") ms after it came back"
+        check "$1: nobody was refused" jq -se 'map(.failures | keys[]) | all(test("^M-") and . != "M-BUSY" | not)' "$tmp"/[abc].json
+        check "$1: the journal verifies still" at a m log verify
+}
+pg_crash() { pg_stop QUIT; }
+pg_all() { kill -"$1" "$pg_pid" $(pgrep -P "$pg_pid"); }
+pg_silent() { pg_all STOP; }
+pg_speaks() { pg_all CONT; }
+away "the database crashed" 9 pg_crash pg_start
+away "the database silent" 10 pg_silent pg_speaks
+
 for p in a b c; do
         if parent_end "$p"; then ok "$p stops"; else not_ok "$p stops"; fi
 done
