@@ -3,7 +3,7 @@
 # ../storm/lib.sh: musterd a, b and c on one PostgreSQL, and fleets whose nodes
 # begin with one of them each.
 # shellcheck shell=bash disable=SC2154
-declare -A parent_pid parent_port
+declare -A parent_pid parent_port boot_ports
 
 # at NAME COMMAND…: with that parent's configuration, socket and log
 at() {
@@ -38,8 +38,9 @@ parents_three() {
                 cp -a "$state" "$tmp/$name/state"
                 port=$(free_port)
                 parent_port[$name]=$port
+                boot_ports[$name]=$(free_port)
                 sed -e "s#$state#$tmp/$name/state#" -e "s#$sock#$tmp/$name/admin.sock#" -e "s#:$attest_port#:$port#" \
-                        -e "s#:$boot_port#:$(free_port)#" "$conf" >"$tmp/$name/musterd.conf"
+                        -e "s#:$boot_port#:${boot_ports[$name]}#" "$conf" >"$tmp/$name/musterd.conf"
                 parent_begin "$name" || return 1
         done
 }

@@ -89,6 +89,9 @@ away() {
         check "$1: and says what to do" grep -q "Next: check that PostgreSQL is up" <(tail -n +"$((lines[b] + 1))" "$tmp/b/log")
         check "$1: an admin is told too" grep -q "cannot list nodes" <<<"$(at b m node list 2>&1)"
         check "$1: the fleets are not done" running
+        script=$(curl -s --max-time 60 "http://127.0.0.1:${boot_ports[b]}/ipxe?mac=52-54-00-00-00-01&uuid=$(cat /proc/sys/kernel/random/uuid)")
+        check "$1: a boot script asks again" grep -q '^chain --replace .*/ipxe?mac=' <<<"$script"
+        check "$1: and boots nothing" bash -c '! grep -q ^kernel <<<"$1"' - "$script"
         stay_away "$gone"
         "$4" || exit 1
         back=${EPOCHREALTIME/./}
