@@ -67,7 +67,7 @@ help:
 	@echo 'make check-fast  unit and quick integration tests (under a minute)'
 	@echo 'make check       all tests, boots in QEMU included'
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
-	@echo 'make bench       figures, as tables'
+	@echo 'make bench       figures, as tables, JSON and pictures in $(O)/bench; PARTS="decide image" for some'
 	@echo 'make bench-tpm   TPM commands of a boot, and what they take on a slow TPM'
 	@echo 'make storm       NODES=1000 simulated nodes boot at once: tests/storm/README.md'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
@@ -200,7 +200,7 @@ $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 
 tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
-# what tests/bench/run measures with: the client's and the server's own objects
+# what the parts of tests/bench measure with: the client's and the server's own objects
 BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch
 $(B)/bench/decide_bench $(B)/bench/signer_bench: $(B)/bench/%: $(B)/host/tests/bench/%.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
@@ -244,7 +244,8 @@ DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
 DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf e2fsprogs mmdebstrap busybox-static python3 python3-tpm2-pytss python3-cryptography jq socat \
               systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 postgresql xxd
-DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST)) $(if $(TOOLS),$(DEPS_TOOLS))
+DEPS_BENCH := gnuplot-nox
+DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST)) $(if $(TOOLS),$(DEPS_TOOLS)) $(if $(BENCH),$(DEPS_BENCH))
 
 deps:
 	@missing=; for p in $(DEPS); do \
@@ -272,8 +273,13 @@ demo:
 	$(MAKE) fixtures
 	qemu-harness/demo
 
-bench: tools fixtures $(BENCHBIN)
-	tests/bench/run $(O)
+# PARTS="decide images": only those of tests/bench/part-*
+bench:
+	$(MAKE) deps BENCH=1
+	$(MAKE) -j$(JOBS) bench-programs
+	tests/bench/run $(O) $(PARTS)
+bench-programs: tools $(BENCHBIN) $(STORM)
+.PHONY: bench-programs
 
 bench-tpm: tools
 	tests/bench/tpm.sh $(O)

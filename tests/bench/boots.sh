@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# boots.sh OUTDIR: a first boot and steady ones of one virtual node, on the
-# boot tests' fixture, in a network namespace of its own. Writes boots.json;
+# boots.sh OUTDIR RESULT: a first boot and steady ones of one virtual node, on the
+# boot tests' fixture, in a network namespace of its own. Writes RESULT (JSON);
 # leaves the last boot's console (console.log, console.ts) and musterd.log.
 # Each boot is a power-on: after a reset QEMU first clears the guest's memory
 # (reset attack mitigation), which takes a minute or more where memory is slow.
-out=$1
+out=$1 result=$2
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib.sh"
 . "$here/../boot/lib.sh"
-. "$here/proc.sh"
-boots=${MUSTER_BENCH_BOOTS:-3}
+. "$here/lib.sh"
+boots=${MUSTER_BENCH_BOOTS:-5}
 d=$tmp/node
 json=$tmp/boots.jsonl
 
@@ -77,11 +77,10 @@ done
 cpu=$(($(proc_cpu_ms "$parent_pid") - cpu))
 decide_us=$(($(metric muster_decide_microseconds_total) - decide_us))
 jq -s --argjson idle "$idle" --argjson peak "$(proc_kib "$parent_pid" VmHWM)" --argjson cpu "$cpu" --argjson n "$boots" \
-        --argjson us "$decide_us" '
-        def median: sort | .[length / 2 | floor];
+        --argjson us "$decide_us" "$bench_jq"'
         def middle(f): [.[] | f] | . as $all | [.[] | keys[]] | unique
                 | map({key: ., value: (. as $k | $all | map(.[$k] // 0) | median)}) | from_entries;
         map(select(.kind == "steady")) as $s
         | {first: .[0], steady: ($s[-1] + {ms: ($s | middle(.ms)), client: ($s | middle(.client))}), steady_runs: $s,
            musterd: {idle_kib: $idle, peak_kib: $peak, cpu_ms_per_steady_boot: ($cpu / $n | round),
-                     attest_us_per_steady_boot: ($us / $n | round)}}' "$json" >"$out/boots.json" || die "the boots cannot be summed up"
+                     attest_us_per_steady_boot: ($us / $n | round)}}' "$json" >"$result" || die "the boots cannot be summed up"

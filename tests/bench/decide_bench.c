@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decide_bench [EVENTLOG]: how many decisions a core makes, with OpenSSL's
- * floor beside it, for tests/bench/run: JSON on standard output. One thread.
+ * floor beside it, for tests/bench/part-decide: JSON on standard output. One thread.
  * Each figure is the median of ROUNDS rounds of MS milliseconds of CPU, each
  * ratio that of the ratios within a round; the rounds are taken in turns.
  *

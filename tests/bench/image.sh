@@ -7,9 +7,8 @@ set -euo pipefail
 fetch=$1
 result=$2
 here=$(cd "$(dirname "$0")" && pwd)
-top=$(cd "$here/../.." && pwd)
+. "$here/lib.sh"
 . "$top/qemu-harness/cluster.sh"
-. "$here/proc.sh"
 mib=${MUSTER_BENCH_IMAGE_MIB:-256}
 rounds=${MUSTER_BENCH_ROUNDS:-7}
 base=${TMPDIR:-/tmp}
@@ -57,9 +56,11 @@ done >"$dir/times"
 runs=$(wc -l <"$dir/times")
 cpu=$(($(proc_cpu_ms "$cluster_pid") - cpu))
 jq -Rn --argjson bytes "$bytes" --argjson rounds "$rounds" --argjson runs "$runs" --argjson cpu "$cpu" \
-        --argjson peak "$(proc_kib "$cluster_pid" VmHWM)" '
+        --argjson peak "$(proc_kib "$cluster_pid" VmHWM)" "$bench_jq"'
         [inputs | split(" ") | {way: .[0], us: (.[1] | tonumber)}] | group_by(.way)
-        | map({key: .[0].way, value: (map($bytes / .us) | sort
-                | {median: .[length / 2 | floor], min: .[0], max: .[-1]} | map_values(. * 10 | round / 10))})
+        | (map({key: .[0].way, value: map(.us)}) | from_entries) as $us
+        | map({key: .[0].way, value: (map($bytes / .us)
+                | {median: median, min: min, max: max} | map_values(. * 10 | round / 10))})
         | {bytes: $bytes, rounds: $rounds, mb_per_s: from_entries,
+           of_curl_sha256sum: ($us | map_values([., $us.curl_sha256sum] | transpose | map(.[1] / .[0]) | median | . * 1000 | round / 1000)),
            musterd: {peak_kib: $peak, cpu_ms_per_gib: ($cpu / ($bytes * $runs / 1073741824) | round)}}' <"$dir/times" >"$result"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What it costs that signatures are made in a process of their own, for
- * tests/bench/run: JSON on standard output, operations per second of wall
- * time, in the same process and through the signer with its log on
- * /dev/null. One thread; best of ROUNDS rounds of MS milliseconds, in turns. */
+ * tests/bench/part-signer: JSON on standard output, operations per second of
+ * wall time, in the same process and through the signer with its log on
+ * /dev/null. One thread; medians of ROUNDS rounds of MS milliseconds, in
+ * turns; each ratio that of the ratios within a round. */
 #include "signer_impl.h"
 
 #include <fcntl.h>
 #include <time.h>
 
-#define ROUNDS 5
+#define ROUNDS 7
 #define MS 300
 #define MUST(x) \
         do { \
@@ -149,6 +150,20 @@ static double rate(void (*f)(void))
         return n * 1e6 / us;
 }
 
+static int ascending(const void *a, const void *b)
+{
+        double x = *(const double *)a;
+        double y = *(const double *)b;
+
+        return (x > y) - (x < y);
+}
+
+static double median(double v[ROUNDS])
+{
+        qsort(v, ROUNDS, sizeof(v[0]), ascending);
+        return v[ROUNDS / 2];
+}
+
 int main(void)
 {
         static const struct {
@@ -158,22 +173,26 @@ int main(void)
         } what[] = { { "approval", approve_here, approve_there },
                      { "image_key", unwrap_here, unwrap_there },
                      { "tls_certificate", tls_here, tls_there } };
-        double best[ELEMENTSOF(what)][2] = { { 0 } };
+        double r[ELEMENTSOF(what)][3][ROUNDS];
         char path[128];
 
         MUST(freopen("/dev/null", "w", stderr));
         log_init("bench", LOG_LVL_INFO);
         setup();
         for (int round = 0; round < ROUNDS; round++)
-                for (size_t i = 0; i < ELEMENTSOF(what) * 2; i++) {
-                        double r = rate(i % 2 ? what[i / 2].there : what[i / 2].here);
-
-                        if (r > best[i / 2][i % 2])
-                                best[i / 2][i % 2] = r;
+                for (size_t i = 0; i < ELEMENTSOF(what); i++) {
+                        r[i][0][round] = rate(what[i].here);
+                        r[i][1][round] = rate(what[i].there);
+                        r[i][2][round] = r[i][1][round] / r[i][0][round];
                 }
-        for (size_t i = 0; i < ELEMENTSOF(what); i++)
-                (void)printf("%s\"%s\":{\"same_process\":%.0f,\"signer\":%.0f,\"added_us\":%.1f}", i ? "," : "{", what[i].name,
-                             best[i][0], best[i][1], 1e6 / best[i][1] - 1e6 / best[i][0]);
+        (void)printf("{\"rounds\":%d", ROUNDS);
+        for (size_t i = 0; i < ELEMENTSOF(what); i++) {
+                double process = median(r[i][0]);
+                double signer = median(r[i][1]);
+
+                (void)printf(",\"%s\":{\"same_process\":%.0f,\"signer\":%.0f,\"ratio\":%.3f,\"added_us\":%.1f}", what[i].name, process,
+                             signer, median(r[i][2]), 1e6 / signer - 1e6 / process);
+        }
         (void)printf("}\n");
         signer_stop(there);
         signer_keys_wipe(&here.keys);
