@@ -201,8 +201,8 @@ $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
 # what the parts of tests/bench measure with: the client's and the server's own objects
-BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch
-$(B)/bench/decide_bench $(B)/bench/signer_bench: $(B)/bench/%: $(B)/host/tests/bench/%.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
+BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch $(B)/bench/growth_fill
+$(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/growth_fill: $(B)/bench/%: $(B)/host/tests/bench/%.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
