@@ -191,6 +191,8 @@ bool store_pg_news(struct store *s);
 int store_sqlite_check(struct store *s, struct fail *fail);
 
 void node_wipe(struct node *n);
+/* 1: they are the node's MACs already, in whatever order; for backends. */
+int store_same_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs);
 const char *node_state_text(enum node_state s);
 int node_state_parse(const char *text, enum node_state *ret);
 

@@ -134,12 +134,16 @@ static void bind_node(struct pgq *q, const struct node *n)
         pg_int(q, 33, n->tls_to);
 }
 
+/* Seldom others than before: then nothing is written. */
 static int put_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
 {
         _cleanup_(pg_end) struct pgq clear = { 0 };
         _cleanup_(pg_end) struct pgq put = { 0 };
-        int r = pg_start(s, PQ_MAC_CLEAR, &clear);
+        int r = store_same_macs(s, id, macs, n_macs);
 
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = pg_start(s, PQ_MAC_CLEAR, &clear);
         if (r < 0)
                 return r;
         pg_text(&clear, 1, id);

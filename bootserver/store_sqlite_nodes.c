@@ -136,12 +136,16 @@ static void bind_node(struct sql *q, const struct node *n)
         sql_int(q, 33, n->tls_to);
 }
 
+/* Seldom others than before: then nothing is written. */
 static int put_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
 {
         _cleanup_(sql_end) struct sql clear = { 0 };
         _cleanup_(sql_end) struct sql put = { 0 };
-        int r = sql_start(s, Q_MAC_CLEAR, &clear);
+        int r = store_same_macs(s, id, macs, n_macs);
 
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = sql_start(s, Q_MAC_CLEAR, &clear);
         if (r < 0)
                 return r;
         sql_text(&clear, 1, id);

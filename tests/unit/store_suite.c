@@ -145,6 +145,13 @@ static void macs_and_settings_are_listed_in_order(void **state)
 
         assert_int_equal(s->ops->node_put(s, &n, macs, 3), 0);
         assert_int_equal(s->ops->node_put(s, &n, NULL, 0), 0); /* keeps them */
+        assert_int_equal(store_same_macs(s, n.id, macs, 3), 1);
+        assert_int_equal(store_same_macs(s, n.id, macs, 2), 1);
+        assert_int_equal(store_same_macs(s, n.id, macs, 1), 0);
+        assert_int_equal(store_same_macs(s, n.id, NULL, 0), 0);
+        assert_int_equal(s->ops->node_put(s, &n, macs + 1, 1), 0);
+        assert_int_equal(store_same_macs(s, n.id, macs + 1, 1), 1);
+        assert_int_equal(s->ops->node_put(s, &n, macs, 3), 0);
         assert_int_equal(s->ops->mac_list(s, n.id, keep_texts, all), 0);
         assert_string_equal(all, "52:54:00:00:00:01=;52:54:00:00:00:02=;");
         all[0] = '\0';
