@@ -82,8 +82,8 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_NODE_GET] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id = $1" },
         [PQ_NODE_FIND] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE name = $1" },
         [PQ_NODE_PREFIX] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT 2" },
-        [PQ_NODE_FACTS] = { "tt", "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node FROM macs WHERE mac = $1)"
-                 " OR ($2 <> '' AND uuid = $2) " BEST_FIRST },
+        [PQ_NODE_FACTS] = { "tt", "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node COLLATE \"C\" FROM macs WHERE mac = $1"
+                 " UNION SELECT n.id FROM nodes n WHERE $2 <> '' AND n.uuid = $2) " BEST_FIRST },
         [PQ_NODE_PUT] = { "ttittiittttttiiiibibbbbbbbbbbiiii",
                  "INSERT INTO nodes (" NODE_COLUMNS ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
                  " $11, $12, $13, $14,"
