@@ -145,8 +145,8 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/libcli.a $(B)/libserver.a $(B)/libcom
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
 # one suite for both backends; the second needs a server, which its test starts
-$(B)/unit/test_store: $(B)/host/tests/unit/store_suite.o
-$(B)/store_postgresql: $(call obj,host,tests/integration/store-postgresql.c tests/unit/store_suite.c) $(B)/libserver.a $(B)/libcommon.a
+$(B)/unit/test_store: $(B)/host/tests/unit/store_suite.o $(B)/host/tests/unit/store_suite_nodes.o
+$(B)/store_postgresql: $(call obj,host,tests/integration/store-postgresql.c tests/unit/store_suite.c tests/unit/store_suite_nodes.c) $(B)/libserver.a $(B)/libcommon.a
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
 # tests/unit/shortage.h makes allocations fail
@@ -201,8 +201,8 @@ $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
 # what the parts of tests/bench measure with: the client's and the server's own objects
-BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch
-$(B)/bench/decide_bench $(B)/bench/signer_bench: $(B)/bench/%: $(B)/host/tests/bench/%.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
+BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch $(B)/bench/growth_fill
+$(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/growth_fill: $(B)/bench/%: $(B)/host/tests/bench/%.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)

@@ -4,6 +4,7 @@
 #include "journal.h"
 #include "nodes.h"
 
+#include <inttypes.h>
 #include <sys/socket.h>
 
 bool admin_body(struct call *c, const struct jfield *tab, size_t n, void *into, enum MHD_Result *ret)
@@ -72,7 +73,8 @@ enum MHD_Result admin_reply_node(struct call *c, const struct node *n, const cha
         return reply_json(c, 200, &o);
 }
 
-bool admin_arg_number(struct call *c, const char *key, uint64_t standard, uint64_t max, uint64_t *ret)
+bool admin_arg_number(struct call *c, const char *key, uint64_t standard, uint64_t min, uint64_t max, uint64_t *ret,
+                      enum MHD_Result *ret_r)
 {
         const char *v = call_arg(c, key);
         size_t n = v ? strspn(v, "0123456789") : 0;
@@ -80,10 +82,10 @@ bool admin_arg_number(struct call *c, const char *key, uint64_t standard, uint64
         *ret = standard;
         if (!v)
                 return true;
-        if (n == 0 || n > 18 || v[n] != '\0')
-                return false;
-        *ret = strtoull(v, NULL, 10);
-        if (*ret > max)
-                *ret = max;
-        return true;
+        if (n > 0 && n <= 18 && v[n] == '\0')
+                *ret = strtoull(v, NULL, 10);
+        if (n > 0 && n <= 18 && v[n] == '\0' && *ret >= min && *ret <= max)
+                return true;
+        *ret_r = reply_error(c, 400, "see bootserver/API.md", "%s is no number from %" PRIu64 " to %" PRIu64, key, min, max);
+        return false;
 }

@@ -29,11 +29,14 @@ enum MHD_Result admin_reply_node(struct call *c, const struct node *n, const cha
  * once, else proposed. -ENOENT: no evidence; -EBADMSG: why says. */
 int admin_learn(struct call *c, struct node *n, bool promote, char why[JTAB_ERR]);
 
-/* How many nodes a boot entry or image is assigned to by name. */
-size_t admin_users(struct call *c, const char *name, bool image);
+/* A number of the query, `standard` when it is not there: true, or false with
+ * the 400 queued in *ret_r when it is none from min to max. */
+bool admin_arg_number(struct call *c, const char *key, uint64_t standard, uint64_t min, uint64_t max, uint64_t *ret,
+                      enum MHD_Result *ret_r);
 
-/* Small numbers of a query: true, or false when it is no number. */
-bool admin_arg_number(struct call *c, const char *key, uint64_t standard, uint64_t max, uint64_t *ret);
+/* Of a list: what `limit` is without one, and the most that it may be. */
+#define ADMIN_PAGE 1000
+#define ADMIN_PAGE_MAX 1000
 
 /* At the start, with the database's lock held: removes what a backup left in
  * the state directory that ended with the process. */

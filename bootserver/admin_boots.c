@@ -173,37 +173,19 @@ enum MHD_Result on_boot_default(struct call *c)
         return reply_boot(c, row.name);
 }
 
-struct users {
-        const char *name;
-        bool image;
-        size_t n;
-};
-
-static int count_user(void *ctx, const struct node *n)
-{
-        struct users *u = ctx;
-
-        u->n += strcmp(u->image ? n->assigned_image : n->assigned_boot, u->name) == 0;
-        return 0;
-}
-
-size_t admin_users(struct call *c, const char *name, bool image)
-{
-        struct users u = { .name = name, .image = image };
-
-        (void)c->srv->store->ops->node_list(c->srv->store, -1, NULL, STORE_ALL, count_user, &u);
-        return u.n;
-}
-
 static int delete_locked(struct call *c, const struct boot_row *row)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         struct store *s = c->srv->store;
-        int r = -EBUSY;
+        int r;
 
-        if (strcmp(row->name, catalog_default(c->srv->catalog, false, false)) == 0 || admin_users(c, row->name, false) > 0)
-                return r;
+        if (strcmp(row->name, catalog_default(c->srv->catalog, false, false)) == 0)
+                return -EBUSY;
         r = store_tx_begin(&tx, s);
+        if (r == 0)
+                r = s->ops->node_assigned(s, row->name, false);
+        if (r > 0)
+                return -EBUSY;
         if (r == 0)
                 r = s->ops->boot_delete(s, row->name);
         if (r == 0 && strcmp(row->name, catalog_default(c->srv->catalog, false, true)) == 0)

@@ -5,8 +5,6 @@
 #include "nodes.h"
 #include "names.h"
 
-#define LIST_MAX 1000
-
 struct listing {
         struct jout o;
         uint64_t last;
@@ -58,11 +56,13 @@ enum MHD_Result on_events(struct call *c)
         struct event_filter f = { .newest = newest && strcmp(newest, "1") == 0 };
         struct listing l = { 0 };
         char id[NODE_ID_HEX + 1];
+        enum MHD_Result result = MHD_NO;
         uint64_t limit;
         int r;
 
-        if (!admin_arg_number(c, "after", 0, INT64_MAX, &f.after) || !admin_arg_number(c, "limit", LIST_MAX, LIST_MAX, &limit))
-                return reply_error(c, 400, "give numbers", "after or limit is no number");
+        if (!admin_arg_number(c, "after", 0, 0, INT64_MAX, &f.after, &result) ||
+            !admin_arg_number(c, "limit", ADMIN_PAGE, 1, ADMIN_PAGE_MAX, &limit, &result))
+                return result;
         if (ref) {
                 r = event_node(c, ref, id);
                 if (r < 0)

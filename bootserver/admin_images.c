@@ -179,11 +179,15 @@ static int delete_locked(struct call *c, const struct image_row *row)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         struct store *s = c->srv->store;
-        int r = -EBUSY;
+        int r;
 
-        if (strcmp(row->name, catalog_default(c->srv->catalog, true, false)) == 0 || admin_users(c, row->name, true) > 0)
-                return r;
+        if (strcmp(row->name, catalog_default(c->srv->catalog, true, false)) == 0)
+                return -EBUSY;
         r = store_tx_begin(&tx, s);
+        if (r == 0)
+                r = s->ops->node_assigned(s, row->name, true);
+        if (r > 0)
+                return -EBUSY;
         if (r == 0)
                 r = s->ops->image_delete(s, row->name);
         if (r == 0 && strcmp(row->name, catalog_default(c->srv->catalog, true, true)) == 0)

@@ -2,40 +2,58 @@
 #include "admin.h"
 
 #include "evidence.h"
+#include "names.h"
 #include "nodes.h"
-
-#define LIST_MAX 1000
+#include "unreachable.h"
 
 struct listing {
         struct call *c;
         struct jout o;
         const char *shown; /* only nodes shown in this state; NULL: all */
-        size_t left;
+        size_t left;       /* records to look at */
         int64_t now;
         char last[NODE_ID_HEX + 1];
         bool more;
 };
 
+/* A page ends after so many records, shown or not: none takes long. */
 static int list_one(void *ctx, const struct node *n)
 {
         struct listing *l = ctx;
 
-        if (l->shown && strcmp(node_shown_state(n, l->now), l->shown) != 0)
-                return 0;
         if (l->left == 0) {
                 l->more = true;
                 return -ECANCELED;
         }
-        node_json(&l->o, NULL, l->c->srv->catalog, n, l->now, false);
-        (void)snprintf(l->last, sizeof(l->last), "%s", n->id);
         l->left--;
+        (void)snprintf(l->last, sizeof(l->last), "%s", n->id);
+        if (!l->shown || strcmp(node_shown_state(n, l->now), l->shown) == 0)
+                node_json(&l->o, NULL, l->c->srv->catalog, n, l->now, false);
         return 0;
+}
+
+static int list_page(struct listing *l, const char *after)
+{
+        struct store *s = l->c->srv->store;
+        enum node_state state;
+        int r;
+
+        catalog_read(l->c->srv->catalog);
+        if (!l->shown)
+                r = s->ops->node_list(s, -1, after, l->left + 1, list_one, l);
+        else if (node_state_parse(l->shown, &state) == 0)
+                r = s->ops->node_list(s, (int)state, after, l->left + 1, list_one, l);
+        else
+                r = unreachable_list(s, l->now, after, list_one, l);
+        catalog_done(l->c->srv->catalog);
+        return r == -ECANCELED ? 0 : r;
 }
 
 enum MHD_Result on_nodes(struct call *c)
 {
         struct listing l = { .c = c, .shown = call_arg(c, "state"), .now = server_now() };
         const char *after = call_arg(c, "after");
+        enum MHD_Result result = MHD_NO;
         enum node_state state;
         uint64_t limit;
         int r;
@@ -43,15 +61,16 @@ enum MHD_Result on_nodes(struct call *c)
         if (l.shown && strcmp(l.shown, "unreachable") != 0 && node_state_parse(l.shown, &state) < 0)
                 return reply_error(c, 400, "pending, enrolled, ok, refused, unreachable, quarantined or revoked",
                                    "there is no state of this name");
-        if (!admin_arg_number(c, "limit", LIST_MAX, LIST_MAX, &limit))
-                return reply_error(c, 400, "give a number", "limit is no number");
+        if (after && !hex_ok(after, NODE_ID_HEX))
+                return reply_error(c, 400, "give `next` of the page before, or leave it out for the first page",
+                                   "after is no node id");
+        if (!admin_arg_number(c, "limit", ADMIN_PAGE, 1, ADMIN_PAGE_MAX, &limit, &result))
+                return result;
         l.left = limit;
         jout_obj(&l.o, NULL);
         jout_arr(&l.o, "nodes");
-        catalog_read(c->srv->catalog);
-        r = c->srv->store->ops->node_list(c->srv->store, -1, after, STORE_ALL, list_one, &l);
-        catalog_done(c->srv->catalog);
-        if (r < 0 && r != -ECANCELED) {
+        r = list_page(&l, after);
+        if (r < 0) {
                 jout_wipe(&l.o);
                 return reply_failure(c, r, "cannot list nodes");
         }
@@ -93,6 +112,7 @@ enum MHD_Result on_node(struct call *c)
 {
         _cleanup_(node_wipe) struct node n = { 0 };
         _cleanup_(buf_wipe) struct buf body = { 0 };
+        const char *evidence = call_arg(c, "evidence");
         struct attest_request req = { 0 };
         struct jout o = { 0 };
         char digest[2 * DIGEST_LEN + 1] = "";
@@ -104,6 +124,10 @@ enum MHD_Result on_node(struct call *c)
         catalog_read(c->srv->catalog);
         node_json(&o, NULL, c->srv->catalog, &n, server_now(), true);
         catalog_done(c->srv->catalog);
+        if (evidence && strcmp(evidence, "0") == 0) {
+                jout_end(&o, '}');
+                return reply_json(c, 200, &o);
+        }
         if (c->srv->store->ops->evidence_get(c->srv->store, n.id, &body) == 0 &&
             node_evidence_digest(c->srv->store, &n, digest) == 0 && wire_attest_parse(body.p, body.len, &req, err) == 0) {
                 evidence_json(&o, &req, digest);

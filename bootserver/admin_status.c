@@ -2,7 +2,7 @@
 #include "admin.h"
 
 #include "isolation.h"
-#include "nodes.h"
+#include "unreachable.h"
 #include "version.h"
 
 #include <inttypes.h>
@@ -15,23 +15,24 @@ static const char *const shown_names[SHOWN] = { "pending", "enrolled", "ok", "re
 
 struct tally {
         uint64_t n[SHOWN];
-        int64_t now;
 };
-
-static int tally_one(void *ctx, const struct node *n)
-{
-        struct tally *t = ctx;
-        const char *shown = node_shown_state(n, t->now);
-
-        for (size_t i = 0; i < SHOWN; i++)
-                t->n[i] += strcmp(shown_names[i], shown) == 0;
-        return 0;
-}
 
 static int tally(struct server *srv, struct tally *ret)
 {
-        *ret = (struct tally){ .now = server_now() };
-        return srv->store->ops->node_list(srv->store, -1, NULL, STORE_ALL, tally_one, ret);
+        uint64_t all[NODE_STATES];
+        uint64_t gone[NODE_STATES];
+        int r = unreachable_counts(srv->store, server_now(), all, gone);
+
+        *ret = (struct tally){ 0 };
+        for (size_t i = 0; i < SHOWN && r == 0; i++) {
+                enum node_state state;
+
+                if (node_state_parse(shown_names[i], &state) == 0)
+                        ret->n[i] = all[state] > gone[state] ? all[state] - gone[state] : 0;
+                else
+                        ret->n[i] = gone[NODE_ENROLLED] + gone[NODE_OK];
+        }
+        return r;
 }
 
 static void catalog_json(struct jout *o, struct catalog *cat)

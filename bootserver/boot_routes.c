@@ -36,11 +36,25 @@ static int read_args(struct call *c, struct asked *ret)
         return 0;
 }
 
-static bool find_node(struct server *srv, const struct asked *a, struct node *ret)
+/* -ENOENT: nobody known. */
+static int find_node(struct server *srv, const struct asked *a, struct node *ret)
 {
         if (!a->mac[0] && !a->uuid[0])
-                return false;
-        return srv->store->ops->node_by_facts(srv->store, a->mac, a->uuid, ret) == 0;
+                return -ENOENT;
+        return srv->store->ops->node_by_facts(srv->store, a->mac, a->uuid, ret);
+}
+
+/* What boots with another entry than its own is refused until it is reset,
+ * so while nobody can say which is its own it waits; as muster.ipxe.in does. */
+static enum MHD_Result ask_again(struct call *c)
+{
+        static const char script[] =
+                "#!ipxe\n:again\necho muster: the parent cannot read its database; asking again in 5 s\nsleep 5\n"
+                "chain --replace --autofree /ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring} ||\n"
+                "goto again\n";
+        struct buf text = { .p = (uint8_t *)strdup(script), .len = sizeof(script) - 1 };
+
+        return text.p ? reply_buf(c, 200, "text/plain", &text) : MHD_NO;
 }
 
 /* Whoever asks may have heard the MAC; the UUID is seldom heard besides. It
@@ -62,10 +76,14 @@ enum MHD_Result on_ipxe(struct call *c)
         char file[REFS_FILE_MAX + 2];
         char cmdline[REFS_CMDLINE_MAX + 1];
         bool known;
+        int r;
 
         if (read_args(c, &a) < 0)
                 return reply_error(c, 400, "send mac, uuid and serial as iPXE does", "an argument is not well formed");
-        known = find_node(srv, &a, &n);
+        r = find_node(srv, &a, &n);
+        if (r < 0 && r != -ENOENT)
+                return ask_again(c);
+        known = r == 0;
         v.node = !known ? "unknown" : n.name[0] ? n.name : "unnamed";
         catalog_read(srv->catalog);
         b = catalog_boot(srv->catalog,

@@ -61,6 +61,18 @@ int ek_cas_reload(struct ek_cas *c)
         return n;
 }
 
+int ek_cas_digest(struct ek_cas *c, uint8_t ret[DIGEST_LEN])
+{
+        int r = 0;
+
+        memset(ret, 0, DIGEST_LEN);
+        (void)pthread_rwlock_rdlock(&c->lock);
+        if (c->set)
+                r = ekca_digest(c->set, ret);
+        (void)pthread_rwlock_unlock(&c->lock);
+        return r;
+}
+
 enum ek_chain ek_cas_check(struct ek_cas *c, const struct jbufs *certs, const uint8_t node[DIGEST_LEN])
 {
         _cleanup_(ekca_freep) struct ekca *extra = NULL;

@@ -14,6 +14,9 @@ int ek_cas_new(const char *dir, struct ek_cas **ret);
 void ek_cas_free(struct ek_cas *c);
 int ek_cas_reload(struct ek_cas *c); /* how many, or negative; logs what it could not read */
 
+/* Of the set in use, to tell whether it is the one of before. */
+int ek_cas_digest(struct ek_cas *c, uint8_t ret[DIGEST_LEN]);
+
 /* The leaf must be for the key that `node` names; the others are
  * intermediates. */
 enum ek_chain ek_cas_check(struct ek_cas *c, const struct jbufs *certs, const uint8_t node[DIGEST_LEN]);

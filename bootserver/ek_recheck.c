@@ -6,25 +6,26 @@
 #include "hex.h"
 #include "journal.h"
 
-struct ids {
-        char (*v)[NODE_ID_HEX + 1];
-        size_t n, cap;
+#include <pthread.h>
+
+#define PAGE 200
+#define NOTE "ek_cas" /* setting: the CAs that all nodes were checked against */
+
+struct ek_recheck {
+        pthread_t thread;
+        atomic_bool stop;
+};
+
+struct page {
+        char id[PAGE][NODE_ID_HEX + 1];
+        size_t n;
 };
 
 static int collect(void *ctx, const struct node *n)
 {
-        struct ids *ids = ctx;
+        struct page *p = ctx;
 
-        if (ids->n == ids->cap) {
-                size_t cap = ids->cap ? 2 * ids->cap : 256;
-                void *p = reallocarray(ids->v, cap, sizeof(*ids->v));
-
-                if (!p)
-                        return -ENOMEM;
-                ids->v = p;
-                ids->cap = cap;
-        }
-        memcpy(ids->v[ids->n++], n->id, sizeof(n->id));
+        memcpy(p->id[p->n++], n->id, sizeof(n->id));
         return 0;
 }
 
@@ -77,16 +78,91 @@ static int recheck_one(struct server *srv, const char *id)
         return r < 0 ? r : 1;
 }
 
-int ek_recheck(struct server *srv)
+/* How many records changed; -ECANCELED: told to stop. */
+static int recheck_all(struct server *srv)
 {
-        struct ids ids = { 0 };
+        struct page page = { 0 };
+        char after[NODE_ID_HEX + 1] = "";
         int changed = 0;
-        int r = srv->store->ops->node_list(srv->store, -1, NULL, STORE_ALL, collect, &ids);
+        int r;
 
-        for (size_t i = 0; i < ids.n && r >= 0; i++) {
-                r = recheck_one(srv, ids.v[i]);
-                changed += r > 0;
-        }
-        free(ids.v);
+        do {
+                page.n = 0;
+                r = srv->store->ops->node_list(srv->store, -1, after, PAGE, collect, &page);
+                for (size_t i = 0; i < page.n && r >= 0; i++) {
+                        r = atomic_load(&srv->ek_recheck->stop) ? -ECANCELED : recheck_one(srv, page.id[i]);
+                        changed += r > 0;
+                }
+                if (page.n > 0)
+                        memcpy(after, page.id[page.n - 1], sizeof(after));
+        } while (r >= 0 && page.n == PAGE);
         return r < 0 ? r : changed;
+}
+
+static int note(struct server *srv, const char *cas)
+{
+        _cleanup_(store_tx_end) struct store_tx tx = { 0 };
+        int r = store_tx_begin(&tx, srv->store);
+
+        if (r == 0)
+                r = srv->store->ops->setting_put(srv->store, NOTE, cas);
+        return r < 0 ? r : store_tx_commit(&tx);
+}
+
+static int cas_now(struct server *srv, char ret[HEX_LEN(DIGEST_LEN)])
+{
+        uint8_t digest[DIGEST_LEN];
+        int r = ek_cas_digest(srv->ek_cas, digest);
+
+        if (r == 0)
+                hex_encode(digest, sizeof(digest), ret);
+        return r;
+}
+
+static void *run(void *ctx)
+{
+        struct server *srv = ctx;
+        char cas[HEX_LEN(DIGEST_LEN)];
+        int r = cas_now(srv, cas);
+
+        if (r == 0)
+                r = recheck_all(srv);
+        if (r >= 0 && note(srv, cas) == 0)
+                log_info("EK chains checked: %d nodes' changed", r);
+        else if (r != -ECANCELED)
+                log_warn("the nodes' EK chains could not all be checked again: what `muster node show` says of them may be old. "
+                         "Next: nothing, each attest checks anew; systemctl reload musterd tries again");
+        return NULL;
+}
+
+static bool checked_before(struct server *srv)
+{
+        char cas[HEX_LEN(DIGEST_LEN)];
+        char was[HEX_LEN(DIGEST_LEN)] = "";
+
+        return cas_now(srv, cas) == 0 && srv->store->ops->setting_get(srv->store, NOTE, was, sizeof(was)) == 0 &&
+               strcmp(cas, was) == 0;
+}
+
+void ek_recheck_start(struct server *srv, bool always)
+{
+        ek_recheck_stop(srv);
+        if (!always && checked_before(srv))
+                return;
+        srv->ek_recheck = calloc(1, sizeof(*srv->ek_recheck));
+        if (srv->ek_recheck && pthread_create(&srv->ek_recheck->thread, NULL, run, srv) == 0)
+                return;
+        free(srv->ek_recheck);
+        srv->ek_recheck = NULL;
+        log_err("cannot start a thread: what `muster node show` says of EK chains may be old. Next: systemctl reload musterd");
+}
+
+void ek_recheck_stop(struct server *srv)
+{
+        if (!srv->ek_recheck)
+                return;
+        atomic_store(&srv->ek_recheck->stop, true);
+        (void)pthread_join(srv->ek_recheck->thread, NULL);
+        free(srv->ek_recheck);
+        srv->ek_recheck = NULL;
 }

@@ -4,16 +4,21 @@
 #include "hex.h"
 #include "mem.h"
 
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 
-#define SLOTS 65536 /* a power of two */
+#define SLOTS FETCHES_MAX /* a power of two */
 #define WAYS 8
 
 static struct {
         pthread_mutex_t lock;
         struct slot {
                 uint64_t key; /* ids are hashes: their beginning tells them apart */
-                int64_t when; /* 0: free */
+                int64_t when : 63; /* 0: free */
+                bool answered : 1;
         } slot[SLOTS];
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -24,7 +29,7 @@ static uint64_t key_of(const char *id)
 
         (void)hex_decode(id, strnlen(id, 16), raw, sizeof(raw), &(size_t){ 0 });
         memcpy(&key, raw, sizeof(key));
-        return key;
+        return be64toh(key); /* their order is the ids' */
 }
 
 static struct slot *find(uint64_t key)
@@ -57,7 +62,7 @@ void fetch_note(const char *id, int64_t now)
         s = find(key);
         if (!s)
                 s = oldest(key);
-        *s = (struct slot){ key, now };
+        *s = (struct slot){ .key = key, .when = now };
         (void)pthread_mutex_unlock(&table.lock);
 }
 
@@ -71,4 +76,45 @@ int64_t fetch_last(const char *id)
         when = s ? s->when : 0;
         (void)pthread_mutex_unlock(&table.lock);
         return when;
+}
+
+static int compare(const void *a, const void *b)
+{
+        return strcmp(((const struct fetch *)a)->prefix, ((const struct fetch *)b)->prefix);
+}
+
+int fetch_open(int64_t when, const char *after, struct fetch **ret, size_t *ret_n)
+{
+        uint64_t from = key_of(after);
+        struct fetch *f;
+        size_t n = 0;
+        size_t i = 0;
+
+        (void)pthread_mutex_lock(&table.lock);
+        for (const struct slot *s = table.slot; s < table.slot + SLOTS; s++)
+                n += s->when && s->when < when && !s->answered && (!*after || s->key > from);
+        f = calloc(n ? n : 1, sizeof(*f));
+        for (const struct slot *s = table.slot; s < table.slot + SLOTS && f; s++)
+                if (s->when && s->when < when && !s->answered && (!*after || s->key > from)) {
+                        (void)snprintf(f[i].prefix, sizeof(f[i].prefix), "%016" PRIx64, s->key);
+                        f[i++].when = s->when;
+                }
+        (void)pthread_mutex_unlock(&table.lock);
+        if (!f)
+                return -ENOMEM;
+        qsort(f, n, sizeof(*f), compare);
+        *ret = f;
+        *ret_n = n;
+        return 0;
+}
+
+void fetch_answered(const struct fetch *f)
+{
+        struct slot *s;
+
+        (void)pthread_mutex_lock(&table.lock);
+        s = find(key_of(f->prefix));
+        if (s && s->when == f->when)
+                s->answered = true;
+        (void)pthread_mutex_unlock(&table.lock);
 }

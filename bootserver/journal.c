@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 
 #define TAIL_EVENTS 20000
+#define VERIFY_PAGE 1000 /* events read at a time: others use the store between */
 
 static bool add(EVP_MD_CTX *md, const void *p, size_t n)
 {
@@ -90,6 +91,8 @@ struct verify {
         uint64_t after;
         uint64_t count;
         uint64_t bad;
+        uint64_t last;
+        size_t read; /* of this page */
 };
 
 static int verify_one(void *ctx, const struct event_row *e)
@@ -98,6 +101,8 @@ static int verify_one(void *ctx, const struct event_row *e)
         uint8_t hash[DIGEST_LEN];
         int r = 0;
 
+        v->read++;
+        v->last = e->seq;
         if (v->after > 0 && e->seq == v->after && v->count == 0) {
                 memcpy(v->prev, e->hash, DIGEST_LEN);
                 return 0;
@@ -114,12 +119,18 @@ static int verify_one(void *ctx, const struct event_row *e)
 
 int journal_verify(struct store *s, uint64_t after, uint64_t *ret_count, uint64_t *ret_bad)
 {
-        struct event_filter rest = { .after = after ? after - 1 : 0, .limit = STORE_ALL };
-        struct verify v = { .after = after };
-        int r = s->ops->event_list(s, &rest, verify_one, &v);
+        struct event_filter page = { .after = after ? after - 1 : 0, .limit = VERIFY_PAGE };
+        struct verify v = { .after = after, .last = page.after };
 
-        if (r < 0)
-                return r;
+        do {
+                int r;
+
+                v.read = 0;
+                page.after = v.last;
+                r = s->ops->event_list(s, &page, verify_one, &v);
+                if (r < 0)
+                        return r;
+        } while (v.read == VERIFY_PAGE);
         *ret_count = v.count;
         *ret_bad = v.bad;
         return 0;

@@ -185,8 +185,6 @@ static int start(struct server *srv)
         if (r == 0)
                 (void)ek_cas_reload(srv->ek_cas);
         if (r == 0)
-                (void)ek_recheck(srv);
-        if (r == 0)
                 r = waiters_start(srv->conf.pending_limit < srv->conf.max_connections / 4 ? srv->conf.pending_limit
                                                                                           : srv->conf.max_connections / 4,
                                   &srv->waiters);
@@ -199,6 +197,7 @@ static int start(struct server *srv)
                 return failed(EXIT_RUNTIME, &f);
         }
         srv->started = server_now();
+        ek_recheck_start(srv, false);
         r = listen_start(srv, &f);
         keys_forget_server(&srv->keys);
         return r < 0 ? failed(EXIT_LISTEN, &f) : EXIT_OK;
@@ -208,9 +207,9 @@ static void reload(struct server *srv)
 {
         int cas = ek_cas_reload(srv->ek_cas);
         int ipxe = catalog_reload_ipxe(srv->catalog);
-        int changed = ek_recheck(srv);
 
-        log_info("reloaded: %d EK CA certificates, %d iPXE binaries; nodes whose EK chain changed: %d", cas, ipxe, changed);
+        log_info("reloaded: %d EK CA certificates, %d iPXE binaries", cas, ipxe);
+        ek_recheck_start(srv, true);
 }
 
 /* With SQLite nobody else changes anything. */
@@ -266,6 +265,7 @@ static int serve(struct server *srv, const sigset_t *signals)
 static void stop(struct server *srv)
 {
         listen_stop(srv);
+        ek_recheck_stop(srv);
         if (srv->store)
                 refuse_flush(srv, true);
         guard_free(srv->guard);

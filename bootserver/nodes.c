@@ -7,8 +7,6 @@
 #include "names.h"
 #include "sshcert.h"
 
-#define UNREACHABLE_AFTER 600
-
 int node_lookup(struct store *s, const char *ref, struct node *ret)
 {
         size_t n = strlen(ref);

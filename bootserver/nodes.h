@@ -15,6 +15,7 @@ int node_lookup(struct store *s, const char *ref, struct node *ret);
 
 /* "unreachable" is derived: approved, fetched its boot script over ten
  * minutes ago, and did not attest since. A hint: anyone can fetch it. */
+#define UNREACHABLE_AFTER 600
 const char *node_shown_state(const struct node *n, int64_t now);
 
 /* With the catalogue's read lock held. Leaves the object open when

@@ -4,6 +4,7 @@
 #include "wire_attest.h"
 
 #define ADMIN_MAX 65536
+#define ENROL_BODY_MAX (1 << 20)
 
 static const struct route routes[] = {
         /* method    path                        listener  who     body max           handler */
@@ -15,6 +16,7 @@ static const struct route routes[] = {
         { "GET",    "/v1/status",                L_ADMIN,  ADMIN,  0,                 on_status },
         { "GET",    "/v1/nodes",                 L_ADMIN,  ADMIN,  0,                 on_nodes },
         { "POST",   "/v1/nodes",                 L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_add },
+        { "POST",   "/v1/enrol",                 L_ADMIN,  ADMIN,  ENROL_BODY_MAX,    on_enrol },
         { "GET",    "/v1/nodes/*",               L_ADMIN,  ADMIN,  0,                 on_node },
         { "DELETE", "/v1/nodes/*",               L_ADMIN,  ADMIN,  0,                 on_node_delete },
         { "POST",   "/v1/nodes/*/approve",       L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_approve },

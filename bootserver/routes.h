@@ -40,6 +40,7 @@ enum MHD_Result on_metrics(struct call *c);
 enum MHD_Result on_nodes(struct call *c);
 enum MHD_Result on_node(struct call *c);
 enum MHD_Result on_node_add(struct call *c);
+enum MHD_Result on_enrol(struct call *c);
 enum MHD_Result on_node_approve(struct call *c);
 enum MHD_Result on_node_revoke(struct call *c);
 enum MHD_Result on_node_quarantine(struct call *c);

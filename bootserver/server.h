@@ -27,6 +27,7 @@
 enum listener { L_BOOT, L_ATTEST, L_ADMIN, LISTENERS };
 
 struct ek_cas;
+struct ek_recheck;
 struct hooks;
 struct keycache;
 struct outbox; /* outbox.h */
@@ -40,6 +41,7 @@ struct server {
         struct store *store;
         struct catalog *catalog;
         struct ek_cas *ek_cas;
+        struct ek_recheck *ek_recheck; /* NULL: not since the start */
         struct keycache *keycache;
         struct waiters *waiters;
         struct outbox *outbox;

@@ -39,6 +39,39 @@ bool node_same_but_seen(const struct node *a, const struct node *b)
                same_buf(&a->tls_cert, &b->tls_cert);
 }
 
+struct macs {
+        const char *const *v;
+        size_t n;
+        uint64_t met; /* bit i: v[i] */
+        bool other;
+};
+
+static int meet(void *ctx, const char *mac, const char *none)
+{
+        struct macs *m = ctx;
+        bool known = false;
+
+        (void)none;
+        for (size_t i = 0; i < m->n; i++) {
+                if (strcmp(m->v[i], mac) != 0)
+                        continue;
+                m->met |= (uint64_t)1 << i;
+                known = true;
+        }
+        m->other = m->other || !known;
+        return 0;
+}
+
+int store_same_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
+{
+        struct macs m = { .v = macs, .n = n_macs };
+        int r = n_macs < 64 ? s->ops->mac_list(s, id, meet, &m) : 0;
+
+        if (r < 0)
+                return r;
+        return n_macs < 64 && !m.other && m.met == ((uint64_t)1 << n_macs) - 1;
+}
+
 void node_wipe(struct node *n)
 {
         free(n->facts);

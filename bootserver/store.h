@@ -134,7 +134,8 @@ struct store_ops {
         int (*node_seen)(struct store *s, const struct node *n);
         int (*node_delete)(struct store *s, const char *id);
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */
-        int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]);
+        int (*node_counts)(struct store *s, uint64_t ret[NODE_STATES]); /* kept, not counted */
+        int (*node_assigned)(struct store *s, const char *name, bool image); /* 1: to a node, by name; 0 */
 
         int (*mac_list)(struct store *s, const char *id, text_fn fn, void *ctx); /* of a node: fn(mac, "") */
 
@@ -202,6 +203,8 @@ int store_sqlite_check(struct store *s, struct fail *fail);
 void node_wipe(struct node *n);
 /* Do they differ in nothing but what node_seen() writes, and last_ipxe? */
 bool node_same_but_seen(const struct node *a, const struct node *b);
+/* 1: they are the node's MACs already, in whatever order; for backends. */
+int store_same_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs);
 const char *node_state_text(enum node_state s);
 int node_state_parse(const char *text, enum node_state *ret);
 

@@ -11,6 +11,9 @@ int pg_start(struct store *st, enum pg_query which, struct pgq *ret)
 {
         struct pg_store *s = pg_of(st);
 
+        *ret = (struct pgq){ 0 };
+        if (atomic_load(&s->linking))
+                return -EIO;
         (void)pthread_mutex_lock(&s->lock);
         *ret = (struct pgq){ .s = s, .which = which, .row = -1 };
         return 0;
@@ -172,6 +175,8 @@ static int pg_begin(struct store *st)
         struct pg_store *s = pg_of(st);
         int r;
 
+        if (atomic_load(&s->linking))
+                return -EIO;
         (void)pthread_mutex_lock(&s->lock);
         r = pg_run_one(st, PQ_BEGIN);
         s->tx = true;
@@ -260,8 +265,10 @@ const struct store_ops pg_ops = {
         .close = pg_close, .begin = pg_begin, .commit = pg_commit, .commit_soon = pg_commit_soon, .sync = pg_sync,
         .tidy = pg_tidy, .rollback = pg_rollback,
         .node_get = pg_node_get, .node_find = pg_node_find, .node_prefix = pg_node_prefix,
-        .node_by_facts = pg_node_by_facts, .node_put = pg_node_put, .node_seen = pg_node_seen, .node_delete = pg_node_delete,
-        .node_list = pg_node_list, .node_counts = pg_node_counts, .mac_list = pg_mac_list,
+        .node_by_facts = pg_node_by_facts, .node_put = pg_node_put, .node_seen = pg_node_seen,
+        .node_delete = pg_node_delete,
+        .node_list = pg_node_list, .node_counts = pg_node_counts,
+        .node_assigned = pg_node_assigned, .mac_list = pg_mac_list,
         .evidence_put = pg_evidence_put, .evidence_get = pg_evidence_get,
         .boot_put = pg_boot_put, .boot_delete = pg_boot_delete, .boot_list = pg_boot_list,
         .image_put = pg_image_put, .image_delete = pg_image_delete, .image_list = pg_image_list,

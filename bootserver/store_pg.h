@@ -17,7 +17,10 @@
  * a lock after 3 s and a transaction that does nothing after 10 s; and a
  * server that says nothing for PG_ANSWER_MS is taken as gone. The connection
  * is closed then, the call returns -EIO, the next one connects again; but not
- * within a transaction, whose calls all fail until it is given up.
+ * within a transaction, whose calls all fail until it is given up. While one
+ * thread connects, the calls of the others fail at once: a server that is
+ * silent holds one thread, not all of them. pg_news() may try again before
+ * others may, so where it is called often that thread is its own.
  *
  * A commit that got no answer may have happened. -EIO is returned, so nobody
  * acts on it (no bundle leaves, nothing in memory changes), and nothing here
@@ -34,20 +37,22 @@
 
 #define PG_CONNECT_MS 5000
 #define PG_PAUSE_MS 1000
+#define PG_PAUSE_NEWS_MS 200
 #define PG_ANSWER_MS 8000
 #define PG_PARAMS 33
 #define PG_PAGE 500 /* rows of a list at a time */
-#define PG_SCHEMA_VERSION 1
+#define PG_SCHEMA_VERSION 2
 #define PG_LOCK_TEXT "8391170250541621" /* of who writes */
 #define PG_NEXT "check that PostgreSQL is up and lets musterd in, and `database` in musterd.conf"
 
 enum pg_query {
         PQ_BEGIN, PQ_LOCK, PQ_COMMIT, PQ_ROLLBACK, PQ_SOON, PQ_SYNC,
-        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_SEEN, PQ_NODE_DELETE, PQ_NODE_LIST, PQ_NODE_COUNTS,
+        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_SEEN, PQ_NODE_DELETE, PQ_NODE_LIST,
+        PQ_NODE_LIST_STATE, PQ_NODE_COUNTS, PQ_NODE_BOOT_USED, PQ_NODE_IMAGE_USED,
         PQ_MAC_CLEAR, PQ_MAC_PUT, PQ_MAC_LIST, PQ_EVIDENCE_PUT, PQ_EVIDENCE_GET,
         PQ_BOOT_PUT, PQ_BOOT_DELETE, PQ_BOOT_LIST, PQ_IMAGE_PUT, PQ_IMAGE_DELETE, PQ_IMAGE_LIST,
         PQ_PROFILE_PUT, PQ_PROFILE_LIST, PQ_SETTING_PUT, PQ_SETTING_DELETE, PQ_SETTING_GET, PQ_SETTING_LIST,
-        PQ_EVENT_PUT, PQ_EVENT_HEAD, PQ_EVENT_LIST, PQ_EVENT_NEWEST,
+        PQ_EVENT_PUT, PQ_EVENT_HEAD, PQ_EVENT_LIST, PQ_EVENT_LIST_NODE, PQ_EVENT_NEWEST, PQ_EVENT_NEWEST_NODE,
         PQ_QUERIES
 };
 
@@ -63,6 +68,7 @@ struct pg_store {
         PGconn *conn;       /* NULL: not connected */
         struct pg_params *params;
         pthread_mutex_t lock;
+        atomic_bool linking;       /* a thread connects, with the lock */
         bool view;                 /* only read, make nothing */
         bool prepared[PQ_QUERIES]; /* on this connection */
         bool tx;                   /* between begin and commit */
@@ -95,6 +101,7 @@ struct pgq {
 
 extern const struct pg_statement pg_statements[PQ_QUERIES];
 extern const char pg_schema[];
+extern const char pg_schema_2[]; /* what version 2 has besides */
 extern const struct store_ops pg_ops;
 
 static inline struct pg_store *pg_of(struct store *s)
@@ -113,6 +120,7 @@ int pg_wait(struct pg_store *s, PGresult **ret);
 int pg_plain(struct pg_store *s, const char *sql, PGresult **ret); /* constant text, no data */
 int pg_errno(struct pg_store *s, const PGresult *res, const char *what);
 int pg_ready(struct pg_store *s); /* -EIO unless a statement may be sent now */
+void pg_hurry(struct pg_store *s); /* the next try to connect, after one that failed, may be now already */
 
 /* store_pg_sync.c. pg_sync_link() may wait for a connection; without `lock`. */
 uint64_t pg_sync_ticket(const struct pg_store *s); /* for the transaction; 0: wait for its commit */
@@ -155,6 +163,7 @@ int pg_node_seen(struct store *s, const struct node *n);
 int pg_node_delete(struct store *s, const char *id);
 int pg_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES]);
+int pg_node_assigned(struct store *s, const char *name, bool image);
 int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx);
 int pg_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n);
 int pg_evidence_get(struct store *s, const char *id, struct buf *ret);

@@ -43,11 +43,15 @@ static int list_page(struct store *s, const struct event_filter *f, size_t want,
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
         int n = 0;
-        int r = pg_start(s, f->newest ? PQ_EVENT_NEWEST : PQ_EVENT_LIST, &q);
+        bool all = !f->node;
+        int r = pg_start(s, f->newest ? all ? PQ_EVENT_NEWEST : PQ_EVENT_NEWEST_NODE : all ? PQ_EVENT_LIST : PQ_EVENT_LIST_NODE, &q);
 
-        pg_int(&q, 1, (int64_t)*after);
-        pg_text(&q, 2, f->node);
-        pg_int(&q, 3, (int64_t)want);
+        if (r < 0)
+                return r;
+        pg_int(&q, 1, f->newest && *after == 0 ? INT64_MAX : (int64_t)*after);
+        pg_int(&q, 2, (int64_t)want);
+        if (!all)
+                pg_text(&q, 3, f->node);
         while ((r = pg_step(&q)) > 0) {
                 struct event_row e = {
                         .seq = (uint64_t)pg_col_int(&q, 0), .time = pg_col_int(&q, 1), .node = pg_col_str(&q, 2),

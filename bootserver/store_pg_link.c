@@ -192,6 +192,7 @@ int pg_link(struct pg_store *s, struct fail *fail)
         s->conn = pg_params_connect(s->params);
         if (!s->conn)
                 return -ENOMEM;
+        atomic_store(&s->linking, true);
         r = PQstatus(s->conn) == CONNECTION_BAD ? -EIO : connect_step(s->conn, now_ms() + PG_CONNECT_MS);
         if (r == 0)
                 r = PQsendQuery(s->conn, session) == 1 ? pg_wait(s, &res) : -EIO;
@@ -207,7 +208,14 @@ int pg_link(struct pg_store *s, struct fail *fail)
                 pg_drop(s);
                 s->next_try = now_ms() + PG_PAUSE_MS;
         }
+        atomic_store(&s->linking, false);
         return r;
+}
+
+void pg_hurry(struct pg_store *s)
+{
+        if (!s->conn && s->next_try - now_ms() < PG_PAUSE_MS - PG_PAUSE_NEWS_MS)
+                s->next_try = 0;
 }
 
 int pg_ready(struct pg_store *s)

@@ -134,12 +134,16 @@ static void bind_node(struct pgq *q, const struct node *n)
         pg_int(q, 33, n->tls_to);
 }
 
+/* Seldom others than before: then nothing is written. */
 static int put_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
 {
         _cleanup_(pg_end) struct pgq clear = { 0 };
         _cleanup_(pg_end) struct pgq put = { 0 };
-        int r = pg_start(s, PQ_MAC_CLEAR, &clear);
+        int r = store_same_macs(s, id, macs, n_macs);
 
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = pg_start(s, PQ_MAC_CLEAR, &clear);
         if (r < 0)
                 return r;
         pg_text(&clear, 1, id);
@@ -216,11 +220,14 @@ static int list_page(struct store *s, int state, size_t want, char last[NODE_ID_
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
         int n = 0;
-        int r = pg_start(s, PQ_NODE_LIST, &q);
+        int r = pg_start(s, state < 0 ? PQ_NODE_LIST : PQ_NODE_LIST_STATE, &q);
 
+        if (r < 0)
+                return r;
         pg_text(&q, 1, last);
-        pg_int(&q, 2, state);
-        pg_int(&q, 3, (int64_t)want);
+        pg_int(&q, 2, (int64_t)want);
+        if (state >= 0)
+                pg_int(&q, 3, state);
         while ((r = pg_step(&q)) > 0) {
                 _cleanup_(node_wipe) struct node one = { 0 };
 
@@ -269,6 +276,17 @@ int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES])
                         ret[state] = (uint64_t)pg_col_int(&q, 1);
         }
         return r;
+}
+
+int pg_node_assigned(struct store *s, const char *name, bool image)
+{
+        _cleanup_(pg_end) struct pgq q = { 0 };
+        int r = pg_start(s, image ? PQ_NODE_IMAGE_USED : PQ_NODE_BOOT_USED, &q);
+
+        if (r < 0)
+                return r;
+        pg_text(&q, 1, name);
+        return pg_step(&q);
 }
 
 int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)

@@ -23,13 +23,18 @@ static int plain(struct pg_store *s, const char *sql)
 
 static int make_schema(struct pg_store *s)
 {
-        char set[80];
         int r = plain(s, "CREATE SCHEMA IF NOT EXISTS muster");
 
-        (void)snprintf(set, sizeof(set), "INSERT INTO schema_version VALUES (%d)", PG_SCHEMA_VERSION);
         if (r == 0)
                 r = plain(s, pg_schema);
-        return r < 0 ? r : plain(s, set);
+        return r < 0 ? r : plain(s, "INSERT INTO schema_version VALUES (1)");
+}
+
+static int add_schema_2(struct pg_store *s)
+{
+        int r = plain(s, pg_schema_2);
+
+        return r < 0 ? r : plain(s, "UPDATE schema_version SET version = 2");
 }
 
 static int schema_locked(struct pg_store *s, long *version)
@@ -41,11 +46,12 @@ static int schema_locked(struct pg_store *s, long *version)
 
         *version = 0;
         if (r == 0 && n > 0)
-                return one_number(s, "SELECT version FROM schema_version", version);
-        if (r < 0 || s->view)
+                r = one_number(s, "SELECT version FROM schema_version", version);
+        if (r < 0 || s->view || *version >= PG_SCHEMA_VERSION)
                 return r;
+        r = *version == 0 ? make_schema(s) : 0;
         *version = PG_SCHEMA_VERSION;
-        return make_schema(s);
+        return r < 0 ? r : add_schema_2(s);
 }
 
 /* Parents that start together: one makes it, the others find it. */
@@ -158,7 +164,10 @@ bool store_pg_news(struct store *st)
 
         if (st->ops != &pg_ops)
                 return false;
+        if (atomic_load(&s->linking))
+                return false;
         (void)pthread_mutex_lock(&s->lock);
+        pg_hurry(s);
         if (pg_ready(s) == 0 && PQconsumeInput(s->conn) != 1)
                 pg_drop(s);
         news = s->conn && s->stale;

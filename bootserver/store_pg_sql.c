@@ -46,6 +46,24 @@ const char pg_schema[] =
         " WHEN (OLD.key LIKE 'default%' OR OLD.key LIKE 'previous%') EXECUTE FUNCTION tell();"
         "CREATE TABLE schema_version (version bigint NOT NULL);";
 
+/* What nobody may have to read all nodes for: how many there are, which are
+ * in a state, whether something is assigned to one. Of all parents one writes
+ * at a time (PQ_LOCK), so nobody waits for a row of counts. */
+const char pg_schema_2[] =
+        "CREATE INDEX nodes_state ON nodes(state, id);"
+        "CREATE INDEX nodes_assigned_boot ON nodes(assigned_boot) WHERE assigned_boot <> '';"
+        "CREATE INDEX nodes_assigned_image ON nodes(assigned_image) WHERE assigned_image <> '';"
+        "CREATE TABLE counts (state bigint PRIMARY KEY, n bigint NOT NULL);"
+        "INSERT INTO counts SELECT state, count(*) FROM nodes GROUP BY state;"
+        "CREATE FUNCTION count_nodes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF TG_OP <> 'INSERT' THEN UPDATE counts SET n = n - 1 WHERE state = OLD.state; END IF;"
+        " IF TG_OP <> 'DELETE' THEN INSERT INTO counts AS c VALUES (NEW.state, 1)"
+        "  ON CONFLICT (state) DO UPDATE SET n = c.n + 1; END IF;"
+        " RETURN NULL; END $$;"
+        "CREATE TRIGGER nodes_added AFTER INSERT OR DELETE ON nodes FOR EACH ROW EXECUTE FUNCTION count_nodes();"
+        "CREATE TRIGGER nodes_changed AFTER UPDATE OF state ON nodes FOR EACH ROW"
+        " WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION count_nodes();";
+
 #define NODE_COLUMNS \
         "id, name, state, reason, profile, chain, without_cert, assigned_boot, assigned_image, boot, image, facts, uuid," \
         " first_seen, last_seen, last_ok, last_ipxe, ak_name, reset_count, pcr_digest, ek_public, bundle_public," \
@@ -67,8 +85,8 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_NODE_GET] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id = $1" },
         [PQ_NODE_FIND] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE name = $1" },
         [PQ_NODE_PREFIX] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT 2" },
-        [PQ_NODE_FACTS] = { "tt", "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node FROM macs WHERE mac = $1)"
-                 " OR ($2 <> '' AND uuid = $2) " BEST_FIRST },
+        [PQ_NODE_FACTS] = { "tt", "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node COLLATE \"C\" FROM macs WHERE mac = $1"
+                 " UNION SELECT n.id FROM nodes n WHERE $2 <> '' AND n.uuid = $2) " BEST_FIRST },
         [PQ_NODE_PUT] = { "ttittiittttttiiiibibbbbbbbbbbiiii",
                  "INSERT INTO nodes (" NODE_COLUMNS ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
                  " $11, $12, $13, $14,"
@@ -85,8 +103,11 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
                  "UPDATE nodes SET state = $2, reason = $3, profile = $4, chain = $5, boot = $6, image = $7, last_seen = $8,"
                  " last_ok = $9, ak_name = $10, reset_count = $11, pcr_digest = $12 WHERE id = $1" },
         [PQ_NODE_DELETE] = { "t", "DELETE FROM nodes WHERE id = $1" },
-        [PQ_NODE_LIST] = { "tii", "SELECT " NODE_COLUMNS " FROM nodes WHERE id > $1 AND ($2 < 0 OR state = $2) ORDER BY id LIMIT $3" },
-        [PQ_NODE_COUNTS] = { "", "SELECT state, count(*) FROM nodes GROUP BY state" },
+        [PQ_NODE_LIST] = { "ti", "SELECT " NODE_COLUMNS " FROM nodes WHERE id > $1 ORDER BY id LIMIT $2" },
+        [PQ_NODE_LIST_STATE] = { "tii", "SELECT " NODE_COLUMNS " FROM nodes WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2" },
+        [PQ_NODE_COUNTS] = { "", "SELECT state, n FROM counts" },
+        [PQ_NODE_BOOT_USED] = { "t", "SELECT 1 FROM nodes WHERE assigned_boot <> '' AND assigned_boot = $1 LIMIT 1" },
+        [PQ_NODE_IMAGE_USED] = { "t", "SELECT 1 FROM nodes WHERE assigned_image <> '' AND assigned_image = $1 LIMIT 1" },
         [PQ_MAC_CLEAR] = { "t", "DELETE FROM macs WHERE node = $1" },
         [PQ_MAC_PUT] = { "tt", "INSERT INTO macs (mac, node) VALUES ($1, $2) ON CONFLICT DO NOTHING" },
         [PQ_MAC_LIST] = { "t", "SELECT mac FROM macs WHERE node = $1 ORDER BY mac" },
@@ -112,8 +133,9 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_EVENT_PUT] = { "iitttttttb", "INSERT INTO journal (" EVENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
                  " ON CONFLICT DO NOTHING" },
         [PQ_EVENT_HEAD] = { "", "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1" },
-        [PQ_EVENT_LIST] = { "iti", "SELECT " EVENT_COLUMNS " FROM journal WHERE seq > $1 AND ($2 IS NULL OR node = $2)"
-                 " ORDER BY seq LIMIT $3" },
-        [PQ_EVENT_NEWEST] = { "iti", "SELECT " EVENT_COLUMNS " FROM journal WHERE ($1 = 0 OR seq < $1) AND ($2 IS NULL OR node = $2)"
-                 " ORDER BY seq DESC LIMIT $3" },
+        [PQ_EVENT_LIST] = { "ii", "SELECT " EVENT_COLUMNS " FROM journal WHERE seq > $1 ORDER BY seq LIMIT $2" },
+        [PQ_EVENT_LIST_NODE] = { "iit", "SELECT " EVENT_COLUMNS " FROM journal WHERE node = $3 AND seq > $1 ORDER BY seq LIMIT $2" },
+        [PQ_EVENT_NEWEST] = { "ii", "SELECT " EVENT_COLUMNS " FROM journal WHERE seq < $1 ORDER BY seq DESC LIMIT $2" },
+        [PQ_EVENT_NEWEST_NODE] = { "iit", "SELECT " EVENT_COLUMNS " FROM journal WHERE node = $3 AND seq < $1"
+                 " ORDER BY seq DESC LIMIT $2" },
 };

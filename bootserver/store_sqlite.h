@@ -20,11 +20,12 @@
 
 enum query {
         Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
-        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_SEEN, Q_NODE_DELETE, Q_NODE_LIST, Q_NODE_COUNTS,
+        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_SEEN, Q_NODE_DELETE, Q_NODE_LIST,
+        Q_NODE_LIST_STATE, Q_NODE_COUNTS, Q_NODE_BOOT_USED, Q_NODE_IMAGE_USED,
         Q_MAC_CLEAR, Q_MAC_PUT, Q_MAC_LIST, Q_EVIDENCE_PUT, Q_EVIDENCE_GET,
         Q_BOOT_PUT, Q_BOOT_DELETE, Q_BOOT_LIST, Q_IMAGE_PUT, Q_IMAGE_DELETE, Q_IMAGE_LIST,
         Q_PROFILE_PUT, Q_PROFILE_LIST, Q_SETTING_PUT, Q_SETTING_DELETE, Q_SETTING_GET, Q_SETTING_LIST,
-        Q_EVENT_PUT, Q_EVENT_HEAD, Q_EVENT_LIST, Q_EVENT_NEWEST,
+        Q_EVENT_PUT, Q_EVENT_HEAD, Q_EVENT_LIST, Q_EVENT_LIST_NODE, Q_EVENT_NEWEST, Q_EVENT_NEWEST_NODE,
         QUERIES
 };
 
@@ -63,7 +64,8 @@ struct sql {
 
 extern const char *const store_queries[QUERIES];
 extern const char store_schema[];
-#define STORE_SCHEMA_VERSION 1
+extern const char store_schema_2[]; /* what version 2 has besides */
+#define STORE_SCHEMA_VERSION 2
 
 static inline struct sqlite_store *sqlite_of(struct store *s)
 {
@@ -112,6 +114,7 @@ int sq_node_seen(struct store *s, const struct node *n);
 int sq_node_delete(struct store *s, const char *id);
 int sq_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx);
 int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES]);
+int sq_node_assigned(struct store *s, const char *name, bool image);
 int sq_mac_list(struct store *s, const char *id, text_fn fn, void *ctx);
 int sq_evidence_put(struct store *s, const char *id, int64_t when, const void *p, size_t n);
 int sq_evidence_get(struct store *s, const char *id, struct buf *ret);

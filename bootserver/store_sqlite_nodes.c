@@ -136,12 +136,16 @@ static void bind_node(struct sql *q, const struct node *n)
         sql_int(q, 33, n->tls_to);
 }
 
+/* Seldom others than before: then nothing is written. */
 static int put_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
 {
         _cleanup_(sql_end) struct sql clear = { 0 };
         _cleanup_(sql_end) struct sql put = { 0 };
-        int r = sql_start(s, Q_MAC_CLEAR, &clear);
+        int r = store_same_macs(s, id, macs, n_macs);
 
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = sql_start(s, Q_MAC_CLEAR, &clear);
         if (r < 0)
                 return r;
         sql_text(&clear, 1, id);
@@ -219,13 +223,14 @@ int sq_node_delete(struct store *s, const char *id)
 int sq_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx)
 {
         _cleanup_(sql_end) struct sql q = { 0 };
-        int r = sql_start(s, Q_NODE_LIST, &q);
+        int r = sql_start(s, state < 0 ? Q_NODE_LIST : Q_NODE_LIST_STATE, &q);
 
         if (r < 0)
                 return r;
         sql_text(&q, 1, after ? after : "");
-        sql_int(&q, 2, state);
-        sql_int(&q, 3, limit == STORE_ALL ? -1 : (int64_t)limit);
+        sql_int(&q, 2, limit == STORE_ALL ? -1 : (int64_t)limit);
+        if (state >= 0)
+                sql_int(&q, 3, state);
         while ((r = sql_step(&q)) > 0) {
                 _cleanup_(node_wipe) struct node n = { 0 };
 
@@ -253,6 +258,17 @@ int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES])
                         ret[state] = (uint64_t)col_int(&q, 1);
         }
         return r;
+}
+
+int sq_node_assigned(struct store *s, const char *name, bool image)
+{
+        _cleanup_(sql_end) struct sql q = { 0 };
+        int r = sql_start(s, image ? Q_NODE_IMAGE_USED : Q_NODE_BOOT_USED, &q);
+
+        if (r < 0)
+                return r;
+        sql_text(&q, 1, name);
+        return sql_step(&q);
 }
 
 int sq_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)

@@ -52,15 +52,18 @@ static int user_version(sqlite3 *db, int *ret)
         return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-static int make_schema(sqlite3 *db)
+/* A new one (version 0), or what an older one lacks: all of it or nothing. */
+static int make_schema(sqlite3 *db, int version)
 {
         char set[64];
         int rc;
 
         (void)snprintf(set, sizeof(set), "PRAGMA user_version = %d; COMMIT", STORE_SCHEMA_VERSION);
         rc = sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
-        if (rc == SQLITE_OK)
+        if (rc == SQLITE_OK && version < 1)
                 rc = sqlite3_exec(db, store_schema, NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_exec(db, store_schema_2, NULL, NULL, NULL);
         if (rc == SQLITE_OK)
                 rc = sqlite3_exec(db, set, NULL, NULL, NULL);
         return rc;
@@ -76,18 +79,20 @@ static int statements(struct sqlite_store *s)
 }
 
 /* What a crash left in the log is written into the database, and synced,
- * before anything new. */
+ * before anything new.
+ * Of what a statement may have to undo a large transaction would make a file,
+ * outside of the sandbox: memory. */
 static int prepare(struct sqlite_store *s, const char *path, struct fail *fail)
 {
         static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"
-                                      "PRAGMA secure_delete = ON; PRAGMA wal_checkpoint(TRUNCATE);";
+                                      "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_checkpoint(TRUNCATE);";
         int version = 0;
         int rc = user_version(s->db, &version); /* what is damaged is that, whoever may write to it */
 
         if (rc == SQLITE_OK)
                 rc = sqlite3_db_readonly(s->db, "main") == 1 ? SQLITE_READONLY : sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
-        if (rc == SQLITE_OK && version == 0) {
-                rc = make_schema(s->db);
+        if (rc == SQLITE_OK && version >= 0 && version < STORE_SCHEMA_VERSION) {
+                rc = make_schema(s->db, version);
                 version = STORE_SCHEMA_VERSION;
         }
         if (rc == SQLITE_READONLY)
@@ -297,7 +302,7 @@ int store_sqlite_view(const char *path, struct store **ret, struct fail *fail)
         made = &s->store;
         rc = user_version(s->db, &version);
         if (rc == SQLITE_OK && version != STORE_SCHEMA_VERSION)
-                return fail_set(fail, -EPROTO, "", "is it a database of musterd, of this version?",
+                return fail_set(fail, -EPROTO, "", "is it a database of musterd, of this version? An older one: start musterd on it once",
                                 "%s has schema version %d, this program knows %d", path, version, STORE_SCHEMA_VERSION);
         if (rc == SQLITE_OK)
                 rc = statements(s);

@@ -33,6 +33,22 @@ const char store_schema[] =
         "CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal BEGIN"
         " SELECT RAISE(ABORT, 'the journal is append-only'); END;";
 
+/* What nobody may have to read all nodes for: how many there are, which are
+ * in a state, whether something is assigned to one. */
+const char store_schema_2[] =
+        "CREATE INDEX nodes_state ON nodes(state);"
+        "CREATE INDEX nodes_assigned_boot ON nodes(assigned_boot) WHERE assigned_boot <> '';"
+        "CREATE INDEX nodes_assigned_image ON nodes(assigned_image) WHERE assigned_image <> '';"
+        "CREATE TABLE counts (state INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
+        "INSERT INTO counts SELECT state, count(*) FROM nodes GROUP BY state;"
+        "CREATE TRIGGER nodes_added AFTER INSERT ON nodes BEGIN"
+        " INSERT INTO counts VALUES (NEW.state, 1) ON CONFLICT(state) DO UPDATE SET n = n + 1; END;"
+        "CREATE TRIGGER nodes_removed AFTER DELETE ON nodes BEGIN"
+        " UPDATE counts SET n = n - 1 WHERE state = OLD.state; END;"
+        "CREATE TRIGGER nodes_changed AFTER UPDATE OF state ON nodes WHEN OLD.state <> NEW.state BEGIN"
+        " UPDATE counts SET n = n - 1 WHERE state = OLD.state;"
+        " INSERT INTO counts VALUES (NEW.state, 1) ON CONFLICT(state) DO UPDATE SET n = n + 1; END;";
+
 #define NODE_COLUMNS \
         "id, name, state, reason, profile, chain, without_cert, assigned_boot, assigned_image, boot, image, facts, uuid," \
         " first_seen, last_seen, last_ok, last_ipxe, ak_name, reset_count, pcr_digest, ek_public, bundle_public," \
@@ -63,8 +79,11 @@ const char *const store_queries[QUERIES] = {
         [Q_NODE_SEEN] = "UPDATE nodes SET state = ?2, reason = ?3, profile = ?4, chain = ?5, boot = ?6, image = ?7, last_seen = ?8,"
                         " last_ok = ?9, ak_name = ?10, reset_count = ?11, pcr_digest = ?12 WHERE id = ?1",
         [Q_NODE_DELETE] = "DELETE FROM nodes WHERE id = ?1",
-        [Q_NODE_LIST] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id > ?1 AND (?2 < 0 OR state = ?2) ORDER BY id LIMIT ?3",
-        [Q_NODE_COUNTS] = "SELECT state, count(*) FROM nodes GROUP BY state",
+        [Q_NODE_LIST] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id > ?1 ORDER BY id LIMIT ?2",
+        [Q_NODE_LIST_STATE] = "SELECT " NODE_COLUMNS " FROM nodes WHERE state = ?3 AND id > ?1 ORDER BY id LIMIT ?2",
+        [Q_NODE_COUNTS] = "SELECT state, n FROM counts",
+        [Q_NODE_BOOT_USED] = "SELECT 1 FROM nodes WHERE assigned_boot <> '' AND assigned_boot = ?1 LIMIT 1",
+        [Q_NODE_IMAGE_USED] = "SELECT 1 FROM nodes WHERE assigned_image <> '' AND assigned_image = ?1 LIMIT 1",
         [Q_MAC_CLEAR] = "DELETE FROM macs WHERE node = ?1",
         [Q_MAC_PUT] = "INSERT OR IGNORE INTO macs (mac, node) VALUES (?1, ?2)",
         [Q_MAC_LIST] = "SELECT mac FROM macs WHERE node = ?1 ORDER BY mac",
@@ -89,8 +108,8 @@ const char *const store_queries[QUERIES] = {
         [Q_SETTING_LIST] = "SELECT key, value FROM settings ORDER BY key",
         [Q_EVENT_PUT] = "INSERT INTO journal (" EVENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         [Q_EVENT_HEAD] = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1",
-        [Q_EVENT_LIST] = "SELECT " EVENT_COLUMNS " FROM journal WHERE seq > ?1 AND (?2 IS NULL OR node = ?2)"
-                         " ORDER BY seq LIMIT ?3",
-        [Q_EVENT_NEWEST] = "SELECT " EVENT_COLUMNS " FROM journal WHERE (?1 = 0 OR seq < ?1) AND (?2 IS NULL OR node = ?2)"
-                           " ORDER BY seq DESC LIMIT ?3",
+        [Q_EVENT_LIST] = "SELECT " EVENT_COLUMNS " FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        [Q_EVENT_LIST_NODE] = "SELECT " EVENT_COLUMNS " FROM journal WHERE node = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2",
+        [Q_EVENT_NEWEST] = "SELECT " EVENT_COLUMNS " FROM journal WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
+        [Q_EVENT_NEWEST_NODE] = "SELECT " EVENT_COLUMNS " FROM journal WHERE node = ?3 AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
 };

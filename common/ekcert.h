@@ -47,6 +47,8 @@ void ekcert_free(struct ekcert *c);
 
 int ekca_new(struct ekca **ret);
 void ekca_free(struct ekca *ca);
+/* Tells one set from another, in whatever order it was read. */
+int ekca_digest(const struct ekca *ca, uint8_t ret[DIGEST_LEN]);
 /* PEM (any number) or one DER certificate. trusted: they may
  * anchor a chain; pass false for what a TPM's NV or a request brought. */
 int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const char **ret_why);

@@ -35,6 +35,21 @@ void ekca_free(struct ekca *ca)
         free(ca);
 }
 
+int ekca_digest(const struct ekca *ca, uint8_t ret[DIGEST_LEN])
+{
+        memset(ret, 0, DIGEST_LEN);
+        for (size_t i = 0; i < ca->n; i++) {
+                uint8_t one[EVP_MAX_MD_SIZE];
+                unsigned len = 0;
+
+                if (X509_digest(ca->v[i].x, EVP_sha256(), one, &len) != 1 || len != DIGEST_LEN)
+                        return -EIO;
+                for (size_t k = 0; k < DIGEST_LEN; k++)
+                        ret[k] ^= one[k];
+        }
+        return 0;
+}
+
 static int push(struct ekca *ca, X509 *x, bool trusted)
 {
         if (ca->n >= EKCA_MAX)

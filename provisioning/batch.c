@@ -14,14 +14,17 @@ int batch_begin(struct batch *b, const struct cli_command *c)
         struct fail f = { 0 };
         int rc;
 
-        b->done = json_object_new_array();
         b->failed = json_object_new_array();
-        if (!b->done || !b->failed) {
+        if (!b->failed) {
                 fail_set(&f, 0, "", "", "%s: out of memory", c->name);
                 return cli_fail(MUSTER_IO, &f);
         }
         rc = admin_open(cli_socket(), &b->admin, &f);
-        return rc ? cli_fail(rc, &f) : 0;
+        if (rc)
+                return cli_fail(rc, &f);
+        if (cli_json() && !b->single)
+                cli_list_begin("nodes");
+        return 0;
 }
 
 int batch_open(struct batch *b, const struct cli_command *c, const char *range)
@@ -38,8 +41,11 @@ bool batch_note(struct batch *b, const char *node, int rc, struct json_object *a
         struct json_object *o;
 
         if (rc == 0) {
-                if (answer)
-                        json_object_array_add(b->done, answer);
+                if (cli_json() && !b->single)
+                        cli_list_item(answer);
+                else if (cli_json())
+                        b->rc = cli_print_json(answer);
+                json_object_put(answer);
                 return true;
         }
         json_object_put(answer);
@@ -49,7 +55,7 @@ bool batch_note(struct batch *b, const char *node, int rc, struct json_object *a
                 return false;
         }
         cli_complain(f);
-        o = json_object_new_object();
+        o = cli_json() ? json_object_new_object() : NULL;
         if (o) {
                 json_object_object_add(o, "node", json_object_new_string(node));
                 json_object_object_add(o, "error", json_object_new_string(f->what));
@@ -59,35 +65,15 @@ bool batch_note(struct batch *b, const char *node, int rc, struct json_object *a
         return rc != MUSTER_UNREACHABLE;
 }
 
-static int print_all(struct batch *b)
-{
-        _cleanup_(json_putp) struct json_object *o = json_object_new_object();
-
-        if (!o)
-                return MUSTER_IO;
-        json_object_object_add(o, "nodes", json_object_get(b->done));
-        json_object_object_add(o, "failed", json_object_get(b->failed));
-        return cli_print_json(o);
-}
-
 int batch_close(struct batch *b)
 {
-        int r = MUSTER_OK;
-
-        if (!cli_json())
-                return b->rc;
-        if (!b->single)
-                r = print_all(b);
-        else if (b->rc == 0 && json_object_array_length(b->done) == 1)
-                r = cli_print_json(json_object_array_get_idx(b->done, 0));
-        return b->rc ? b->rc : r;
+        return cli_json() && !b->single ? cli_list_end(b->rc, NULL, "failed", b->failed) : b->rc;
 }
 
 void batch_wipe(struct batch *b)
 {
         noderange_wipe(&b->nodes);
         admin_free(b->admin);
-        json_object_put(b->done);
         json_object_put(b->failed);
         *b = (struct batch){ 0 };
 }

@@ -15,8 +15,7 @@ struct batch {
         struct noderange nodes;
         struct admin *admin;
         bool single;
-        struct json_object *done;
-        struct json_object *failed;
+        struct json_object *failed; /* with -o json only; what succeeded is printed as it comes */
         int rc;
 };
 

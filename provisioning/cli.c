@@ -336,6 +336,45 @@ int cli_print_json(struct json_object *o)
         return MUSTER_OK;
 }
 
+static bool list_has_item;
+
+void cli_list_begin(const char *key)
+{
+        list_has_item = false;
+        printf("{ \"%s\": [", key);
+}
+
+static void member(const char *key, struct json_object *o)
+{
+        const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        printf(", \"%s\": %s", key, text ? text : "null");
+}
+
+void cli_list_item(struct json_object *o)
+{
+        const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        printf("%s\n%s", list_has_item ? "," : "", text ? text : "null");
+        list_has_item = true;
+}
+
+int cli_list_end(int rc, const struct fail *f, const char *more, struct json_object *value)
+{
+        (void)fputs("\n]", stdout);
+        if (more)
+                member(more, value);
+        if (rc && f) {
+                _cleanup_(json_putp) struct json_object *what = json_object_new_string(f->what);
+                _cleanup_(json_putp) struct json_object *next = json_object_new_string(f->next);
+
+                cli_complain(f);
+                member("error", what);
+                member("next", next);
+        }
+        return puts(" }") == EOF && rc == MUSTER_OK ? MUSTER_IO : rc;
+}
+
 int cli_flush(int rc)
 {
         if (fflush(stdout) == 0 && !ferror(stdout))

@@ -85,6 +85,13 @@ void cli_complain(const struct fail *f);
 void cli_say(const char *fmt, ...) _printf_(1, 2);
 /* Prints the document on standard output: MUSTER_OK, or MUSTER_IO when that fails. */
 int cli_print_json(struct json_object *o);
+/* A document with one long list, written as it comes: {"KEY":[item…]}. After
+ * the last item cli_list_end() closes it, with the member `more` besides
+ * (may be NULL), and {"error","next"} when rc is not 0 (f told). Returns rc,
+ * or MUSTER_IO. */
+void cli_list_begin(const char *key);
+void cli_list_item(struct json_object *o);
+int cli_list_end(int rc, const struct fail *f, const char *more, struct json_object *value);
 /* At the end: did all of standard output get written? */
 int cli_flush(int rc);
 

@@ -38,122 +38,112 @@ static bool known_state(const char *s)
         return false;
 }
 
-/* Marks in seen[] which of the wanted names this node answers to: its name,
- * its id, or the beginning of its id. */
-static bool wanted(const struct noderange *range, bool *seen, struct json_object *node)
+/* What a listing is made of: a page of nodes at a time, then forgotten. */
+struct listing {
+        struct admin *admin;
+        const char *state; /* NULL: any */
+        struct table table;
+        int64_t now;
+};
+
+static void show_one(struct listing *l, struct json_object *n)
 {
-        const char *name = admin_text(node, "name");
-        const char *id = admin_text(node, "id");
-        bool hit = false;
+        char id[13];
+        char ok[TIME_TEXT_MAX];
+        char seen[TIME_TEXT_MAX];
 
-        for (size_t i = 0; i < range->n; i++) {
-                const char *w = range->name[i];
-                size_t n = strlen(w);
-
-                if (strcmp(w, name) == 0 || (n >= 8 && strncmp(w, id, n) == 0))
-                        hit = seen[i] = true;
+        if (cli_json()) {
+                cli_list_item(n);
+                return;
         }
-        return hit;
+        (void)snprintf(id, sizeof(id), "%s", admin_text(n, "id"));
+        table_row(&l->table, (const char *const[]){ admin_str(n, "name"), id, admin_str(n, "state"), admin_str(n, "reason"),
+                                                    admin_str(n, "profile"), admin_str(n, "ek_chain"), admin_str(n, "boot"),
+                                                    admin_str(n, "image"), ago_text(admin_int(n, "last_ok"), l->now, ok),
+                                                    ago_text(admin_int(n, "last_seen"), l->now, seen) });
 }
 
-/* All pages of /v1/nodes into `out`, those of the range only when there is one. */
-static int fetch(struct admin *a, const char *state, const struct noderange *range, bool *seen, struct json_object *out,
-                 struct fail *f)
+/* All pages of /v1/nodes. */
+static int list_all(struct listing *l, struct fail *f)
 {
-        char after[128] = "";
+        char after[256] = "";
 
         for (;;) {
                 _cleanup_(json_putp) struct json_object *o = NULL;
                 struct json_object *nodes;
-                char target[320];
+                char target[400];
                 int rc;
 
-                (void)snprintf(target, sizeof(target), "/v1/nodes?limit=%d%s%s%s%s", PAGE, state ? "&state=" : "",
-                               state ? state : "", *after ? "&after=" : "", after);
-                rc = admin_call(a, "GET", target, NULL, &o, f);
+                (void)snprintf(target, sizeof(target), "/v1/nodes?limit=%d%s%s%s%s", PAGE, l->state ? "&state=" : "",
+                               l->state ? l->state : "", *after ? "&after=" : "", after);
+                rc = admin_call(l->admin, "GET", target, NULL, &o, f);
                 if (rc)
                         return rc;
                 nodes = admin_get(o, "nodes");
                 if (!json_object_is_type(nodes, json_type_array))
                         return fail_set(f, MUSTER_UNREACHABLE, "", "", "list nodes: musterd's answer has no nodes");
-                for (size_t i = 0; i < json_object_array_length(nodes); i++) {
-                        struct json_object *node = json_object_array_get_idx(nodes, i);
-
-                        if (!range || wanted(range, seen, node))
-                                json_object_array_add(out, json_object_get(node));
-                }
-                if (!admin_str(o, "next") || json_object_array_length(nodes) == 0)
+                for (size_t i = 0; i < json_object_array_length(nodes); i++)
+                        show_one(l, json_object_array_get_idx(nodes, i));
+                if (!cli_json())
+                        table_print(&l->table, stdout);
+                if (!admin_str(o, "next"))
                         return 0;
                 if (admin_target(after, sizeof(after), "", admin_str(o, "next"), "") < 0)
                         return fail_set(f, MUSTER_UNREACHABLE, "", "", "list nodes: musterd's next page has no name");
         }
 }
 
-static void print_table(struct json_object *nodes)
+/* Each of the range by itself, so that few among many are found at once. */
+static int list_range(struct listing *l, const struct noderange *range, struct fail *f)
 {
-        static const char *const headings[] = { "NAME", "ID",   "STATE", "REASON",   "PROFILE",
-                                                "EK",   "BOOT", "IMAGE", "LAST OK", "LAST SEEN", NULL };
-        _cleanup_(table_wipe) struct table t = { 0 };
-        int64_t now = (int64_t)time(NULL);
-
-        table_begin(&t, headings);
-        for (size_t i = 0; i < json_object_array_length(nodes); i++) {
-                struct json_object *n = json_object_array_get_idx(nodes, i);
-                char id[13];
-                char ok[TIME_TEXT_MAX];
-                char seen[TIME_TEXT_MAX];
-
-                (void)snprintf(id, sizeof(id), "%s", admin_text(n, "id"));
-                table_row(&t, (const char *const[]){ admin_str(n, "name"), id, admin_str(n, "state"),
-                                                     admin_str(n, "reason"), admin_str(n, "profile"),
-                                                     admin_str(n, "ek_chain"), admin_str(n, "boot"),
-                                                     admin_str(n, "image"), ago_text(admin_int(n, "last_ok"), now, ok),
-                                                     ago_text(admin_int(n, "last_seen"), now, seen) });
-        }
-        table_print(&t, stdout);
-}
-
-/* Names of the range that no node has: 0 or MUSTER_NO, told. */
-static int tell_missing(const struct noderange *range, const bool *seen)
-{
-        int rc = 0;
+        int missing = 0;
 
         for (size_t i = 0; i < range->n; i++) {
-                struct fail f = { 0 };
+                _cleanup_(json_putp) struct json_object *o = NULL;
+                struct fail said = { 0 };
+                char target[256];
+                int rc;
 
-                if (seen[i])
+                (void)admin_target(target, sizeof(target), "/v1/nodes/", range->name[i], "?evidence=0");
+                rc = admin_call(l->admin, "GET", target, NULL, &o, &said);
+                if (rc == MUSTER_UNREACHABLE) {
+                        *f = said;
+                        return rc;
+                }
+                /* with --state, a node of the range may just be in another state */
+                if (rc == 0 && (!l->state || strcmp(l->state, admin_text(o, "state")) == 0))
+                        show_one(l, o);
+                if (rc == 0 || l->state)
                         continue;
-                rc = fail_set(&f, MUSTER_NO, "", "muster node list", "list node %s: there is no such node",
-                              range->name[i]);
-                cli_complain(&f);
+                missing = rc;
+                cli_complain(&said);
         }
-        return rc;
+        if (!cli_json())
+                table_print(&l->table, stdout);
+        return missing;
 }
 
 static int list(const char *state, const struct noderange *range)
 {
-        _cleanup_(json_putp) struct json_object *nodes = json_object_new_array();
-        _cleanup_(json_putp) struct json_object *o = json_object_new_object();
+        static const char *const headings[] = { "NAME", "ID",   "STATE", "REASON",   "PROFILE",
+                                                "EK",   "BOOT", "IMAGE", "LAST OK", "LAST SEEN", NULL };
+        struct listing l = { .state = state, .now = (int64_t)time(NULL) };
         _cleanup_(admin_freep) struct admin *a = NULL;
-        _cleanup_(freep) bool *seen = calloc(range ? range->n : 1, sizeof(*seen));
         struct fail f = { 0 };
-        int rc;
+        int rc = admin_open(cli_socket(), &a, &f);
 
-        if (!nodes || !o || !seen)
-                return MUSTER_IO;
-        rc = admin_open(cli_socket(), &a, &f);
-        if (rc == 0)
-                rc = fetch(a, state, range, seen, nodes, &f);
         if (rc)
                 return cli_fail(rc, &f);
-        if (cli_json()) {
-                json_object_object_add(o, "nodes", json_object_get(nodes));
-                rc = cli_print_json(o);
-        } else {
-                print_table(nodes);
-        }
-        /* with --state, a node of the range may just be in another state */
-        return rc == 0 && range && !state ? tell_missing(range, seen) : rc;
+        l.admin = a;
+        if (cli_json())
+                cli_list_begin("nodes");
+        else
+                table_begin(&l.table, headings);
+        rc = range ? list_range(&l, range, &f) : list_all(&l, &f);
+        table_wipe(&l.table);
+        if (cli_json())
+                return cli_list_end(rc, *f.what ? &f : NULL, NULL, NULL);
+        return rc && *f.what ? cli_fail(rc, &f) : rc;
 }
 
 int cmd_node_list(int argc, char **argv)

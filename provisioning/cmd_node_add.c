@@ -134,7 +134,8 @@ static bool is_id(const char *s)
 void node_add_said(const char *name, struct json_object *o)
 {
         if (!cli_json())
-                cli_say("%s: %s, id %s", name, admin_text(o, "state"), admin_text(o, "id"));
+                cli_say("%s: %s, id %s%s", name, admin_text(o, "state"), admin_text(o, "id"),
+                        admin_bool(o, "known") ? " (there already)" : "");
         if (strcmp(admin_text(o, "ek_chain"), "unmatched") == 0 && strcmp(admin_text(o, "ek_mode"), "certificate") == 0)
                 fprintf(stderr,
                         "muster: warning: node %s: its EK certificate chains to no CA of this parent, so it will be refused "

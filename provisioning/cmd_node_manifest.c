@@ -8,7 +8,9 @@
 
 #include <limits.h>
 
-#define SERVER_CERT_MAX 4096 /* bytes of DER that POST /v1/nodes takes */
+#define SERVER_CERT_MAX 4096 /* bytes of DER that musterd takes */
+#define LOT_ROWS 500         /* that POST /v1/enrol takes */
+#define LOT_BYTES ((size_t)1 << 20)
 
 /* What ekcert_parse() is to read: a file, or the field itself. */
 static int certificate_bytes(const struct purchase *p, size_t i, struct buf *ret, struct fail *f)
@@ -80,7 +82,7 @@ static int read_manifest(const char *path, struct purchase *ret, struct fail *f)
 
         if (r < 0)
                 return fail_set(f, r == -EFBIG ? -EBADMSG : r, "", r == -EFBIG ? "split the file" : "",
-                                "read the manifest %s: %s", path, r == -EFBIG ? "it is larger than 16 MiB" : strerror(-r));
+                                "read the manifest %s: %s", path, r == -EFBIG ? "it is larger than 256 MiB" : strerror(-r));
         r = purchase_parse(path, file.p, file.len, ret, f);
         for (size_t i = 0; r == 0 && i < ret->n; i++) {
                 struct ekcert c = { 0 };
@@ -125,41 +127,94 @@ static int make_body(const struct node_add *a, const struct purchase *p, size_t 
         return 0;
 }
 
-static int add_row(struct batch *b, const struct node_add *a, const struct purchase *p, size_t i, struct json_object **ret,
-                   struct fail *f)
+/* Rows that go to the server together: one request, one transaction. */
+struct lot {
+        size_t row[LOT_ROWS];
+        size_t n;
+        char *text; /* LOT_BYTES; a line of JSON for each */
+        size_t len;
+};
+
+static int row_refused(struct batch *b, const struct purchase *p, size_t i, int rc, const struct fail *said)
+{
+        struct fail f = { 0 };
+
+        (void)fail_set(&f, rc, said->code, said->next, "%.120s line %zu: %s", p->file, purchase_line(p, i), said->what);
+        return batch_note(b, purchase_get(p, i, PC_NAME), rc, NULL, &f) ? 0 : rc;
+}
+
+static int row_answered(struct batch *b, const struct purchase *p, size_t i, struct json_object *answer)
+{
+        struct fail said = { 0 };
+
+        if (admin_str(answer, "error")) {
+                (void)fail_set(&said, MUSTER_NO, "", admin_text(answer, "next"), "%s", admin_text(answer, "error"));
+                return row_refused(b, p, i, MUSTER_NO, &said);
+        }
+        node_add_said(purchase_get(p, i, PC_NAME), answer);
+        (void)batch_note(b, purchase_get(p, i, PC_NAME), 0, json_object_get(answer), NULL);
+        return 0;
+}
+
+/* 0, or the exit code that ends it all. */
+static int send_lot(struct batch *b, const struct purchase *p, struct lot *l)
+{
+        _cleanup_(json_putp) struct json_object *o = NULL;
+        struct json_object *nodes;
+        struct fail said = { 0 };
+        int r = 0;
+        int rc = l->n > 0 ? admin_call(b->admin, "POST", "/v1/enrol", l->text, &o, &said) : 0;
+
+        nodes = admin_get(o, "nodes");
+        if (rc == 0 && l->n > 0 && (!json_object_is_type(nodes, json_type_array) || json_object_array_length(nodes) != l->n))
+                rc = fail_set(&said, MUSTER_UNREACHABLE, "", "is the socket that of a musterd of this version?",
+                              "musterd's answer does not have the %zu nodes that were sent", l->n);
+        for (size_t i = 0; i < l->n && r == 0; i++)
+                r = rc ? row_refused(b, p, l->row[i], rc, &said)
+                       : row_answered(b, p, l->row[i], json_object_array_get_idx(nodes, i));
+        if (r)
+                fprintf(stderr, "muster: the rows from line %zu on were not added, as far as is known. Next: add the manifest "
+                        "again, what is there already stays as it is\n", purchase_line(p, l->row[0]));
+        l->n = l->len = 0;
+        return r;
+}
+
+static int add_row(struct batch *b, const struct node_add *a, const struct purchase *p, size_t i, struct lot *l)
 {
         _cleanup_(json_putp) struct json_object *body = NULL;
-        struct fail said = { 0 };
-        int rc = exit_code(make_body(a, p, i, &body, f));
+        struct fail f = { 0 };
+        const char *text;
+        size_t n = 0;
+        int rc = exit_code(make_body(a, p, i, &body, &f));
 
         if (rc)
-                return rc;
-        rc = admin_call(b->admin, "POST", "/v1/nodes", json_object_to_json_string(body), ret, &said);
+                return batch_note(b, purchase_get(p, i, PC_NAME), rc, NULL, &f) ? 0 : rc;
+        text = json_object_to_json_string_length(body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+        if (l->n == LOT_ROWS || l->len + n + 2 > LOT_BYTES)
+                rc = send_lot(b, p, l);
         if (rc)
-                return fail_set(f, rc, said.code, said.next, "%.120s line %zu: %s", p->file, purchase_line(p, i), said.what);
-        node_add_said(purchase_get(p, i, PC_NAME), *ret);
-        return MUSTER_OK;
+                return rc;
+        memcpy(l->text + l->len, text, n);
+        l->len += n;
+        l->text[l->len++] = '\n';
+        l->text[l->len] = '\0';
+        l->row[l->n++] = i;
+        return 0;
 }
 
 static int add_all(const struct node_add *a, const struct purchase *p)
 {
         _cleanup_(batch_wipe) struct batch b = { 0 };
-        size_t i;
-        int rc = batch_begin(&b, a->command);
+        _cleanup_(freep) char *text = malloc(LOT_BYTES);
+        struct lot l = { .text = text };
+        int rc = text ? batch_begin(&b, a->command) : MUSTER_IO;
 
         if (rc)
                 return rc;
-        for (i = 0; i < p->n; i++) {
-                struct json_object *o = NULL;
-                struct fail f = { 0 };
-
-                rc = add_row(&b, a, p, i, &o, &f);
-                if (!batch_note(&b, purchase_get(p, i, PC_NAME), rc, o, &f))
-                        break;
-        }
-        if (i < p->n)
-                fprintf(stderr, "muster: the rows behind line %zu were not added. Next: muster node list %s tells about that one\n",
-                        purchase_line(p, i), purchase_get(p, i, PC_NAME));
+        for (size_t i = 0; i < p->n && rc == 0; i++)
+                rc = add_row(&b, a, p, i, &l);
+        if (rc == 0)
+                (void)send_lot(&b, p, &l);
         return batch_close(&b);
 }
 

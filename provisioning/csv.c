@@ -135,7 +135,7 @@ static int read_row(struct reader *r)
 
         r->column = 1;
         if (r->out->rows > CSV_ROWS_MAX)
-                return refuse(r, "more than 100,000 rows", "split the file");
+                return refuse(r, "more than 1,000,000 rows", "split the file");
         r->column = 0;
         for (;;) {
                 k = new_cell(r);
@@ -183,7 +183,7 @@ int csv_parse(const void *p, size_t len, struct csv *ret, struct csv_error *ret_
         int k;
 
         if (len > CSV_FILE_MAX)
-                return refuse(&r, "it is larger than 16 MiB", "split the file");
+                return refuse(&r, "it is larger than 256 MiB", "split the file");
         if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
                 (void)cur_skip(&r.in, 3);
         o.text = malloc(len + 1);

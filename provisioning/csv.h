@@ -16,8 +16,8 @@
 
 #include "mem.h"
 
-#define CSV_FILE_MAX ((size_t)16 << 20)
-#define CSV_ROWS_MAX 100000 /* below the header */
+#define CSV_FILE_MAX ((size_t)256 << 20)
+#define CSV_ROWS_MAX 1000000 /* below the header */
 #define CSV_COLUMNS_MAX 64
 #define CSV_FIELD_MAX 16384
 

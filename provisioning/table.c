@@ -51,9 +51,16 @@ static const char *cell(const struct table *t, size_t row, size_t column)
         return s ? s : "-";
 }
 
-void table_print(const struct table *t, FILE *out)
+static void forget_rows(struct table *t)
 {
-        size_t width[TABLE_COLUMNS] = { 0 };
+        for (size_t i = 0; i < t->rows * t->columns; i++)
+                free(t->cell[i]);
+        t->rows = 0;
+}
+
+void table_print(struct table *t, FILE *out)
+{
+        size_t *width = t->width;
 
         for (size_t r = 0; r < t->rows; r++)
                 for (size_t c = 0; c < t->columns; c++)
@@ -65,12 +72,12 @@ void table_print(const struct table *t, FILE *out)
 
                         fprintf(out, "%-*s%s", last ? 0 : (int)width[c], cell(t, r, c), last ? "\n" : "  ");
                 }
+        forget_rows(t);
 }
 
 void table_wipe(struct table *t)
 {
-        for (size_t i = 0; i < t->rows * t->columns; i++)
-                free(t->cell[i]);
+        forget_rows(t);
         free(t->cell);
         *t = (struct table){ 0 };
 }

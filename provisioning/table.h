@@ -15,13 +15,16 @@ struct table {
         size_t columns;
         size_t rows;
         char **cell;
+        size_t width[TABLE_COLUMNS]; /* of what was printed */
 };
 
 /* The first row: headings, ended by NULL. */
 void table_begin(struct table *t, const char *const *headings);
 /* One row; NULL and "" cells show as "-". */
 void table_row(struct table *t, const char *const *cells);
-void table_print(const struct table *t, FILE *out);
+/* Prints the rows and forgets them: a long table comes in parts, whose columns
+ * grow but never shrink. */
+void table_print(struct table *t, FILE *out);
 void table_wipe(struct table *t);
 
 /* "KEY:  value" lines of a document. */

@@ -5,9 +5,13 @@
 
 #include <postgresql/libpq-fe.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "journal.h"
+#include "store_pg.h"
 
 static const char *conninfo;
 
@@ -50,6 +54,9 @@ static const struct store_backend pg_backend = {
         .name = "store on PostgreSQL", .make = make, .open = open_it, .unmake = unmake, .sql = sql,
         .unguard = "DROP TRIGGER IF EXISTS journal_no_update ON journal; DROP TRIGGER IF EXISTS journal_no_delete ON journal",
         .age = "UPDATE schema_version SET version = 99",
+        .first = "DROP TRIGGER nodes_added ON nodes; DROP TRIGGER nodes_changed ON nodes; DROP FUNCTION count_nodes; DROP TABLE counts;"
+                 "DROP INDEX nodes_state; DROP INDEX nodes_assigned_boot; DROP INDEX nodes_assigned_image;"
+                 "UPDATE schema_version SET version = 1",
 };
 
 static int begin_test(void **state)
@@ -272,6 +279,93 @@ static void a_conninfo_with_a_password_is_refused_and_not_shown(void **state)
         }
 }
 
+static PGresult *ask(PGconn *c, const char *text)
+{
+        PGresult *res = PQexec(c, text);
+
+        if (PQresultStatus(res) != PGRES_COMMAND_OK && PQresultStatus(res) != PGRES_TUPLES_OK)
+                fail_msg("%s: %s", text, PQresultErrorMessage(res));
+        return res;
+}
+
+/* Does the plan read a table that grows from its first row to its last? */
+static bool reads_all(PGconn *c, const struct pg_statement *st)
+{
+        static const char *const growing[] = { "Seq Scan on nodes", "Seq Scan on macs", "Seq Scan on evidence",
+                                               "Seq Scan on journal", "Seq Scan on settings" };
+        Oid types[PG_PARAMS];
+        PGresult *res;
+        char text[400] = "EXPLAIN EXECUTE planned";
+        bool all = false;
+
+        for (size_t i = 0; st->types[i]; i++)
+                types[i] = st->types[i] == 'i' ? 20 : st->types[i] == 'b' ? 17 : 25;
+        res = PQprepare(c, "planned", st->sql, (int)strlen(st->types), types);
+        if (PQresultStatus(res) != PGRES_COMMAND_OK)
+                fail_msg("%s: %s", st->sql, PQresultErrorMessage(res));
+        assert_int_equal(PQresultStatus(res), PGRES_COMMAND_OK);
+        PQclear(res);
+        for (size_t i = 0; st->types[i]; i++)
+                (void)strcat(text, i == 0 ? "(NULL" : ", NULL");
+        if (st->types[0])
+                (void)strcat(text, ")");
+        res = ask(c, text);
+        for (int r = 0; r < PQntuples(res); r++)
+                for (size_t k = 0; k < ELEMENTSOF(growing); k++)
+                        all = all || strstr(PQgetvalue(res, r, 0), growing[k]);
+        PQclear(res);
+        PQclear(ask(c, "DEALLOCATE planned"));
+        return all;
+}
+
+static void no_statement_reads_all_of_a_table_that_grows(void **state)
+{
+        PGconn *c = PQconnectdb(conninfo);
+
+        (void)state;
+        PQclear(ask(c, "SET search_path = muster; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan"));
+        for (int i = PQ_NODE_GET; i < PQ_QUERIES; i++)
+                /* all of them, for `muster store migrate` */
+                if (i != PQ_SETTING_LIST && reads_all(c, &pg_statements[i]))
+                        fail_msg("reads all: %s", pg_statements[i].sql);
+        PQfinish(c);
+}
+
+/* Begins to connect to where nobody answers. */
+static void *begin_at_silence(void *ctx)
+{
+        return store_begin(ctx) == 0 ? ctx : NULL;
+}
+
+static void a_silent_server_holds_one_thread(void **state)
+{
+        struct sockaddr_un sun = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        struct store *s = NULL;
+        struct fail f = { 0 };
+        char text[160];
+        void *got = *state;
+        pthread_t t;
+
+        (void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/.s.PGSQL.7777", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+        (void)unlink(sun.sun_path);
+        assert_int_equal(bind(fd, (const struct sockaddr *)&sun, sizeof(sun)), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        (void)snprintf(text, sizeof(text), "host=%s port=7777 user=x", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+        assert_int_equal(store_pg_new(text, &s, &f), 0);
+        assert_int_equal(pthread_create(&t, NULL, begin_at_silence, s), 0);
+        while (!atomic_load(&pg_of(s)->linking))
+                (void)sched_yield();
+        assert_int_equal(store_begin(s), -EIO);
+        assert_false(store_pg_news(s));
+        assert_true(atomic_load(&pg_of(s)->linking)); /* none of them waited for it */
+        assert_int_equal(pthread_join(t, &got), 0);
+        assert_null(got);
+        store_close(s);
+        (void)close(fd);
+        (void)unlink(sun.sun_path);
+}
+
 /* It comes by itself, a moment after the commit. */
 static bool news_comes(struct store *s)
 {
@@ -314,6 +408,8 @@ int main(int argc, char **argv)
                 T(a_server_that_may_lose_a_commit_is_refused),
                 T(a_conninfo_with_a_password_is_refused_and_not_shown),
                 T(news_is_what_others_changed),
+                T(no_statement_reads_all_of_a_table_that_grows),
+                T(a_silent_server_holds_one_thread),
         };
         int failed;
 

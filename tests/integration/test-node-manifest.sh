@@ -132,7 +132,50 @@ is "and the others are added" 'enrolled enrolled' "$(admin GET /v1/nodes/n1 | jq
 check_exit 0 "a hundred nodes are added" add "$tmp/rack/hundred.csv"
 is "all of them" 100 "$(admin GET '/v1/nodes?limit=1000' | jq '[.nodes[] | select(.name | startswith("h"))] | length')"
 
-# the server goes away in the middle: one that takes a node and is gone
+# ---- sent again, and many ---------------------------------------------------------------
+seq() { admin GET /v1/status | jq .journal.seq; }
+before=$(seq)
+out=$(add "$tmp/rack/hundred.csv" -o json)
+is "a manifest that is there already is added again: none is refused" "0 100 true" "$? $(jq '.nodes | length' <<<"$out") $(jq '.nodes | all(.known)' <<<"$out")"
+is "and nothing is recorded" "$before" "$(seq)"
+m node quarantine h100 >/dev/null
+check_exit 1 "but a node in quarantine is not enrolled so" add "$tmp/rack/hundred.csv"
+{ echo name,ek_sha256; for i in {1000..2200}; do echo "k$i,$(ids "$i")"; done; echo "r1n001,$(ids 12)"; } >"$tmp/rack/many.csv"
+requests() { curl -s --unix-socket "$sock" http://m/metrics | sed -n 's/^muster_requests_total{listener="admin"} //p'; }
+asked=$(requests)
+out=$(add "$tmp/rack/many.csv" 2>"$tmp/err")
+is "1,201 nodes are added but for the one that is refused" "1 1201" "$? $(grep -c '^k' <<<"$out")"
+check "which is named with its line" grep -q 'many.csv line 1203: add node r1n001: ' "$tmp/err"
+asked=$(($(requests) - asked - 1))
+check "in few requests ($asked)" [ "$asked" -le 4 ]
+
+# ---- pages ----------------------------------------------------------------------------
+total=$(admin GET /v1/status | jq '.nodes | add')
+list=$(m node list -o json)
+is "node list has each of many once, in one document" "$total $total" "$(jq '.nodes | length' <<<"$list") $(jq '[.nodes[].id] | unique | length' <<<"$list")"
+is "and as a table" "$((total + 1))" "$(m node list | wc -l)"
+is "by state too" "$((total - 1))" "$(m node list --state enrolled -o json | jq '.nodes | length')"
+is "the others" h100 "$(m node list --state quarantined -o json | jq -r '.nodes[].name')"
+is "of a range only that is asked for" "k1000 k1001" "$(m node list 'k[1000-1001]' -o json | jq -r '[.nodes[].name] | join(" ")')"
+next= n=0 pages=0
+while page=$(admin GET "/v1/nodes?limit=500${next:+&after=$next}"); do
+        n=$((n + $(jq '.nodes | length' <<<"$page"))) pages=$((pages + 1))
+        next=$(jq -r '.next // empty' <<<"$page")
+        [ -n "$next" ] || break
+done
+is "the pages of 500 hold them all" "$total $(((total + 499) / 500))" "$n $pages"
+for q in 'limit=0' 'limit=1001' 'limit=x' 'limit=-1' 'limit=' 'after=k1000' 'after=00' "after=$(printf '%064d' 0 | tr 0 G)"; do
+        is "a page of $q is refused" 400 "$(admin_status GET "/v1/nodes?$q")"
+done
+for q in 'limit=0' 'limit=1001' 'after=x' 'after=-1'; do is "events of $q are refused" 400 "$(admin_status GET "/v1/events?$q")"; done
+check "in words" jq -e '(.error | contains("limit is no number from 1 to 1000")) and .next' <<<"$(curl -s --unix-socket "$sock" 'http://m/v1/nodes?limit=0')"
+is "no body is no enrolment" 400 "$(admin_status POST /v1/enrol)"
+curl -s --unix-socket "$sock" -H 'Content-Type: application/json' --data-binary @- http://m/v1/enrol \
+        < <(for i in {1..501}; do echo "{\"name\":\"z$i\",\"id\":\"$(ids "$i")\"}"; done) >"$tmp/out"
+check "501 nodes at once are refused" jq -e '.error | contains("1 to 500 nodes")' "$tmp/out"
+is "all of them" 404 "$(admin_status GET /v1/nodes/z1)"
+
+# ---- the server goes away in the middle: one that takes the first lot and is gone -----
 cat >"$tmp/gone.py" <<'END'
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -149,14 +192,15 @@ while True:  # all of it: what is left unread when it closes resets the connecti
     length = [int(h.split(b':')[1]) for h in head.split(b'\r\n') if h.lower().startswith(b'content-length:')]
     if got and length and len(got) >= length[0]:
         break
-body = b'{"name":"n1","state":"enrolled","id":"00"}'
+lines = got.count(b'\n')
+body = b'{"nodes":[' + b','.join([b'{"name":"x","state":"enrolled","id":"00"}'] * lines) + b']}'
 c.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n' % len(body) + body)
 c.close()
 END
 python3 "$tmp/gone.py" "$tmp/gone.sock" >"$tmp/gone.log" &
 cleanup_pid $!
 wait_for 10 grep -q ready "$tmp/gone.log"
-out=$("$bin/muster" --socket "$tmp/gone.sock" node add --manifest "$tmp/rack/part.csv" -o json 2>"$tmp/err")
+out=$("$bin/muster" --socket "$tmp/gone.sock" node add --manifest "$tmp/rack/many.csv" -o json 2>"$tmp/err")
 is "a server that goes away ends it with 3" 3 $?
-check "it tells what was added" jq -e '([.nodes[].name] == ["n1"]) and ([.failed[].node] == ["r1n001"])' <<<"$out"
-check "and where it stopped" grep -q 'behind line 3 were not added' "$tmp/err"
+check "it tells what was added" jq -e '(.nodes | length == 500) and ([.failed[].node] == ["k1500"])' <<<"$out"
+check "and where it stopped" grep -q 'rows from line 502 on were not added' "$tmp/err"

@@ -7,5 +7,5 @@
 
 pg_make || exit 1
 pg_start || exit 1
-check "the store's suite holds on PostgreSQL" "$objs/store_postgresql" "$pg_conninfo"
+check "the store's suite holds on PostgreSQL" env TMPDIR="$tmp" "$objs/store_postgresql" "$pg_conninfo"
 pg_stop INT

@@ -23,8 +23,17 @@ struct store_backend {
         int (*sql)(const char *text); /* past the store: 0, or -EEXIST for what a constraint or trigger refused */
         const char *unguard;          /* SQL that lets the journal be changed */
         const char *age;              /* SQL that makes it version 99's */
+        const char *first;            /* SQL that makes it version 1's */
 };
 
 int store_suite(const struct store_backend *b);
+
+/* What the suite's files share. */
+extern const struct store_backend *backend;
+int suite_make(void **state);
+int suite_unmake(void **state);
+void suite_id(char c, char ret[NODE_ID_HEX + 1]);
+struct node suite_node(char c, const char *name);
+int store_suite_nodes(void);
 
 #endif

@@ -166,7 +166,7 @@ static void each_limit_holds_what_it_says_and_no_more(void **state)
         limits("h\n", "x", CSV_FIELD_MAX + 1, -EBADMSG, 2, 1, "16 KiB");
         limits("h\n\"", "\"\"", CSV_FIELD_MAX + 1, -EBADMSG, 2, 1, "16 KiB");
         limits("h", "\n", CSV_FILE_MAX - 1, 0, 0, 0, "");
-        limits("h", "\n", CSV_FILE_MAX, -EBADMSG, 1, 1, "16 MiB");
+        limits("h", "\n", CSV_FILE_MAX, -EBADMSG, 1, 1, "256 MiB");
 }
 
 static void a_table_written_again_is_the_same(void **state)
