@@ -201,11 +201,14 @@ $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
 # what tests/bench/run measures with: the client's and the server's own objects
-BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch
+BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch $(B)/bench/tls_bare
 $(B)/bench/decide_bench $(B)/bench/signer_bench: $(B)/bench/%: $(B)/host/tests/bench/%.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+$(B)/bench/tls_bare: $(B)/host/tests/bench/tls_bare.o
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ -lmicrohttpd -lpthread
 $(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out initramfs/muster-node.c,$(NODE)) $(COMMON) $(TPM)) $(WIPENODE)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
