@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -15,7 +16,12 @@
 
 #define BACKLOG 1024
 #define CONN_MEMORY 8192
+#ifdef BARE_OPENSSL /* linked as musterd is: tls_server.h */
+#include "tls_server.h"
+#define PRIORITIES TLS_PRIORITIES
+#else
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:%NO_TICKETS"
+#endif
 
 static char *slurp(const char *dir, const char *name)
 {
@@ -76,6 +82,8 @@ int main(int argc, char **argv)
         struct rlimit l;
         struct MHD_Daemon *d;
         static char seen;
+
+        (void)signal(SIGPIPE, SIG_IGN);
 
         if (argc != 4)
                 return 2;
