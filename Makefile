@@ -50,7 +50,8 @@ CLI     := $(wildcard provisioning/*.c)
 UNIT    := $(wildcard tests/unit/test_*.c)
 obj      = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
-SERVERLIB := -lmicrohttpd -lgnutls -lseccomp -lsqlite3 -lpq -ljson-c -lssl -lcrypto -lpthread
+# libmicrohttpd's archive calls bootserver/tls_gnutls.c instead of GnuTLS
+SERVERLIB := -Wl,-u,gnutls_init -l:libmicrohttpd.a -lseccomp -lsqlite3 -lpq -ljson-c -lssl -lcrypto -lpthread
 CLILIB    := -lsqlite3 -lpq -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
@@ -201,8 +202,18 @@ $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
 
 # what the parts of tests/bench measure with: the client's and the server's own objects
-BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch $(B)/bench/growth_fill
+BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch $(B)/bench/growth_fill $(B)/bench/tls_bare $(B)/bench/tls_openssl
 $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/growth_fill: $(B)/bench/%: $(B)/host/tests/bench/%.o $(WIPE) $(B)/libserver.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+$(B)/bench/tls_bare: $(B)/host/tests/bench/tls_bare.o
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ -lmicrohttpd -lpthread
+$(B)/host/tests/bench/tls_openssl.o: tests/bench/tls_bare.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(HOSTF) -DBARE_OPENSSL -c $< -o $@
+$(B)/bench/tls_openssl: $(B)/host/tests/bench/tls_openssl.o $(B)/libserver.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)

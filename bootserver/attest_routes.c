@@ -8,9 +8,9 @@
 #include "keycache.h"
 #include "nodes.h"
 #include "routes.h"
+#include "tls_server.h"
 #include "tpmcrypt.h"
 
-#include <gnutls/gnutls.h>
 #include <openssl/rand.h>
 #include <time.h>
 
@@ -55,7 +55,6 @@ void attest_free(struct attest *a)
 /* The connection's part, made on first use: -EPROTO unless it is TLS 1.3. */
 static int attest_of(struct call *c, struct attest **ret)
 {
-        const union MHD_ConnectionInfo *info;
         struct attest *a = c->session->attest;
 
         if (!a) {
@@ -68,12 +67,7 @@ static int attest_of(struct call *c, struct attest **ret)
         *ret = a;
         if (a->have_exporter)
                 return 0;
-        info = MHD_get_connection_info(c->conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-        if (!info || !info->tls_session ||
-            gnutls_protocol_get_version((gnutls_session_t)info->tls_session) != GNUTLS_TLS1_3 ||
-            gnutls_session_is_resumed((gnutls_session_t)info->tls_session) != 0 ||
-            gnutls_prf_rfc5705((gnutls_session_t)info->tls_session, sizeof(EXPORTER_LABEL) - 1, EXPORTER_LABEL, 0, NULL,
-                               sizeof(a->exporter), (char *)a->exporter) != GNUTLS_E_SUCCESS)
+        if (tls_export_of(c->conn, EXPORTER_LABEL, a->exporter) < 0)
                 return -EPROTO;
         a->have_exporter = true;
         return 0;

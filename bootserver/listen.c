@@ -3,6 +3,7 @@
 
 #include "outbox.h"
 #include "serve.h"
+#include "tls_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -18,10 +19,6 @@
 #define ADMIN_CONNECTIONS 64
 #define OTHER_FILES 256 /* store, keys, hooks, polling */
 #define BOOT_NICE 10    /* attests go first when there is not CPU for all */
-
-/* TLS 1.3 and nothing else; session tickets are off in libmicrohttpd and
- * here, early data needs a flag that is not set. */
-#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:%NO_TICKETS"
 
 static struct listener_ctx contexts[LISTENERS];
 
@@ -190,7 +187,7 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
         struct MHD_OptionItem tls[] = {
                 { MHD_OPTION_HTTPS_MEM_KEY, 0, srv->keys.server_key.p },
                 { MHD_OPTION_HTTPS_MEM_CERT, 0, srv->keys.server_pem.p },
-                { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PRIORITIES },
+                { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
                 { MHD_OPTION_END, 0, NULL },
         };
         struct MHD_OptionItem rest[] = {

@@ -159,18 +159,6 @@ static void shake(struct node *n)
                 fleet_lost(n, SSL_get_verify_result(n->ssl) == X509_V_OK ? "lost in handshake" : "E-PARENT");
 }
 
-void link_ask(struct node *n)
-{
-        uint8_t exporter[DIGEST_LEN];
-
-        if (SSL_export_keying_material(n->ssl, exporter, sizeof(exporter), LABEL, strlen(LABEL), NULL, 0, 0) != 1) {
-                fleet_lost(n, "E-PARENT");
-                return;
-        }
-        n->asked = now_us();
-        link_post(n, "/v1/attest", tpm_request(n, exporter));
-}
-
 static void send_more(struct node *n)
 {
         while (n->sent < n->out.len) {
@@ -189,17 +177,18 @@ static void send_more(struct node *n)
         want(n, EPOLLIN);
 }
 
-void link_post(struct node *n, const char *path, struct buf body)
+static void post(struct node *n, const char *method, const char *path, struct buf body)
 {
         char head[256];
-        int k = snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                         path, opt.parents[n->parent].host, opt.parents[n->parent].port, body.len);
+        int k = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                         method, path, opt.parents[n->parent].host, opt.parents[n->parent].port, body.len);
 
         n->out.p = malloc((size_t)k + body.len);
         if (!n->out.p)
                 abort();
         memcpy(n->out.p, head, (size_t)k);
-        memcpy(n->out.p + k, body.p, body.len);
+        if (body.len > 0)
+                memcpy(n->out.p + k, body.p, body.len);
         n->out.len = (size_t)k + body.len;
         n->sent = 0;
         free(body.p);
@@ -208,6 +197,26 @@ void link_post(struct node *n, const char *path, struct buf body)
         n->asks++;
         tally.sent++;
         send_more(n);
+}
+
+void link_post(struct node *n, const char *path, struct buf body)
+{
+        post(n, "POST", path, body);
+}
+
+void link_ask(struct node *n)
+{
+        uint8_t exporter[DIGEST_LEN];
+
+        if (SSL_export_keying_material(n->ssl, exporter, sizeof(exporter), LABEL, strlen(LABEL), NULL, 0, 0) != 1) {
+                fleet_lost(n, "E-PARENT");
+                return;
+        }
+        n->asked = now_us();
+        if (opt.bare)
+                post(n, "GET", "/", (struct buf){0});
+        else
+                link_post(n, "/v1/attest", tpm_request(n, exporter));
 }
 
 /* Whether all of an answer is there; then where its body is. */
@@ -262,7 +271,9 @@ static void hear(struct node *n)
         if (n->stage != S_HEAR) {
                 tally_code("an answer to no question");
                 fleet_lost(n, "unreadable answer");
-        } else if (r < 0 || wire_verdict_parse(body, len, &v, err) < 0 || wire_verdict_status(v.kind) != status) {
+        } else if (opt.bare && r > 0 && status == 200) {
+                fleet_answered(n);
+        } else if (opt.bare || r < 0 || wire_verdict_parse(body, len, &v, err) < 0 || wire_verdict_status(v.kind) != status) {
                 fleet_lost(n, "unreadable answer");
         } else {
                 buf_wipe(&n->in);

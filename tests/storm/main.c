@@ -5,6 +5,7 @@
  *   --steady            the nodes' NV indices are present: a boot after the first
  *   --boot N            their reset counter (7)
  *   --once              a refusal is the end for its node
+ *   --bare              GET / of any HTTPS server: what a handshake costs it
  *   --hold SECONDS      the connection stays open after the verdict
  *   --limit SECONDS     for all together (600)
  *   --template FILE     a real event log, whose firmware events the next model has (up to 4)
@@ -58,6 +59,7 @@ static bool parse(int argc, char **argv)
                 {"arrival", 1, NULL, 'a'}, {"steady", 0, NULL, 's'}, {"boot", 1, NULL, 'b'},   {"once", 0, NULL, 'o'},
                 {"hold", 1, NULL, 'h'},   {"limit", 1, NULL, 'l'},  {"pid-file", 1, NULL, 'i'}, {"title", 1, NULL, 't'},
                 {"json", 1, NULL, 'j'},   {"series", 1, NULL, 'e'}, {"ledger", 1, NULL, 'g'}, {"template", 1, NULL, 'm'},
+                {"bare", 0, NULL, 'r'},
                 {NULL, 0, NULL, 0},
         };
         int o;
@@ -77,6 +79,7 @@ static bool parse(int argc, char **argv)
                 case 's': opt.steady = true; break;
                 case 'b': opt.reset_count = (uint32_t)strtoul(optarg, NULL, 10); break;
                 case 'o': opt.once = true; break;
+                case 'r': opt.bare = true; break;
                 case 'h': opt.hold = strtod(optarg, NULL); break;
                 case 'l': opt.limit = strtod(optarg, NULL); break;
                 case 'i': opt.pid_file = optarg; break;

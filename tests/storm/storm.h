@@ -65,6 +65,7 @@ struct options {
         uint32_t reset_count;
         bool steady; /* their NV indices are present */
         bool once;   /* a refusal is the end */
+        bool bare;   /* any HTTPS server: GET / instead of an attestation */
         double hold; /* seconds that a connection stays after its verdict */
         double limit; /* seconds for all */
 };
@@ -95,6 +96,7 @@ unsigned link_open(void);
 int fleet_run(void); /* 0: all were released */
 void fleet_verdict(struct node *n, struct verdict *v);
 void fleet_lost(struct node *n, const char *code);
+void fleet_answered(struct node *n); /* --bare */
 int64_t now_us(void);
 
 /* tally.c */

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls_server.h"
+
+#include "cursor.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <sys/socket.h>
+
+#define SUITES "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
+#define GROUPS "X25519:P-256"
+#define GROUP_P256 23
+#define GROUP_X25519 29
+
+#define RECORD_HANDSHAKE 22
+#define CLIENT_HELLO 1
+#define HEAD 9 /* of a record and of the message in it */
+
+struct tls {
+        SSL_CTX *ctx;
+        SSL *ssl; /* NULL until there is a hello */
+        int fd;
+        unsigned updates; /* handshake messages after the handshake */
+        bool broken;
+};
+
+/* ---- for all connections ------------------------------------------------------- */
+
+/* OpenSSL would ask a peer without a usable key share for a second hello, and
+ * take 128 KiB for what that one only announces. Every client sends one. */
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+        const uint8_t *p = NULL;
+        uint16_t group;
+        uint16_t len;
+        struct cursor c;
+        size_t n = 0;
+
+        (void)arg;
+        if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_key_share, &p, &n) != 1)
+                return SSL_CLIENT_HELLO_SUCCESS; /* OpenSSL refuses it as no TLS 1.3 */
+        c = cur_of(p, n);
+        if (cur_u16be(&c, &len) < 0)
+                len = 0;
+        while (cur_u16be(&c, &group) == 0 && cur_u16be(&c, &len) == 0 && cur_skip(&c, len) == 0)
+                if (group == GROUP_X25519 || group == GROUP_P256)
+                        return SSL_CLIENT_HELLO_SUCCESS;
+        *alert = SSL_AD_HANDSHAKE_FAILURE;
+        return SSL_CLIENT_HELLO_ERROR;
+}
+
+static void on_message(int sent, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
+{
+        struct tls *t = arg;
+
+        (void)version;
+        (void)p;
+        (void)n;
+        if (t && !sent && type == SSL3_RT_HANDSHAKE && SSL_is_init_finished(ssl))
+                t->updates++;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+                   void *arg)
+{
+        static const unsigned char http[] = "\x08http/1.1";
+        unsigned char *chosen = NULL;
+
+        (void)ssl;
+        (void)arg;
+        if (SSL_select_next_proto(&chosen, out_len, http, sizeof(http) - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED)
+                return SSL_TLSEXT_ERR_NOACK;
+        *out = chosen;
+        return SSL_TLSEXT_ERR_OK;
+}
+
+static int use_pair(SSL_CTX *ctx, const void *cert, size_t cert_len, const void *key, size_t key_len)
+{
+        _cleanup_(BIO_free_allp) BIO *certs = BIO_new_mem_buf(cert, (int)cert_len);
+        _cleanup_(BIO_free_allp) BIO *keys = BIO_new_mem_buf(key, (int)key_len);
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *k = keys ? PEM_read_bio_PrivateKey(keys, NULL, NULL, NULL) : NULL;
+        _cleanup_(X509_freep) X509 *leaf = certs ? PEM_read_bio_X509(certs, NULL, NULL, NULL) : NULL;
+        X509 *more;
+
+        if (!k || !leaf || SSL_CTX_use_certificate(ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(ctx, k) != 1 ||
+            SSL_CTX_check_private_key(ctx) != 1)
+                return -EINVAL;
+        while ((more = PEM_read_bio_X509(certs, NULL, NULL, NULL)) != NULL)
+                if (SSL_CTX_add0_chain_cert(ctx, more) != 1) {
+                        X509_free(more);
+                        return -ENOMEM;
+                }
+        return 0;
+}
+
+int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_len, SSL_CTX **ret)
+{
+        SSL_CTX *ctx = cert_len <= INT_MAX && key_len <= INT_MAX ? SSL_CTX_new(TLS_server_method()) : NULL;
+        int r = -EINVAL;
+
+        if (ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_ciphersuites(ctx, SUITES) == 1 &&
+            SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
+            SSL_CTX_set_max_early_data(ctx, 0) == 1)
+                r = use_pair(ctx, cert, cert_len, key, key_len);
+        ERR_clear_error();
+        if (r < 0) {
+                SSL_CTX_free(ctx);
+                return r;
+        }
+        (void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+        (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+        (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                            SSL_MODE_RELEASE_BUFFERS);
+        (void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY); /* back here after each key update */
+        SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
+        SSL_CTX_set_msg_callback(ctx, on_message);
+        SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+        *ret = ctx;
+        return 0;
+}
+
+/* ---- one connection -------------------------------------------------------------- */
+
+int tls_new(SSL_CTX *ctx, int fd, struct tls **ret)
+{
+        struct tls *t = calloc(1, sizeof(*t));
+
+        if (!t || SSL_CTX_up_ref(ctx) != 1) {
+                free(t);
+                return -ENOMEM;
+        }
+        t->ctx = ctx;
+        t->fd = fd;
+        *ret = t;
+        return 0;
+}
+
+void tls_free(struct tls *t)
+{
+        if (!t)
+                return;
+        SSL_free(t->ssl);
+        SSL_CTX_free(t->ctx);
+        free(t);
+}
+
+/* Is what comes first a ClientHello of a size that is taken? */
+static int look(const struct tls *t)
+{
+        uint8_t h[HEAD];
+        ssize_t n = recv(t->fd, h, sizeof(h), MSG_PEEK | MSG_DONTWAIT);
+
+        if (n <= 0)
+                return n < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -ECONNRESET;
+        if (h[0] != RECORD_HANDSHAKE || (n > 5 && h[5] != CLIENT_HELLO) ||
+            (n == HEAD && (h[6] << 16 | h[7] << 8 | h[8]) > TLS_HELLO_MAX))
+                return -EPROTO;
+        return n < HEAD ? -EAGAIN : 0;
+}
+
+static int begin(struct tls *t)
+{
+        int r = look(t);
+
+        if (r < 0)
+                return r;
+        t->ssl = SSL_new(t->ctx);
+        if (!t->ssl || SSL_set_fd(t->ssl, t->fd) != 1)
+                return -ENOMEM;
+        SSL_set_msg_callback_arg(t->ssl, t);
+        SSL_set_accept_state(t->ssl);
+        return 0;
+}
+
+/* What to do after a call of OpenSSL that gave no bytes. */
+static int outcome(struct tls *t, int r)
+{
+        switch (SSL_get_error(t->ssl, r)) {
+        case SSL_ERROR_WANT_READ:
+        case SSL_ERROR_WANT_WRITE:
+                return -EAGAIN;
+        case SSL_ERROR_ZERO_RETURN:
+                return 0;
+        case SSL_ERROR_SYSCALL:
+                return -ECONNRESET;
+        default:
+                return -EPROTO;
+        }
+}
+
+static ssize_t read_some(struct tls *t, void *p, size_t n)
+{
+        unsigned updates = t->updates;
+        int r;
+
+        if (!t->ssl && (r = begin(t)) < 0)
+                return r;
+        ERR_clear_error();
+        if (!SSL_is_init_finished(t->ssl) && (r = SSL_do_handshake(t->ssl)) != 1) {
+                r = outcome(t, r);
+                return r == 0 ? -ECONNRESET : r;
+        }
+        r = SSL_read(t->ssl, p, n > INT_MAX ? INT_MAX : (int)n);
+        if (t->updates > TLS_UPDATES_MAX)
+                return -EPROTO;
+        if (r > 0)
+                return r;
+        r = outcome(t, r);
+        return r == -EAGAIN && t->updates != updates ? -EINTR : r;
+}
+
+ssize_t tls_read(struct tls *t, void *p, size_t n)
+{
+        ssize_t r = t->broken ? -EPROTO : read_some(t, p, n);
+
+        t->broken |= r < 0 && r != -EAGAIN && r != -EINTR;
+        return r;
+}
+
+ssize_t tls_write(struct tls *t, const void *p, size_t n)
+{
+        int r;
+
+        if (t->broken || !tls_up(t))
+                return -EPROTO;
+        ERR_clear_error();
+        r = SSL_write(t->ssl, p, n > INT_MAX ? INT_MAX : (int)n);
+        if (r > 0)
+                return r;
+        r = outcome(t, r);
+        if (r == 0)
+                r = -ECONNRESET;
+        t->broken |= r != -EAGAIN;
+        return r;
+}
+
+size_t tls_pending(const struct tls *t)
+{
+        return t->ssl && !t->broken ? (size_t)SSL_pending(t->ssl) : 0;
+}
+
+void tls_end(struct tls *t)
+{
+        if (t->broken || !tls_up(t))
+                return;
+        ERR_clear_error();
+        (void)SSL_shutdown(t->ssl);
+        ERR_clear_error();
+}
+
+bool tls_up(const struct tls *t)
+{
+        return t->ssl && SSL_is_init_finished(t->ssl);
+}
+
+int tls_export(const struct tls *t, const char *label, uint8_t ret[DIGEST_LEN])
+{
+        if (t->broken || !tls_up(t) || SSL_version(t->ssl) != TLS1_3_VERSION || SSL_session_reused(t->ssl) ||
+            SSL_export_keying_material(t->ssl, ret, DIGEST_LEN, label, strlen(label), NULL, 0, 0) != 1)
+                return -EPROTO;
+        return 0;
+}
