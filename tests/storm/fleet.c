@@ -10,7 +10,8 @@
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
-#define EVENTS 64
+#define EVENTS 1024
+#define DIALS 32 /* that go on in a turn, after what the others have to say */
 #define TURN_US 5000 /* how often all nodes are looked over */
 
 int fleet_epoll = -1;
@@ -180,6 +181,27 @@ static bool held(void)
         return opt.hold > 0 && link_open() > 0;
 }
 
+/* Machines of their own do not wait for those that only begin. */
+static void hear_all(const struct epoll_event *ev, int n)
+{
+        int dials = 0;
+
+        for (int i = 0; i < n; i++) {
+                struct node *d = ev[i].data.ptr;
+
+                if (d->fd >= 0 && d->stage != S_CONNECT)
+                        link_ready(d, ev[i].events);
+        }
+        for (int i = 0; i < n && dials < DIALS; i++) {
+                struct node *d = ev[i].data.ptr;
+
+                if (d->fd >= 0 && d->stage == S_CONNECT) {
+                        link_ready(d, ev[i].events);
+                        dials++;
+                }
+        }
+}
+
 int fleet_run(void)
 {
         struct epoll_event ev[EVENTS];
@@ -195,12 +217,7 @@ int fleet_run(void)
                 int64_t began = now_us();
                 int64_t now;
 
-                for (int i = 0; i < n; i++) {
-                        struct node *d = ev[i].data.ptr;
-
-                        if (d->fd >= 0)
-                                link_ready(d, ev[i].events);
-                }
+                hear_all(ev, n);
                 tally_turn(began, now = now_us());
                 tally_sample(now);
                 if (now - turn < TURN_US)
