@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define CONN_MEMORY ((size_t)8192)
+#define CONN_MEMORY_ATTEST ((size_t)4096) /* a node has few headers, and stays while it loads its image */
 #define ADMIN_CONNECTIONS 64
 #define OTHER_FILES 256 /* store, keys, hooks, polling */
 
@@ -231,7 +232,7 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
                 { MHD_OPTION_CONNECTION_LIMIT, (intptr_t)limit, NULL },
                 /* guard.c's own come first, and are counted */
                 { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)c->timeout + 5, NULL },
-                { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONN_MEMORY, NULL },
+                { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(l == L_ATTEST ? CONN_MEMORY_ATTEST : CONN_MEMORY), NULL },
                 { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
                 { l == L_ATTEST ? MHD_OPTION_STRICT_FOR_CLIENT : MHD_OPTION_LISTEN_SOCKET, l == L_ATTEST ? 1 : srv->fd[l], NULL },
                 { threads ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL },

@@ -71,6 +71,10 @@ static void fail_over(struct node *n, int64_t least_ms)
 
 void fleet_lost(struct node *n, const char *code)
 {
+        if (n->foe) {
+                foe_lost(n);
+                return;
+        }
         if (n->stage == S_HOLD) {
                 link_close(n);
                 n->stage = S_DONE;
@@ -100,6 +104,10 @@ static void released(struct node *n, const struct verdict *v)
 
 void fleet_verdict(struct node *n, struct verdict *v)
 {
+        if (n->foe) {
+                foe_verdict(n, v);
+                return;
+        }
         switch (v->kind) {
         case VERDICT_OK:
                 released(n, v);
@@ -147,16 +155,25 @@ static void arrivals(int64_t start)
                 n->due = n->arrived = start + (int64_t)(at * 1e6);
         }
         left = opt.n;
+        for (unsigned i = opt.n; i < opt.n + opt.foes; i++) {
+                fleet[i].fd = -1;
+                fleet[i].stage = S_LATER;
+                fleet[i].due = start;
+        }
 }
 
 static void look(struct node *n, int64_t now)
 {
         static const char *const late[] = {
-                [S_CONNECT] = "no connection in 5 s", [S_TLS] = "no handshake in 15 s", [S_SEND] = "no answer in 60 s",
+                [S_CONNECT] = "no connection in 5 s", [S_TLS] = "no handshake in time", [S_SEND] = "no answer in 60 s",
                 [S_HEAR] = "no answer in 60 s"};
 
         if (n->due > now)
                 return;
+        if (n->foe == F_DRIP && n->stage == S_SEND) {
+                foe_drips(n);
+                return;
+        }
         switch (n->stage) {
         case S_LATER:
                 link_dial(n);
@@ -176,9 +193,10 @@ static void look(struct node *n, int64_t now)
         }
 }
 
+/* The last to be released is the last to leave. */
 static bool held(void)
 {
-        return opt.hold > 0 && link_open() > 0;
+        return opt.hold > 0 && tally.released > 0 && now_us() < tally.end + (int64_t)(opt.hold * 1e6);
 }
 
 /* Machines of their own do not wait for those that only begin. */
@@ -223,10 +241,10 @@ int fleet_run(void)
                 if (now - turn < TURN_US)
                         continue;
                 turn = now;
-                for (unsigned i = 0; i < opt.n; i++)
+                for (unsigned i = 0; i < opt.n + opt.foes; i++)
                         look(&fleet[i], now);
         }
-        for (unsigned i = 0; i < opt.n; i++)
+        for (unsigned i = 0; i < opt.n + opt.foes; i++)
                 if (fleet[i].fd >= 0)
                         link_close(&fleet[i]);
         return 0;
