@@ -28,6 +28,7 @@ struct conf {
         char user[64];
         char group[64];
         unsigned max_connections;
+        unsigned boot_connections; /* the boot listener's; listen.c lowers it when there are few files */
         unsigned max_per_address;
         unsigned timeout;       /* seconds */
         unsigned pending_limit; /* nodes */

@@ -53,8 +53,9 @@ unsigned seldom_rate(const struct fair *f)
         return f->limits.rate_address < 50 ? 1 : f->limits.rate_address / 50;
 }
 
-/* From the address's and the strangers' or from none; `all` may be NULL. */
-static bool spend(struct fair *f, struct purse *own, struct common *all, unsigned cost, int64_t now)
+/* From the address's and the strangers' or from none; `all` may be NULL.
+ * *ret_seldom: it had some of those too. */
+static bool spend(struct fair *f, struct purse *own, struct common *all, unsigned cost, int64_t now, bool *ret_seldom)
 {
         int64_t milli = (int64_t)cost * 1000;
         struct tokens *common = NULL;
@@ -74,16 +75,43 @@ static bool spend(struct fair *f, struct purse *own, struct common *all, unsigne
                 own->seldom.milli -= milli;
         if (common)
                 common->milli -= milli;
+        *ret_seldom = seldom;
+        return true;
+}
+
+enum fair_class fair_class(const struct fair_conn *c)
+{
+        if (fair_is_known(c))
+                return FAIR_KNOWN;
+        return c->seldom ? FAIR_SELDOM : FAIR_OFTEN;
+}
+
+bool fair_turn(struct fair *f, struct fair_conn *c, int64_t now)
+{
+        struct common *all = c->group && !c->group->known ? &f->strangers[c->side] : NULL;
+        struct tokens *t = all && c->seldom ? &all->seldom : all ? &all->often : NULL;
+
+        if (t) {
+                refill(t, f->limits.rate_strangers, now);
+                if (t->milli < 1000)
+                        return false;
+                t->milli -= 1000;
+        }
+        c->paid = FAIR_PAID;
+        fair_phase(f, c, FAIR_WAIT, now);
         return true;
 }
 
 bool fair_spend(struct fair *f, struct fair_conn *c, unsigned cost, bool stranger, int64_t now)
 {
         struct fair_group *g = c->group;
+        bool paid = c->paid >= cost;
+        bool seldom;
 
-        if (!g)
+        if (!g || !spend(f, &g->work, stranger && !g->known && !paid ? &f->strangers_work : NULL, cost, now, &seldom))
                 return false;
-        return spend(f, &g->work, stranger && !g->known ? &f->strangers_work : NULL, cost, now);
+        c->paid -= paid ? cost : c->paid;
+        return true;
 }
 
 /* ---- the lists of one address ------------------------------------------------ */
@@ -93,27 +121,32 @@ static bool may_go(const struct fair_conn *c)
         return c->phase != FAIR_WORK && !c->doomed;
 }
 
+static unsigned lane_of(const struct fair_conn *c)
+{
+        return c->phase == FAIR_QUEUE ? QUEUED(c->side) : c->side;
+}
+
 static void unlist(struct fair *f, struct fair_conn *c)
 {
-        struct share *s = &c->group->side[c->side];
+        struct lane *l = &c->group->lane[lane_of(c)];
 
-        *(c->prev ? &c->prev->next : &s->first) = c->next;
-        *(c->next ? &c->next->prev : &s->last) = c->prev;
+        *(c->prev ? &c->prev->next : &l->first) = c->next;
+        *(c->next ? &c->next->prev : &l->last) = c->prev;
         c->prev = c->next = NULL;
-        s->open--;
-        group_rank(f, c->group, c->side);
+        l->open--;
+        group_rank(f, c->group, lane_of(c));
 }
 
 static void list(struct fair *f, struct fair_conn *c)
 {
-        struct share *s = &c->group->side[c->side];
+        struct lane *l = &c->group->lane[lane_of(c)];
 
-        c->prev = s->last;
+        c->prev = l->last;
         c->next = NULL;
-        *(s->last ? &s->last->next : &s->first) = c;
-        s->last = c;
-        s->open++;
-        group_rank(f, c->group, c->side);
+        *(l->last ? &l->last->next : &l->first) = c;
+        l->last = c;
+        l->open++;
+        group_rank(f, c->group, lane_of(c));
 }
 
 int fair_add(struct fair *f, struct fair_conn *c, const struct sockaddr *from, unsigned side, int fd, int64_t now)
@@ -126,6 +159,7 @@ int fair_add(struct fair *f, struct fair_conn *c, const struct sockaddr *from, u
         c->group = g;
         c->fd = fd;
         c->side = side;
+        c->seldom = g->side[side].seldom;
         c->phase = FAIR_WAIT;
         c->since = now;
         c->all_next = f->all[side];
@@ -183,8 +217,8 @@ void fair_known(struct fair *f, struct fair_conn *c)
         if (!g || g->known) /* it has a connection: it is on no idle list */
                 return;
         g->known = true;
-        for (unsigned s = 0; s < FAIR_SIDES; s++)
-                group_rank(f, g, s);
+        for (unsigned l = 0; l < LANES; l++)
+                group_rank(f, g, l);
 }
 
 bool fair_is_known(const struct fair_conn *c)
@@ -194,11 +228,11 @@ bool fair_is_known(const struct fair_conn *c)
 
 /* ---- who has to go ------------------------------------------------------------ */
 
-static const struct fair_group *largest(const struct fair *f, unsigned side, bool known)
+static const struct fair_group *largest(const struct fair *f, unsigned lane, bool known)
 {
         for (unsigned n = BUCKETS - 1; n > 0; n--)
-                if (f->ranks[side][known][n].first)
-                        return f->ranks[side][known][n].first;
+                if (f->ranks[lane][known][n].first)
+                        return f->ranks[lane][known][n].first;
         return NULL;
 }
 
@@ -207,18 +241,20 @@ static bool rests(const struct fair_conn *c, int64_t now)
         return now - c->since >= FAIR_GRACE;
 }
 
-/* For one more of `g` on a full side. */
+/* For one more of `g` on a full side. Those that wait for us have done their
+ * part: they rest never, and the last to come goes first. */
 static struct fair_conn *victim(const struct fair *f, const struct fair_group *g, unsigned side, int64_t now)
 {
         for (int known = 0; known <= (g->known ? 1 : 0); known++) {
                 const struct fair_group *most = largest(f, side, known == 1);
-                const struct share *s;
+                const struct lane *l = most ? &most->lane[side] : NULL;
 
-                if (!most)
-                        continue;
-                s = &most->side[side];
-                if (s->open > g->side[side].count + 1 || (most->known < g->known) || rests(s->first, now))
-                        return s->first;
+                if (l && (l->open > g->side[side].count + 1 || most->known < g->known || rests(l->first, now)))
+                        return l->first;
+                most = largest(f, QUEUED(side), known == 1);
+                l = most ? &most->lane[QUEUED(side)] : NULL;
+                if (l && (l->open > g->side[side].count + 1 || most->known < g->known))
+                        return l->last;
         }
         return NULL;
 }
@@ -228,19 +264,21 @@ enum fair_answer fair_admit(struct fair *f, const struct sockaddr *from, unsigne
 {
         struct fair_group *g = group_get(f, from, now);
         struct fair_conn *go = NULL;
-        const struct share *s;
+        struct share *s;
+        bool stranger;
 
         *ret_victim = NULL;
         if (!g)
                 return FAIR_FULL;
         s = &g->side[side];
-        if (!spend(f, &g->side[side].come, g->known ? NULL : &f->strangers[side], 1, now))
+        stranger = !g->known && !f->limits.queues[side];
+        if (!spend(f, &s->come, stranger ? &f->strangers[side] : NULL, 1, now, &s->seldom))
                 return FAIR_TOO_FAST;
         if (s->count >= f->limits.per_address) {
-                go = s->first;
+                go = g->lane[side].first;
                 if (!go || !rests(go, now))
                         return FAIR_TOO_MANY;
-        } else if (f->count[side] >= f->limits.connections) {
+        } else if (f->count[side] >= f->limits.connections[side]) {
                 go = victim(f, g, side, now);
                 if (!go)
                         return FAIR_FULL;

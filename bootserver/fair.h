@@ -19,6 +19,10 @@
  * A connection that did something within the last second is not thrown out
  * for one of an address that has as many: else a storm would keep anyone
  * from ever finishing a handshake.
+ * On a side that queues, one that has sent its first bytes waits for its
+ * turn (FAIR_QUEUE): it is thrown out for an address with fewer, or a known
+ * one, only. The strangers' common tokens are taken when its turn comes,
+ * not when it connects: so nodes of a storm wait, and none is turned away.
  * Memory: one record per address that has a connection, and at most
  * FAIR_REMEMBERED without, strangers forgotten first. */
 #ifndef MUSTER_FAIR_H
@@ -33,12 +37,14 @@
 #define FAIR_REMEMBERED 16384
 #define FAIR_GRACE 1000 /* ms */
 #define FAIR_BURST 10   /* seconds' worth of tokens that can be saved up */
+#define FAIR_PAID 4     /* work that a turn pays for: an attestation and its challenge */
 
 struct fair_limits {
-        unsigned connections;  /* per side */
+        unsigned connections[FAIR_SIDES];
         unsigned per_address;  /* of them */
         unsigned rate_address; /* per second */
         unsigned rate_strangers;
+        bool queues[FAIR_SIDES];
 };
 
 enum fair_phase {
@@ -46,7 +52,11 @@ enum fair_phase {
         FAIR_BODY, /* a request's body is under way */
         FAIR_WORK, /* it is being answered, or held: never thrown out */
         FAIR_SEND, /* the answer is under way */
+        FAIR_QUEUE, /* it has done its part, and its turn has not come */
 };
+
+/* Whose turn it may be: turns go round, so that none of them starves. */
+enum fair_class { FAIR_KNOWN, FAIR_SELDOM, FAIR_OFTEN, FAIR_CLASSES };
 
 enum fair_answer { FAIR_COME, FAIR_TOO_FAST, FAIR_TOO_MANY, FAIR_FULL };
 
@@ -67,6 +77,8 @@ struct fair_conn {
         int64_t looked; /* when that was, */
         int64_t due;    /* and when to look again */
         size_t body;    /* bytes of memory its body has */
+        unsigned paid;  /* work that its turn has paid for */
+        bool seldom;    /* a stranger's: of those that come seldom */
         bool doomed;    /* to be shut down; counts no more */
 };
 
@@ -82,6 +94,9 @@ int fair_add(struct fair *f, struct fair_conn *c, const struct sockaddr *from, u
 void fair_remove(struct fair *f, struct fair_conn *c); /* of one not added: nothing */
 
 void fair_phase(struct fair *f, struct fair_conn *c, enum fair_phase phase, int64_t now);
+/* A FAIR_QUEUE's turn: false: not now, the strangers' tokens are used up. */
+bool fair_turn(struct fair *f, struct fair_conn *c, int64_t now);
+enum fair_class fair_class(const struct fair_conn *c);
 /* Counts it no more; it stays listed with its side until removed. */
 void fair_doom(struct fair *f, struct fair_conn *c);
 /* A node passed on this connection. */

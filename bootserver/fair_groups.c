@@ -138,23 +138,23 @@ void group_drop(struct fair *f, struct fair_group *g)
         idle_add(f, g);
 }
 
-void group_rank(struct fair *f, struct fair_group *g, unsigned side)
+void group_rank(struct fair *f, struct fair_group *g, unsigned lane)
 {
-        struct share *s = &g->side[side];
-        unsigned n = s->open < BUCKETS ? s->open : BUCKETS - 1;
-        struct rank *want = n == 0 ? NULL : &f->ranks[side][g->known][n];
+        struct lane *l = &g->lane[lane];
+        unsigned n = l->open < BUCKETS ? l->open : BUCKETS - 1;
+        struct rank *want = n == 0 ? NULL : &f->ranks[lane][g->known][n];
 
-        if (s->rank == want)
+        if (l->rank == want)
                 return;
-        if (s->rank) {
-                *(s->prev ? &s->prev->side[side].next : &s->rank->first) = s->next;
-                *(s->next ? &s->next->side[side].prev : &s->rank->last) = s->prev;
+        if (l->rank) {
+                *(l->prev ? &l->prev->lane[lane].next : &l->rank->first) = l->next;
+                *(l->next ? &l->next->lane[lane].prev : &l->rank->last) = l->prev;
         }
-        s->rank = want;
-        s->prev = s->next = NULL;
+        l->rank = want;
+        l->prev = l->next = NULL;
         if (!want)
                 return;
-        s->prev = want->last;
-        *(want->last ? &want->last->side[side].next : &want->first) = g;
+        l->prev = want->last;
+        *(want->last ? &want->last->lane[lane].next : &want->first) = g;
         want->last = g;
 }

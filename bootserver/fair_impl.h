@@ -26,13 +26,22 @@ struct common {
         struct tokens often;
 };
 
-/* One address and one side: its connections, and its place in `rank`. */
-struct share {
+/* A side's connections that wait for their peers, and those of FAIR_QUEUE. */
+#define LANES (2 * FAIR_SIDES)
+#define QUEUED(side) ((side) + FAIR_SIDES)
+
+/* One address and one lane: its connections, and its place in `rank`. */
+struct lane {
         struct fair_conn *first, *last; /* those that may be thrown out */
         unsigned open;                  /* of them */
-        unsigned count;                 /* all that are not doomed */
         struct fair_group *prev, *next; /* in its rank */
         struct rank *rank;              /* NULL: has none to throw out */
+};
+
+/* One address and one side. */
+struct share {
+        unsigned count; /* all connections that are not doomed */
+        bool seldom;    /* the last one came with tokens of that kind */
         struct purse come;
 };
 
@@ -45,6 +54,7 @@ struct fair_group {
         struct fair_group *chain;               /* hash */
         struct fair_group *idle_prev, *idle_next;
         struct share side[FAIR_SIDES];
+        struct lane lane[LANES];
         struct purse work;
         size_t body;
         unsigned refs; /* connections, the doomed too */
@@ -60,7 +70,7 @@ struct fair {
         struct fair_limits limits;
         struct fair_group **table;
         uint64_t salt[2];
-        struct rank ranks[FAIR_SIDES][2][BUCKETS]; /* [known] */
+        struct rank ranks[LANES][2][BUCKETS]; /* [known] */
         struct idle idle[2];                       /* [known]: addresses without connections */
         struct fair_conn *all[FAIR_SIDES];
         unsigned count[FAIR_SIDES];
@@ -74,8 +84,8 @@ unsigned seldom_rate(const struct fair *f);
 struct fair_group *group_get(struct fair *f, const struct sockaddr *from, int64_t now);
 void group_hold(struct fair *f, struct fair_group *g);
 void group_drop(struct fair *f, struct fair_group *g);
-/* After g->side[side].open or g->known changed. */
-void group_rank(struct fair *f, struct fair_group *g, unsigned side);
+/* After g->lane[lane].open or g->known changed. */
+void group_rank(struct fair *f, struct fair_group *g, unsigned lane);
 int groups_new(struct fair *f);
 void groups_free(struct fair *f);
 

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #define TICK_MS 1000
@@ -106,7 +107,7 @@ static void look_at(struct guard *g, struct fair_conn *c, int64_t now)
         bool late = now - c->since > g->timeout;
         bool more = false;
 
-        if (c->doomed || c->phase == FAIR_WORK)
+        if (c->doomed || c->phase == FAIR_WORK || c->phase == FAIR_QUEUE)
                 return;
         if (c->phase == FAIR_BODY && late)
                 drop(g, c, M_DROP_BODY);
@@ -154,8 +155,8 @@ bool guard_acked(int fd, uint64_t *ret)
 
 int guard_start(const struct conf *conf, struct metrics *metrics, struct guard **ret)
 {
-        struct fair_limits limits = { conf->max_connections, conf->max_per_address, conf->rate_address,
-                                      conf->rate_strangers };
+        struct fair_limits limits = { { conf->boot_connections, conf->max_connections }, conf->max_per_address,
+                                      conf->rate_address, conf->rate_strangers, { false, true } };
         struct guard *g = calloc(1, sizeof(*g));
         pthread_condattr_t attr;
         int r;
@@ -237,6 +238,51 @@ void guard_close(struct guard *g, struct fair_conn *c)
         fair_remove(g->fair, c);
         count(g);
         (void)pthread_mutex_unlock(&g->lock);
+}
+
+void guard_fd(struct guard *g, struct fair_conn *c, int fd)
+{
+        (void)pthread_mutex_lock(&g->lock);
+        c->fd = fd;
+        if (c->doomed)
+                cut(c);
+        (void)pthread_mutex_unlock(&g->lock);
+}
+
+enum fair_class guard_queue(struct guard *g, struct fair_conn *c)
+{
+        enum fair_class k;
+
+        (void)pthread_mutex_lock(&g->lock);
+        if (!c->doomed)
+                fair_phase(g->fair, c, FAIR_QUEUE, now_ms());
+        k = fair_class(c);
+        (void)pthread_mutex_unlock(&g->lock);
+        return k;
+}
+
+bool guard_turn(struct guard *g, struct fair_conn *c)
+{
+        bool yes;
+
+        (void)pthread_mutex_lock(&g->lock);
+        yes = c->doomed || fair_turn(g->fair, c, now_ms());
+        (void)pthread_mutex_unlock(&g->lock);
+        return yes;
+}
+
+bool guard_stalled(struct guard *g, const struct fair_conn *c, unsigned ms)
+{
+        struct tcp_info info = { 0 };
+        socklen_t n = sizeof(info);
+        int unread = 0;
+        bool yes;
+
+        (void)pthread_mutex_lock(&g->lock);
+        yes = c->fd >= 0 && (c->phase == FAIR_WAIT || c->phase == FAIR_BODY) && ioctl(c->fd, FIONREAD, &unread) == 0 &&
+              unread == 0 && getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 && info.tcpi_last_data_recv >= ms;
+        (void)pthread_mutex_unlock(&g->lock);
+        return yes;
 }
 
 void guard_phase(struct guard *g, struct fair_conn *c, enum fair_phase phase)

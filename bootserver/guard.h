@@ -28,6 +28,15 @@ bool guard_admit(struct guard *g, unsigned side, const struct sockaddr *from);
 int guard_open(struct guard *g, struct fair_conn *c, unsigned side, const struct sockaddr *from, int fd);
 void guard_close(struct guard *g, struct fair_conn *c);
 
+/* For door.h. Whose descriptor it is now (-1: nobody's that is known);
+ * that it waits for its turn, and in which queue; that its turn has come
+ * (false: not yet); whether its peer has sent nothing for so long, and
+ * all it sent was taken. */
+void guard_fd(struct guard *g, struct fair_conn *c, int fd);
+enum fair_class guard_queue(struct guard *g, struct fair_conn *c);
+bool guard_turn(struct guard *g, struct fair_conn *c);
+bool guard_stalled(struct guard *g, const struct fair_conn *c, unsigned ms);
+
 void guard_phase(struct guard *g, struct fair_conn *c, enum fair_phase phase);
 void guard_known(struct guard *g, struct fair_conn *c);
 

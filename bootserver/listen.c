@@ -14,15 +14,15 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define BACKLOG 1024
 #define CONN_MEMORY ((size_t)8192)
+#define CONN_MEMORY_ATTEST ((size_t)4096) /* a node has few headers, and stays while it loads its image */
 #define ADMIN_CONNECTIONS 64
 #define OTHER_FILES 256 /* store, keys, hooks, polling */
 #define BOOT_NICE 10    /* attests go first when there is not CPU for all */
 
 static struct listener_ctx contexts[LISTENERS];
 
-static int open_tcp(const char *address, int *ret, struct fail *fail)
+static int open_tcp(const char *address, unsigned backlog, int *ret, struct fail *fail)
 {
         _cleanup_(closep) int fd = -1;
         struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
@@ -40,7 +40,7 @@ static int open_tcp(const char *address, int *ret, struct fail *fail)
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
             bind(fd, e.v6 ? (struct sockaddr *)&six : (struct sockaddr *)&four, e.v6 ? sizeof(six) : sizeof(four)) < 0 ||
-            listen(fd, BACKLOG) < 0)
+            listen(fd, (int)backlog) < 0)
                 return fail_set(fail, -errno, "", errno == EADDRINUSE ? "stop the program that has it, or set another port"
                                                                      : "check the address in musterd.conf",
                                 "cannot listen on %s: %s", address, strerror(errno));
@@ -118,18 +118,28 @@ static int open_admin(const char *path, gid_t gid, int *ret, struct fail *fail)
 }
 
 /* Connections that were told to end are open until their thread sees it. */
-static unsigned slots(const struct conf *c)
+static unsigned slots(unsigned connections, unsigned threads)
 {
-        return c->max_connections + c->max_connections / 8 + 16 * c->threads;
+        return connections + connections / 8 + 16 * threads;
 }
 
-/* A connection of the boot listener may have a file too. */
+/* One for each attest connection; one of the boot listener may have a file too. */
+static rlim_t files(const struct conf *c)
+{
+        return (rlim_t)slots(c->max_connections, c->threads) + 2 * (rlim_t)slots(c->boot_connections, c->threads) +
+               ADMIN_CONNECTIONS + 8 * c->threads + OTHER_FILES;
+}
+
+/* A node waits for a place at the boot listener, whose connections are short:
+ * it gives way first, to a quarter of the attest listener's. */
 static int open_files(struct conf *c, struct fail *fail)
 {
         struct rlimit l;
         unsigned asked = c->max_connections;
-        rlim_t need = (rlim_t)3 * slots(c) + ADMIN_CONNECTIONS + 8 * c->threads + OTHER_FILES;
+        rlim_t need;
 
+        c->boot_connections = c->max_connections;
+        need = files(c);
         if (getrlimit(RLIMIT_NOFILE, &l) < 0)
                 return 0;
         if (l.rlim_cur < need && l.rlim_max >= need)
@@ -137,17 +147,39 @@ static int open_files(struct conf *c, struct fail *fail)
         else if (l.rlim_cur < need)
                 l.rlim_cur = l.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &l);
-        while (l.rlim_cur < (rlim_t)3 * slots(c) + ADMIN_CONNECTIONS + 8 * c->threads + OTHER_FILES) {
-                c->max_connections -= c->max_connections / 16 + 1;
-                if (c->max_connections < c->threads || c->max_connections > asked)
+        while (l.rlim_cur < files(c)) {
+                unsigned *less = c->boot_connections > c->max_connections / 4 ? &c->boot_connections : &c->max_connections;
+
+                *less -= *less / 16 + 1;
+                if (*less < c->threads || *less > asked)
                         return fail_set(fail, -EMFILE, "", "raise the open files limit (LimitNOFILE), or lower threads",
                                         "%u threads cannot serve with %llu open files", c->threads,
                                         (unsigned long long)l.rlim_cur);
         }
         if (c->max_connections < asked)
-                log_warn("max-connections is %u, not %u: the open files limit is %llu. Next: raise it (LimitNOFILE) to %llu",
-                         c->max_connections, asked, (unsigned long long)l.rlim_cur, (unsigned long long)need);
+                log_warn("max-connections is %u, not %u, and on the boot listener %u: the open files limit is %llu. Next: raise "
+                         "it (LimitNOFILE) to %llu",
+                         c->max_connections, asked, c->boot_connections, (unsigned long long)l.rlim_cur,
+                         (unsigned long long)need);
+        else if (c->boot_connections < asked)
+                log_info("max-connections is %u on the boot listener, not %u: the open files limit is %llu. Next: if that is too "
+                         "few, raise it (LimitNOFILE) to %llu",
+                         c->boot_connections, asked, (unsigned long long)l.rlim_cur, (unsigned long long)need);
         return 0;
+}
+
+/* The kernel cuts a backlog down to this; what does not fit comes again
+ * after a second. */
+static void look_at_backlog(const struct conf *c)
+{
+        unsigned most = 0;
+        FILE *in = fopen("/proc/sys/net/core/somaxconn", "re");
+
+        if (in && fscanf(in, "%u", &most) == 1 && most < c->boot_connections)
+                log_info("net.core.somaxconn is %u: of more nodes that connect within milliseconds some come a second later. "
+                         "Next: if this parent has more, sysctl net.core.somaxconn=%u", most, c->max_connections);
+        if (in)
+                (void)fclose(in);
 }
 
 int listen_open(struct server *srv, uid_t uid, gid_t gid, struct fail *fail)
@@ -158,10 +190,11 @@ int listen_open(struct server *srv, uid_t uid, gid_t gid, struct fail *fail)
         for (int i = 0; i < LISTENERS; i++)
                 srv->fd[i] = -1;
         r = open_files(&srv->conf, fail);
+        look_at_backlog(&srv->conf);
         if (r == 0)
-                r = open_tcp(srv->conf.boot_listen, &srv->fd[L_BOOT], fail);
+                r = open_tcp(srv->conf.boot_listen, srv->conf.boot_connections, &srv->fd[L_BOOT], fail);
         if (r == 0)
-                r = open_tcp(srv->conf.attest_listen, &srv->fd[L_ATTEST], fail);
+                r = open_tcp(srv->conf.attest_listen, srv->conf.max_connections, &srv->fd[L_ATTEST], fail);
         if (r == 0)
                 r = open_admin(srv->conf.admin_socket, gid, &srv->fd[L_ADMIN], fail);
         return r;
@@ -178,12 +211,17 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap)
         log_debug("http: %s", text);
 }
 
+static unsigned limit_of(const struct conf *c, enum listener l)
+{
+        return slots(l == L_BOOT ? c->boot_connections : c->max_connections, c->threads);
+}
+
 static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
 {
         const struct conf *c = &srv->conf;
         unsigned flags = MHD_USE_ERROR_LOG | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL;
         unsigned threads = l == L_ADMIN || c->threads < 2 ? 0 : c->threads;
-        unsigned limit = l == L_ADMIN ? ADMIN_CONNECTIONS : slots(c);
+        unsigned limit = l == L_ADMIN ? ADMIN_CONNECTIONS : limit_of(c, l);
         struct MHD_OptionItem tls[] = {
                 { MHD_OPTION_HTTPS_MEM_KEY, 0, srv->keys.server_key.p },
                 { MHD_OPTION_HTTPS_MEM_CERT, 0, srv->keys.server_pem.p },
@@ -191,20 +229,20 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
                 { MHD_OPTION_END, 0, NULL },
         };
         struct MHD_OptionItem rest[] = {
-                { MHD_OPTION_LISTEN_SOCKET, srv->fd[l], NULL },
                 { MHD_OPTION_CONNECTION_LIMIT, (intptr_t)limit, NULL },
                 /* guard.c's own come first, and are counted */
                 { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)c->timeout + 5, NULL },
-                { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONN_MEMORY, NULL },
+                { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(l == L_ATTEST ? CONN_MEMORY_ATTEST : CONN_MEMORY), NULL },
                 { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
+                { l == L_ATTEST ? MHD_OPTION_STRICT_FOR_CLIENT : MHD_OPTION_LISTEN_SOCKET, l == L_ATTEST ? 1 : srv->fd[l], NULL },
                 { threads ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL },
                 { MHD_OPTION_END, 0, NULL },
         };
 
         contexts[l] = (struct listener_ctx){ srv, l };
         if (l == L_ATTEST)
-                flags |= MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME;
-        return MHD_start_daemon(flags, 0, l == L_ADMIN ? NULL : serve_accept, &contexts[l], serve_request, &contexts[l],
+                flags |= MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET; /* door.c's */
+        return MHD_start_daemon(flags, 0, l == L_BOOT ? serve_accept : NULL, &contexts[l], serve_request, &contexts[l],
                                 MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
                                 MHD_OPTION_NOTIFY_COMPLETED, serve_completed, &contexts[l],
                                 MHD_OPTION_NOTIFY_CONNECTION, serve_connection, &contexts[l],
@@ -243,6 +281,7 @@ static struct MHD_Daemon *start_boot(struct server *srv)
 int listen_start(struct server *srv, struct fail *fail)
 {
         const char *const names[LISTENERS] = { srv->conf.boot_listen, srv->conf.attest_listen, srv->conf.admin_socket };
+        int r;
 
         for (int i = 0; i < LISTENERS; i++) {
                 srv->daemon[i] = i == L_BOOT ? start_boot(srv) : start_one(srv, (enum listener)i);
@@ -251,7 +290,8 @@ int listen_start(struct server *srv, struct fail *fail)
                                         "check the open files limit (LimitNOFILE), max-connections and the server's key pair",
                                         "cannot serve on %s", names[i]);
         }
-        return 0;
+        r = door_open(srv, limit_of(&srv->conf, L_ATTEST), &srv->door);
+        return r < 0 ? fail_set(fail, r, "", "", "cannot serve on %s: %s", names[L_ATTEST], strerror(-r)) : 0;
 }
 
 void listen_stop(struct server *srv)
@@ -259,6 +299,8 @@ void listen_stop(struct server *srv)
         struct timespec grace = { 0, 100000000 }; /* for held requests to get their answer */
         bool held = srv->waiters && waiters_count(srv->waiters) > 0;
 
+        if (srv->door)
+                door_shut(srv->door);
         if (srv->waiters)
                 waiters_stop(srv->waiters);
         if (srv->outbox && outbox_stop(srv->outbox) > 0)
@@ -268,9 +310,12 @@ void listen_stop(struct server *srv)
         for (int i = 0; i < LISTENERS; i++) {
                 if (srv->daemon[i])
                         MHD_stop_daemon(srv->daemon[i]);
-                else if (srv->fd[i] >= 0)
+                if (srv->fd[i] >= 0 && (!srv->daemon[i] || i == L_ATTEST))
                         (void)close(srv->fd[i]);
                 srv->daemon[i] = NULL;
                 srv->fd[i] = -1;
         }
+        if (srv->door)
+                door_free(srv->door);
+        srv->door = NULL;
 }

@@ -206,6 +206,8 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
         guard_phase(c->srv->guard, &c->session->conn, FAIR_WORK);
         result = c->route->handler(c);
         c->answered = !c->waiting;
+        if (c->waiting && c->session->listener == L_ATTEST)
+                door_done(c->srv->door, c->session);
         if (c->answered)
                 guard_phase(c->srv->guard, &c->session->conn, FAIR_SEND);
         return result;
@@ -225,6 +227,8 @@ void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enu
         if (c->session) {
                 (void)guard_body(c->srv->guard, &c->session->conn, 0, false);
                 guard_phase(c->srv->guard, &c->session->conn, FAIR_WAIT);
+                if (c->session->listener == L_ATTEST)
+                        door_done(c->srv->door, c->session);
         }
         free(c);
         *con_cls = NULL;
@@ -247,8 +251,14 @@ static struct session *session_new(const struct listener_ctx *l, struct MHD_Conn
 {
         const union MHD_ConnectionInfo *fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
         const union MHD_ConnectionInfo *from = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        struct session *s = calloc(1, sizeof(*s));
+        struct session *s = NULL;
 
+        if (l->listener == L_ATTEST) {
+                s = fd ? door_claim(l->srv->door, fd->connect_fd) : NULL;
+                metric_add(&l->srv->metrics, M_CONNECTIONS_ATTEST, 1);
+                return s;
+        }
+        s = calloc(1, sizeof(*s));
         if (!s)
                 return NULL;
         s->listener = l->listener;
@@ -257,8 +267,6 @@ static struct session *session_new(const struct listener_ctx *l, struct MHD_Conn
                 free(s);
                 return NULL; /* its first request ends it */
         }
-        if (l->listener == L_ATTEST)
-                metric_add(&l->srv->metrics, M_CONNECTIONS_ATTEST, 1);
         return s;
 }
 
@@ -271,6 +279,8 @@ void serve_connection(void *cls, struct MHD_Connection *conn, void **socket_ctx,
                 *socket_ctx = session_new(l, conn);
         } else if (s) {
                 guard_close(l->srv->guard, &s->conn);
+                if (l->listener == L_ATTEST)
+                        door_gone(l->srv->door, s);
                 attest_free(s->attest);
                 wipe(s, sizeof(*s));
                 free(s);

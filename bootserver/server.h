@@ -12,6 +12,7 @@
 
 #include "catalog.h"
 #include "conf.h"
+#include "door.h"
 #include "guard.h"
 #include "jout.h"
 #include "keys.h"
@@ -47,6 +48,7 @@ struct server {
         struct outbox *outbox;
         struct hooks *hooks; /* NULL: none */
         struct guard *guard;
+        struct door *door;
         struct metrics metrics;
         struct buf ipxe_template; /* NUL-terminated */
         int64_t started;
@@ -60,6 +62,7 @@ struct session {
         enum listener listener;
         unsigned requests;     /* so far */
         struct fair_conn conn; /* not used by the admin listener's */
+        struct guest guest;    /* the attest listener's */
         struct attest *attest; /* NULL until first used; freed with attest_free() */
 };
 

@@ -40,6 +40,8 @@ int stream_wait(struct stream *s, short events)
                         left = start + s->notice_ms - now;
                 }
                 r = poll(&p, 1, left > INT32_MAX ? INT32_MAX : (int)left);
+                if (r > 0 && events == POLLIN && s->hurry_ms && !s->deadline)
+                        s->deadline = stream_now_ms() + s->hurry_ms;
                 if (r > 0)
                         return 0;
                 if (r < 0 && errno != EINTR)

@@ -21,6 +21,7 @@ struct stream {
         int fd;
         int idle_ms;
         int64_t deadline; /* stream_now_ms() when all must be done; 0: never */
+        int hurry_ms; /* without a deadline: one begins when the peer has sent something; 0: none does */
         void (*notice)(void *ctx); /* called once, when nothing moved for notice_ms; may be NULL */
         void *notice_ctx;
         int notice_ms;

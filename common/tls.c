@@ -183,7 +183,8 @@ int tls_connect(struct stream *tcp, const char *host, const struct tls_trust *tr
                                 .close = tls_close,
                                 .fd = tcp->fd,
                                 .idle_ms = tcp->idle_ms,
-                                .deadline = tcp->deadline };
+                                .deadline = tcp->deadline,
+                                .hurry_ms = tcp->hurry_ms };
         r = context_new(trust, &ctx);
         if (r == 0) {
                 t->ssl = SSL_new(ctx);

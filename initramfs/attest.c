@@ -8,7 +8,8 @@
 #include <time.h>
 
 #define CONNECT_MS 5000
-#define HANDSHAKE_MS 15000 /* in all, however busily a peer sends */
+#define TURN_MS 60000 /* a parent that ten thousand nodes ask says nothing until it is one's turn */
+#define HANDSHAKE_MS 15000 /* from then on in all, however busily a peer sends */
 #define ANSWER_MS 60000 /* a parent holds a pending answer for 25 s */
 #define PENDING_MS 3000 /* hardly a decision takes that long: a person has to decide */
 #define QUOTE_TRIES 5
@@ -32,8 +33,8 @@ static int parent_connect(struct node *n, const struct url *u)
         if (r < 0)
                 return fail_set(&n->f, r, "E-NET", "check the network, and `systemctl status musterd` on the parent",
                                 "connect to parent %s: %s", n->parent, strerror(-r));
-        tcp->idle_ms = CONNECT_MS * 2;
-        tcp->deadline = stream_now_ms() + HANDSHAKE_MS;
+        tcp->idle_ms = TURN_MS;
+        tcp->hurry_ms = HANDSHAKE_MS;
         r = tls_connect(tcp, u->host, &trust, &tls, why);
         if (r == -EKEYREJECTED)
                 return fail_set(&n->f, r, "E-PARENT",

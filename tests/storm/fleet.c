@@ -10,7 +10,8 @@
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
-#define EVENTS 64
+#define EVENTS 1024
+#define DIALS 32 /* that go on in a turn, after what the others have to say */
 #define TURN_US 5000 /* how often all nodes are looked over */
 
 int fleet_epoll = -1;
@@ -70,6 +71,10 @@ static void fail_over(struct node *n, int64_t least_ms)
 
 void fleet_lost(struct node *n, const char *code)
 {
+        if (n->foe) {
+                foe_lost(n);
+                return;
+        }
         if (n->stage == S_HOLD) {
                 link_close(n);
                 n->stage = S_DONE;
@@ -107,6 +112,10 @@ void fleet_answered(struct node *n)
 
 void fleet_verdict(struct node *n, struct verdict *v)
 {
+        if (n->foe) {
+                foe_verdict(n, v);
+                return;
+        }
         switch (v->kind) {
         case VERDICT_OK:
                 released(n, v);
@@ -154,16 +163,25 @@ static void arrivals(int64_t start)
                 n->due = n->arrived = start + (int64_t)(at * 1e6);
         }
         left = opt.n;
+        for (unsigned i = opt.n; i < opt.n + opt.foes; i++) {
+                fleet[i].fd = -1;
+                fleet[i].stage = S_LATER;
+                fleet[i].due = start;
+        }
 }
 
 static void look(struct node *n, int64_t now)
 {
         static const char *const late[] = {
-                [S_CONNECT] = "no connection in 5 s", [S_TLS] = "no handshake in 15 s", [S_SEND] = "no answer in 60 s",
+                [S_CONNECT] = "no connection in 5 s", [S_TLS] = "no handshake in time", [S_SEND] = "no answer in 60 s",
                 [S_HEAR] = "no answer in 60 s"};
 
         if (n->due > now)
                 return;
+        if (n->foe == F_DRIP && n->stage == S_SEND) {
+                foe_drips(n);
+                return;
+        }
         switch (n->stage) {
         case S_LATER:
                 link_dial(n);
@@ -183,9 +201,31 @@ static void look(struct node *n, int64_t now)
         }
 }
 
+/* The last to be released is the last to leave. */
 static bool held(void)
 {
-        return opt.hold > 0 && link_open() > 0;
+        return opt.hold > 0 && tally.released > 0 && now_us() < tally.end + (int64_t)(opt.hold * 1e6);
+}
+
+/* Machines of their own do not wait for those that only begin. */
+static void hear_all(const struct epoll_event *ev, int n)
+{
+        int dials = 0;
+
+        for (int i = 0; i < n; i++) {
+                struct node *d = ev[i].data.ptr;
+
+                if (d->fd >= 0 && d->stage != S_CONNECT)
+                        link_ready(d, ev[i].events);
+        }
+        for (int i = 0; i < n && dials < DIALS; i++) {
+                struct node *d = ev[i].data.ptr;
+
+                if (d->fd >= 0 && d->stage == S_CONNECT) {
+                        link_ready(d, ev[i].events);
+                        dials++;
+                }
+        }
 }
 
 int fleet_run(void)
@@ -203,21 +243,16 @@ int fleet_run(void)
                 int64_t began = now_us();
                 int64_t now;
 
-                for (int i = 0; i < n; i++) {
-                        struct node *d = ev[i].data.ptr;
-
-                        if (d->fd >= 0)
-                                link_ready(d, ev[i].events);
-                }
+                hear_all(ev, n);
                 tally_turn(began, now = now_us());
                 tally_sample(now);
                 if (now - turn < TURN_US)
                         continue;
                 turn = now;
-                for (unsigned i = 0; i < opt.n; i++)
+                for (unsigned i = 0; i < opt.n + opt.foes; i++)
                         look(&fleet[i], now);
         }
-        for (unsigned i = 0; i < opt.n; i++)
+        for (unsigned i = 0; i < opt.n + opt.foes; i++)
                 if (fleet[i].fd >= 0)
                         link_close(&fleet[i]);
         return 0;

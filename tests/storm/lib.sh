@@ -9,7 +9,40 @@ storm_classes=4 # CLASSES of storm.h
 
 m() { "$bin/muster" --socket "$sock" "$@"; }
 
-storm_start() { musterd_start && echo "$musterd_pid" >"$pid_file"; }
+# storm_start: with FSYNC_MS its disk takes so long for each sync
+storm_start() {
+        local slow=
+        if [ "${FSYNC_MS:-0}" -gt 0 ]; then
+                slow=$tmp/slowsync.so
+                [ -e "$slow" ] || "${CC:-cc}" -std=gnu17 -O2 -fPIC -shared -o "$slow" "$top/tests/faults/slowsync.c" || return 1
+                chmod 755 "$slow"
+                export SLOWSYNC_MS=$FSYNC_MS
+        fi
+        LD_PRELOAD=$slow musterd_start && echo "$musterd_pid" >"$pid_file"
+}
+
+# storm_kill: musterd, as a power cut does, and starts it again
+storm_kill() {
+        kill -KILL "$musterd_pid"
+        wait "$musterd_pid" 2>/dev/null
+        storm_start
+}
+
+# storm_kills PID EVERY: so, each time that so many more were released, while
+# process PID runs; sets storm_killed
+storm_kills() {
+        local next=$(($(journal_seq) + $2)) seq
+        storm_killed=0
+        while kill -0 "$1" 2>/dev/null; do
+                seq=$(journal_seq 2>/dev/null)
+                if [ "${seq:-0}" -ge "$next" ]; then
+                        storm_kill || return 1
+                        storm_killed=$((storm_killed + 1))
+                        next=$((seq + $2))
+                fi
+                sleep 0.1
+        done
+}
 
 # storm_parent [CONF LINE…]: with boot r9 and image i
 storm_parent() {

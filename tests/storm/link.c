@@ -13,7 +13,8 @@
 
 #define LABEL "EXPORTER-muster-attest-v1"
 #define CONNECT_US 5000000
-#define HANDSHAKE_US 15000000
+#define TURN_US 60000000
+#define HANDSHAKE_US 15000000 /* once the parent has said something */
 #define ANSWER_US 60000000
 #define FIRST_ADDRESS 0x7f100001u /* 127.16.0.1: one for each node */
 #define HEAD_MAX 8192
@@ -77,12 +78,13 @@ void link_close(struct node *n)
         if (n->ssl) {
                 if (SSL_is_init_finished(n->ssl))
                         (void)SSL_shutdown(n->ssl);
-                n_open--;
         }
         SSL_free(n->ssl);
         n->ssl = NULL;
-        if (n->fd >= 0)
+        if (n->fd >= 0) {
                 (void)close(n->fd);
+                n_open--;
+        }
         n->fd = -1;
         buf_wipe(&n->out);
         buf_wipe(&n->in);
@@ -98,8 +100,12 @@ void link_dial(struct node *n)
         n->stage = S_CONNECT;
         n->dialled = now_us();
         n->due = n->dialled + CONNECT_US;
-        tally.dials++;
+        if (n->foe)
+                tally.foe_dials++;
+        else
+                tally.dials++;
         n->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        n_open += n->fd >= 0;
         if (n->fd < 0 || inet_pton(AF_INET, opt.parents[n->parent].host, &to.sin_addr) != 1) {
                 fleet_lost(n, "socket");
                 return;
@@ -127,6 +133,16 @@ static bool wait_on(struct node *n, int r)
         return true;
 }
 
+/* One that only waits for the parent to cut it off. */
+static void gone_yet(struct node *n)
+{
+        uint8_t some[4096];
+        ssize_t k = recv(n->fd, some, sizeof(some), MSG_DONTWAIT);
+
+        if (k == 0 || (k < 0 && errno != EAGAIN))
+                fleet_lost(n, "");
+}
+
 static void connected(struct node *n)
 {
         int err = 0;
@@ -134,6 +150,11 @@ static void connected(struct node *n)
 
         if (getsockopt(n->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err != 0) {
                 fleet_lost(n, err == ECONNREFUSED ? "nobody listens" : "connect");
+                return;
+        }
+        n->stage = S_TLS;
+        if (n->foe && foe_connected(n)) {
+                want(n, EPOLLIN);
                 return;
         }
         n->ssl = SSL_new(ctx);
@@ -144,23 +165,46 @@ static void connected(struct node *n)
         }
         (void)SSL_set_app_data(n->ssl, (void *)n);
         SSL_set_connect_state(n->ssl);
-        n_open++;
-        n->stage = S_TLS;
-        n->due = n->dialled + HANDSHAKE_US;
+        n->due = n->dialled + TURN_US;
+        n->heard = false;
 }
 
 static void shake(struct node *n)
 {
-        int r = SSL_do_handshake(n->ssl);
+        int r;
 
+        if (!n->ssl || (n->foe == F_HALF && SSL_get_state(n->ssl) != TLS_ST_BEFORE)) {
+                gone_yet(n);
+                return;
+        }
+        r = SSL_do_handshake(n->ssl);
+
+        if (!n->heard && n->ssl && BIO_number_read(SSL_get_rbio(n->ssl)) > 0) {
+                n->heard = true;
+                n->due = now_us() + HANDSHAKE_US;
+        }
         if (r == 1)
                 link_ask(n);
         else if (!wait_on(n, r))
                 fleet_lost(n, SSL_get_verify_result(n->ssl) == X509_V_OK ? "lost in handshake" : "E-PARENT");
 }
 
+bool link_exporter(struct node *n, uint8_t ret[DIGEST_LEN])
+{
+        return SSL_export_keying_material(n->ssl, ret, DIGEST_LEN, LABEL, strlen(LABEL), NULL, 0, 0) == 1;
+}
+
 static void send_more(struct node *n)
 {
+        if (n->foe == F_DRIP && n->sent > 0) {
+                gone_yet(n);
+                return;
+        }
+        if (n->foe == F_DRIP) {
+                want(n, EPOLLIN);
+                foe_drips(n);
+                return;
+        }
         while (n->sent < n->out.len) {
                 int r = SSL_write(n->ssl, n->out.p + n->sent, (int)(n->out.len - n->sent));
 
@@ -194,8 +238,10 @@ static void post(struct node *n, const char *method, const char *path, struct bu
         free(body.p);
         n->stage = S_SEND;
         n->due = now_us() + ANSWER_US;
-        n->asks++;
-        tally.sent++;
+        if (!n->foe) {
+                n->asks++;
+                tally.sent++;
+        }
         send_more(n);
 }
 
@@ -207,16 +253,24 @@ void link_post(struct node *n, const char *path, struct buf body)
 void link_ask(struct node *n)
 {
         uint8_t exporter[DIGEST_LEN];
+        struct buf request;
 
-        if (SSL_export_keying_material(n->ssl, exporter, sizeof(exporter), LABEL, strlen(LABEL), NULL, 0, 0) != 1) {
+        if (n->foe) {
+                foe_asks(n);
+                return;
+        }
+        if (!link_exporter(n, exporter)) {
                 fleet_lost(n, "E-PARENT");
                 return;
         }
         n->asked = now_us();
-        if (opt.bare)
+        if (opt.bare) {
                 post(n, "GET", "/", (struct buf){0});
-        else
-                link_post(n, "/v1/attest", tpm_request(n, exporter));
+                return;
+        }
+        request = tpm_request(n, exporter);
+        foe_saw(&request);
+        link_post(n, "/v1/attest", request);
 }
 
 /* Whether all of an answer is there; then where its body is. */

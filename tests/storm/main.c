@@ -4,6 +4,7 @@
  *   --arrival all | poisson:RATE | waves:SIZE:SECONDS
  *   --steady            the nodes' NV indices are present: a boot after the first
  *   --boot N            their reset counter (7)
+ *   --hostile PERCENT   of all clients misbehave: so many more than the nodes, which are the others
  *   --once              a refusal is the end for its node
  *   --bare              GET / of any HTTPS server: what a handshake costs it
  *   --hold SECONDS      the connection stays open after the verdict
@@ -58,10 +59,11 @@ static bool parse(int argc, char **argv)
                 {"ca", 1, NULL, 'c'},     {"keys", 1, NULL, 'k'},   {"nodes", 1, NULL, 'n'},  {"parent", 1, NULL, 'p'},
                 {"arrival", 1, NULL, 'a'}, {"steady", 0, NULL, 's'}, {"boot", 1, NULL, 'b'},   {"once", 0, NULL, 'o'},
                 {"hold", 1, NULL, 'h'},   {"limit", 1, NULL, 'l'},  {"pid-file", 1, NULL, 'i'}, {"title", 1, NULL, 't'},
-                {"json", 1, NULL, 'j'},   {"series", 1, NULL, 'e'}, {"ledger", 1, NULL, 'g'}, {"template", 1, NULL, 'm'},
+                {"json", 1, NULL, 'j'},   {"series", 1, NULL, 'e'}, {"ledger", 1, NULL, 'g'}, {"hostile", 1, NULL, 'x'}, {"template", 1, NULL, 'm'},
                 {"bare", 0, NULL, 'r'},
                 {NULL, 0, NULL, 0},
         };
+        double hostile = 0;
         int o;
 
         while ((o = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
@@ -71,6 +73,7 @@ static bool parse(int argc, char **argv)
                                 return false;
                         opt.templates[opt.n_templates++] = optarg;
                         break;
+                case 'x': hostile = strtod(optarg, NULL); break;
                 case 'c': opt.ca = optarg; break;
                 case 'k': opt.keys = optarg; break;
                 case 'n': opt.n = (unsigned)strtoul(optarg, NULL, 10); break;
@@ -90,6 +93,9 @@ static bool parse(int argc, char **argv)
                 default: return false;
                 }
         }
+        if (hostile < 0 || hostile > 90)
+                return false;
+        opt.foes = (unsigned)(opt.n * hostile / (100 - hostile) + 0.5);
         return optind == argc && opt.ca && opt.keys && opt.n > 0 && opt.n_parents > 0;
 }
 
@@ -100,13 +106,14 @@ static int run(void)
         if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
                 l.rlim_cur = l.rlim_max;
                 (void)setrlimit(RLIMIT_NOFILE, &l);
-                if (l.rlim_cur < opt.n + 64)
+                if (l.rlim_cur < opt.n + opt.foes + 64)
                         (void)fprintf(stderr, "storm: only %llu files may be open\n", (unsigned long long)l.rlim_cur);
         }
-        fleet = calloc(opt.n, sizeof(*fleet));
+        fleet = calloc(opt.n + opt.foes, sizeof(*fleet));
         if (!fleet)
                 return 2;
         tpm_load(opt.keys, opt.n, opt.steady, opt.reset_count);
+        foes_init(opt.n, opt.foes);
         link_init(opt.ca);
         if (fleet_run() < 0)
                 return 2;

@@ -52,6 +52,34 @@ static double sustained(void)
         return (tally.sample[to].released - tally.sample[from].released) / (double)(tally.sample[to].at - tally.sample[from].at);
 }
 
+/* Three decimal places. */
+static void milli(struct jout *o, const char *name, double v)
+{
+        char text[48];
+
+        (void)snprintf(text, sizeof(text), "%.3f", v);
+        jout_raw(o, name, text, strlen(text));
+}
+
+/* What is wanted of a storm: that the last node waits hardly longer than the
+ * parent takes for all, and that it needs little memory for those waiting. */
+static void wanted(struct jout *o)
+{
+        double rate = sustained();
+        double ratio = rate > 0 ? (double)percentile(tally.boot, tally.released, 990) / 1000 / (opt.n / rate) : 0;
+
+        milli(o, "p99_ratio", ratio);
+        (void)printf("  p99 / (nodes / sustained rate)     %8.2f (wanted: at most 1.20)\n", ratio);
+        if (opt.foes == 0)
+                return;
+        jout_int(o, "hostile", opt.foes);
+        jout_int(o, "hostile_connections", tally.foe_dials);
+        jout_int(o, "hostile_answered", tally.foe_answers);
+        jout_int(o, "hostile_released", tally.foe_released);
+        (void)printf("  hostile clients                    %8u: %u connections, %u answered, %u released (wanted: 0)\n", opt.foes,
+                     tally.foe_dials, tally.foe_answers, tally.foe_released);
+}
+
 static void codes(struct jout *o)
 {
         jout_obj(o, "failures");
@@ -60,15 +88,6 @@ static void codes(struct jout *o)
                 (void)printf("  %-34s %8u\n", tally.codes[i].code, tally.codes[i].n);
         }
         jout_end(o, '}');
-}
-
-/* Three decimal places. */
-static void milli(struct jout *o, const char *name, double v)
-{
-        char text[48];
-
-        (void)snprintf(text, sizeof(text), "%.3f", v);
-        jout_raw(o, name, text, strlen(text));
 }
 
 static void memory(struct jout *o)
@@ -98,8 +117,8 @@ static void memory(struct jout *o)
         milli(o, "rss_kib_per_connection_last", ((double)last - base) / open);
         (void)printf("  musterd's RSS                      %8.1f MiB before, %.1f most, %.1f after\n", base / 1024.0, most / 1024.0,
                      v[tally.n_samples - 1].rss_kib / 1024.0);
-        (void)printf("  open connections, most             %8u: %.1f KiB of RSS each, last %.1f\n", open, ((double)busy - base) / open,
-                     ((double)last - base) / open);
+        (void)printf("  open connections, most             %8u: %.1f KiB of RSS each, last %.1f (wanted: 20, and 2 for a node)\n", open,
+                     ((double)busy - base) / open, ((double)last - base) / open);
 }
 
 static void load(struct jout *o, double seconds)
@@ -126,12 +145,15 @@ static void series(void)
 
         if (!out)
                 return;
-        (void)fprintf(out, "# seconds released open rss_mib server_cpu client_cpu\n");
+        (void)fprintf(out, "# seconds released open rss_mib server_cpu client_cpu server_percent failed\n");
         for (size_t i = 0; i < tally.n_samples; i++) {
                 const struct sample *s = &tally.sample[i];
+                const struct sample *then = &tally.sample[i < 10 ? 0 : i - 10];
+                double past = (double)(s->at - then->at);
 
-                (void)fprintf(out, "%.2f %u %u %.1f %.2f %.2f\n", (double)s->at, s->released, s->open, s->rss_kib / 1024.0,
-                              (double)s->server_cpu, (double)s->client_cpu);
+                (void)fprintf(out, "%.2f %u %u %.1f %.2f %.2f %.0f %u\n", (double)s->at, s->released, s->open, s->rss_kib / 1024.0,
+                              (double)s->server_cpu, (double)s->client_cpu,
+                              past > 0 ? (double)(s->server_cpu - then->server_cpu) / past * 100 : 0, s->failed);
         }
         (void)fclose(out);
 }
@@ -177,6 +199,7 @@ static void text(struct jout *o, double seconds)
         spread(o, "since_dial", "since its last dial", tally.link);
         spread(o, "since_request", "since its last request", tally.answer);
         jout_end(o, '}');
+        wanted(o);
         load(o, seconds);
         codes(o);
         jout_end(o, '}');
@@ -198,5 +221,5 @@ int report(void)
         if (out && (fwrite(b.p, 1, b.len, out) != b.len || fclose(out) != 0))
                 return 1;
         buf_wipe(&b);
-        return tally.released == opt.n ? 0 : 1;
+        return tally.released == opt.n && tally.foe_released == 0 ? 0 : 1;
 }

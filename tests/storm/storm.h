@@ -7,7 +7,7 @@
  *   storm run OPTION…        lets them boot, and says how it went
  *
  * tpm.c has the nodes' keys and requests, link.c one connection, fleet.c who
- * dials when, tally.c and report.c what is counted, proc.c what musterd uses.
+ * dials when, foes.c those among them that mean ill, tally.c and report.c what is counted, proc.c what musterd uses.
  * Nothing is freed before the end but connections and bodies. */
 #ifndef MUSTER_STORM_H
 #define MUSTER_STORM_H
@@ -23,6 +23,9 @@
 
 enum stage { S_LATER, S_CONNECT, S_TLS, S_SEND, S_HEAR, S_PAUSE, S_HOLD, S_DONE, S_GIVEN_UP };
 
+/* What a client does instead of booting. */
+enum foe { F_NONE, F_IDLE, F_GARBAGE, F_HALF, F_DRIP, F_FORGE, F_REPLAY, F_CHALLENGE, FOES };
+
 struct node {
         EVP_PKEY *ek;
         EVP_PKEY_CTX *sign; /* of the AK, ready */
@@ -31,6 +34,7 @@ struct node {
         char *ek_text, *ak_text; /* public areas, base64 */
         const struct model *model;
 
+        enum foe foe;
         enum stage stage;
         uint32_t events; /* asked of epoll */
         int fd;
@@ -40,6 +44,7 @@ struct node {
         int64_t due; /* us: when to act, or to lose patience */
         int64_t arrived, dialled, asked;
         int64_t backoff; /* ms */
+        bool heard; /* the parent has begun its side of the handshake */
         unsigned parent;
         unsigned asks; /* that could end in a release */
         unsigned oks;
@@ -59,6 +64,7 @@ struct options {
         const char *templates[CLASSES]; /* real event logs, for the first models */
         unsigned n_templates;
         unsigned n; /* nodes */
+        unsigned foes; /* hostile clients, after them in `fleet` */
         struct { char host[64]; uint16_t port; } parents[PARENTS];
         unsigned n_parents;
         struct arrival arrival;
@@ -79,6 +85,8 @@ void tpm_files(const char *dir);
 void tpm_make_keys(const char *path, unsigned n, const char *csv);
 void tpm_load(const char *path, unsigned n, bool steady, uint32_t reset_count);
 struct buf tpm_request(const struct node *n, const uint8_t exporter[DIGEST_LEN]);
+/* An AK's contexts and public area, of `with`, for a client that poses as `n`. */
+void tpm_swap(struct node *n, const struct node *with, bool its_public);
 struct buf tpm_secret(const struct node *n, const struct verdict *challenge);
 size_t tpm_log_size(unsigned model);
 
@@ -89,8 +97,20 @@ void link_dial(struct node *n);
 void link_ready(struct node *n, uint32_t events);
 void link_post(struct node *n, const char *path, struct buf body);
 void link_ask(struct node *n);
+bool link_exporter(struct node *n, uint8_t ret[DIGEST_LEN]);
 void link_close(struct node *n);
 unsigned link_open(void);
+
+/* foes.c: hostile clients. They borrow the keys of honest nodes; each starts
+ * over, after a while, when the parent has got rid of it. */
+void foes_init(unsigned nodes, unsigned foes);
+void foe_saw(const struct buf *request); /* an honest node's, to be sent again */
+bool foe_connected(struct node *n);      /* false: it goes on to a handshake */
+void foe_asks(struct node *n);
+void foe_drips(struct node *n);
+void foe_verdict(struct node *n, const struct verdict *v);
+void foe_lost(struct node *n);
+const char *foe_name(enum foe f);
 
 /* fleet.c */
 int fleet_run(void); /* 0: all were released */
@@ -103,12 +123,13 @@ int64_t now_us(void);
 struct sample {
         float at; /* seconds */
         float server_cpu, client_cpu;
-        unsigned rss_kib, open, released;
+        unsigned rss_kib, open, released, failed;
 };
 struct tally {
         int64_t start, end; /* us */
         int64_t longest; /* us that the simulator did not listen */
         unsigned released, failed, dials, sent;
+        unsigned foe_dials, foe_answers, foe_released; /* the last: must be 0 */
         struct { char code[32]; unsigned n; } codes[32];
         float *boot, *link, *answer; /* ms: since arrival, since the last dial, since the request */
         struct sample sample[SAMPLES];

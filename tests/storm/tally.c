@@ -70,6 +70,7 @@ void tally_sample(int64_t now)
         s->client_cpu = (float)(proc_own_cpu() - client_before);
         s->open = link_open();
         s->released = tally.released;
+        s->failed = tally.failed;
         if (tally.n_samples < SAMPLES - 1)
                 tally.n_samples++;
 }

@@ -258,6 +258,15 @@ static EVP_PKEY *load_one(struct node *n, const struct key_row *row)
         return ak;
 }
 
+void tpm_swap(struct node *n, const struct node *with, bool its_public)
+{
+        n->sign = with->sign;
+        if (!its_public)
+                return;
+        n->ak_text = with->ak_text;
+        memcpy(n->ak_name, with->ak_name, sizeof(n->ak_name));
+}
+
 void tpm_load(const char *path, unsigned n, bool steady, uint32_t reset_count)
 {
         FILE *in = fopen(path, "r");

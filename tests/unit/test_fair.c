@@ -34,7 +34,7 @@ static struct sockaddr_storage v6(const char *text)
 
 static struct fair *make(unsigned connections, unsigned per_address, unsigned rate)
 {
-        struct fair_limits l = { connections, per_address, rate, 1000000 };
+        struct fair_limits l = { { connections, connections }, per_address, rate, 1000000, { false, true } };
         struct fair *f = NULL;
 
         assert_int_equal(fair_new(&l, &f), 0);
@@ -143,7 +143,7 @@ static void ipv6_counts_by_64_and_mapped_addresses_are_ipv4(void **state)
 
 static void tokens_run_out_and_come_back(void **state)
 {
-        struct fair_limits l = { 100000, 100000, 50, 5 };
+        struct fair_limits l = { { 100000, 100000 }, 100000, 50, 5, { false, true } };
         struct fair *f = NULL;
         struct fair_conn c = { 0 };
         struct fair_conn k = { 0 };
