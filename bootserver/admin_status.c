@@ -63,7 +63,7 @@ enum MHD_Result on_status(struct call *c)
         int r = tally(srv, &t);
 
         if (r == 0)
-                r = srv->store->ops->event_head(srv->store, &seq, head);
+                r = srv->store->ops->event_synced(srv->store, &seq, head);
         if (r < 0)
                 return reply_failure(c, r, "cannot read the store");
         jout_obj(&o, NULL);

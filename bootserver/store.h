@@ -158,6 +158,7 @@ struct store_ops {
 
         int (*event_put)(struct store *s, const struct event_row *e);
         int (*event_head)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* 0 and zeroes: empty */
+        int (*event_synced)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* the last one on disk */
         int (*event_list)(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);
 
         int (*copy)(struct store *s, const char *path); /* all of it as of now, into a new file of mode 0600 */

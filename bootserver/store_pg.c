@@ -274,6 +274,7 @@ const struct store_ops pg_ops = {
         .image_put = pg_image_put, .image_delete = pg_image_delete, .image_list = pg_image_list,
         .profile_put = pg_profile_put, .profile_list = pg_profile_list,
         .setting_put = pg_setting_put, .setting_get = pg_setting_get, .setting_list = pg_setting_list,
-        .event_put = pg_event_put, .event_head = pg_event_head, .event_list = pg_event_list,
+        .event_put = pg_event_put, .event_head = pg_event_head, .event_synced = pg_event_synced,
+        .event_list = pg_event_list,
         .copy = pg_copy,
 };

@@ -180,6 +180,7 @@ int pg_setting_get(struct store *s, const char *key, char *ret, size_t n);
 int pg_setting_list(struct store *s, text_fn fn, void *ctx);
 int pg_event_put(struct store *s, const struct event_row *e);
 int pg_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
+int pg_event_synced(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
 int pg_event_list(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);
 
 #endif

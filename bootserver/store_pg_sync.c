@@ -68,6 +68,15 @@ int pg_sync(struct store *st, uint64_t *ret_lost, uint64_t *ret_ticket)
         return r;
 }
 
+int pg_event_synced(struct store *st, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN])
+{
+        uint64_t lost;
+        uint64_t ticket;
+        int r = pg_event_head(st, ret_seq, ret_hash);
+
+        return r < 0 ? r : pg_sync(st, &lost, &ticket);
+}
+
 static int connect_it(struct pg_store *s)
 {
         struct fail f = { 0 };

@@ -197,6 +197,7 @@ const struct store_ops sqlite_ops = {
         .image_put = sq_image_put, .image_delete = sq_image_delete, .image_list = sq_image_list,
         .profile_put = sq_profile_put, .profile_list = sq_profile_list,
         .setting_put = sq_setting_put, .setting_get = sq_setting_get, .setting_list = sq_setting_list,
-        .event_put = sq_event_put, .event_head = sq_event_head, .event_list = sq_event_list,
+        .event_put = sq_event_put, .event_head = sq_event_head, .event_synced = sq_event_synced,
+        .event_list = sq_event_list,
         .copy = sq_copy,
 };

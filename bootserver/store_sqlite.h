@@ -45,6 +45,7 @@ struct sqlite_store {
         uint64_t new_seq;          /* of the transaction: its last event, 0: none */
         uint8_t new_hash[DIGEST_LEN];
         struct sql_mark mark;      /* of the last commit */
+        struct sql_mark on_disk;   /* of the last event that is there for sure */
 
         /* store_sqlite_sync.c: taken before `lock`, or without it */
         pthread_mutex_t sync_lock;
@@ -132,6 +133,7 @@ int sq_setting_list(struct store *s, text_fn fn, void *ctx);
 int sq_copy(struct store *s, const char *path);
 int sq_event_put(struct store *s, const struct event_row *e);
 int sq_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
+int sq_event_synced(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
 int sq_event_list(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);
 
 #endif

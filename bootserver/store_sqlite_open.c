@@ -197,6 +197,8 @@ static int check_head(struct sqlite_store *s, const char *dir, struct fail *fail
         r = st->ops->event_head(st, &last, hash);
         if (r < 0)
                 return fail_set(fail, -EUCLEAN, "", next, "cannot read the end of the journal");
+        s->on_disk.seq = last; /* prepare() synced it */
+        memcpy(s->on_disk.hash, hash, DIGEST_LEN);
         if (made)
                 return without_note(st, last);
         f.after = w.seq - 1;

@@ -64,6 +64,11 @@ static int sync_now(struct sqlite_store *s)
                 return r;
         if (mark.seq > s->synced.seq && s->head_fd >= 0)
                 journal_head_note(s->head_fd, mark.seq, mark.hash);
+        if (mark.seq > s->synced.seq) {
+                (void)pthread_mutex_lock(&s->lock);
+                s->on_disk = mark;
+                (void)pthread_mutex_unlock(&s->lock);
+        }
         FAULT_POINT("journal-synced");
         s->synced = mark;
         return 0;
@@ -87,6 +92,17 @@ int sq_sync(struct store *st, uint64_t *ret_lost, uint64_t *ret_ticket)
 {
         *ret_lost = 0; /* whoever lost one goes on no more */
         return sync_to(sqlite_of(st), UINT64_MAX, ret_ticket);
+}
+
+int sq_event_synced(struct store *st, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN])
+{
+        struct sqlite_store *s = sqlite_of(st);
+
+        (void)pthread_mutex_lock(&s->lock);
+        *ret_seq = s->on_disk.seq;
+        memcpy(ret_hash, s->on_disk.hash, DIGEST_LEN);
+        (void)pthread_mutex_unlock(&s->lock);
+        return 0;
 }
 
 int sq_commit_soon(struct store *st, uint64_t *ret_ticket)

@@ -28,12 +28,9 @@ storm_keys "$n"
 check "$n nodes are enrolled" storm_enrol
 check "a first boot of all" storm_go "$n" --limit 200 --json "$tmp/said" --ledger "$tmp/ledger"
 
-# hold_sync [LINE]: no sync ends from now on. When the log begins anew, after a
-# start or a checkpoint, its header is synced with the store's lock held: let that be over.
-hold_sync() {
-        for _ in 1 2; do admin POST /v1/nodes/s000199/assign '{"boot":"r9"}' >/dev/null; done
-        fault "hold db-sync -" "$@"
-}
+# no sync of the log ends from now on; those of its header, when it begins
+# anew, and of checkpoints do
+hold_sync() { fault "hold journal-sync -" "$@"; }
 
 boot=20
 # go NODES ARGS…: a steady boot of them, in the background; $from is the journal before
@@ -64,6 +61,7 @@ go "$n"
 check "all commit, and are read, while the first sync is not done" wait_for 90 seen "$n"
 is "a node's record too" ok "$(admin GET /v1/nodes/s000001 | jq -r .state)"
 is "no verdict has left" "$before" "$(verdicts)"
+is "the journal's head is shown as it is on disk" "$from" "$(journal_seq)"
 fault "trace db-sync -"
 wait "$fleet"
 is "then every node is released" "0 $n {}" "$? $(jq .released "$tmp/said") $(jq -c .failures "$tmp/said")"

@@ -85,6 +85,16 @@ static unsigned noted(void)
         return seq;
 }
 
+/* What an auditor may note down. */
+static unsigned shown(struct store *s)
+{
+        uint8_t hash[DIGEST_LEN];
+        uint64_t seq = 99;
+
+        assert_int_equal(s->ops->event_synced(s, &seq, hash), 0);
+        return (unsigned)seq;
+}
+
 static uint64_t commit_soon(struct store *s)
 {
         struct journal_entry e = { .event = "ok" };
@@ -138,9 +148,11 @@ static void a_commit_is_seen_before_its_sync_and_noted_after_it(void **state)
         assert_true(last > first);
         assert_int_equal(head_on_disk(), 2);
         assert_int_equal(noted(), 0);
+        assert_int_equal(shown(s), 0);
         assert_int_equal(s->ops->sync(s, &lost, &on_disk), 0);
         assert_true(on_disk == last);
         assert_int_equal(noted(), 2);
+        assert_int_equal(shown(s), 2);
         last = commit_soon(s);
         assert_int_equal(noted(), 2);
         assert_int_equal(store_begin(s), 0);
