@@ -38,19 +38,25 @@ int pg_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LE
         return pg_col_bytes(&q, 1, ret_hash, DIGEST_LEN);
 }
 
+static enum pg_query query_of(const struct event_filter *f)
+{
+        if (f->newest)
+                return f->node ? PQ_EVENT_NEWEST_NODE : PQ_EVENT_NEWEST;
+        return f->node ? PQ_EVENT_LIST_NODE : PQ_EVENT_LIST;
+}
+
 /* A page: how many there were, and the last one's number. */
 static int list_page(struct store *s, const struct event_filter *f, size_t want, uint64_t *after, event_fn fn, void *ctx)
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
         int n = 0;
-        bool all = !f->node;
-        int r = pg_start(s, f->newest ? all ? PQ_EVENT_NEWEST : PQ_EVENT_NEWEST_NODE : all ? PQ_EVENT_LIST : PQ_EVENT_LIST_NODE, &q);
+        int r = pg_start(s, query_of(f), &q);
 
         if (r < 0)
                 return r;
         pg_int(&q, 1, f->newest && *after == 0 ? INT64_MAX : (int64_t)*after);
         pg_int(&q, 2, (int64_t)want);
-        if (!all)
+        if (f->node)
                 pg_text(&q, 3, f->node);
         while ((r = pg_step(&q)) > 0) {
                 struct event_row e = {

@@ -42,17 +42,23 @@ int sq_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LE
         return col_bytes(&q, 1, ret_hash, DIGEST_LEN);
 }
 
+static enum query query_of(const struct event_filter *f)
+{
+        if (f->newest)
+                return f->node ? Q_EVENT_NEWEST_NODE : Q_EVENT_NEWEST;
+        return f->node ? Q_EVENT_LIST_NODE : Q_EVENT_LIST;
+}
+
 int sq_event_list(struct store *s, const struct event_filter *f, event_fn fn, void *ctx)
 {
         _cleanup_(sql_end) struct sql q = { 0 };
-        bool all = !f->node;
-        int r = sql_start(s, f->newest ? all ? Q_EVENT_NEWEST : Q_EVENT_NEWEST_NODE : all ? Q_EVENT_LIST : Q_EVENT_LIST_NODE, &q);
+        int r = sql_start(s, query_of(f), &q);
 
         if (r < 0)
                 return r;
         sql_int(&q, 1, f->newest && f->after == 0 ? INT64_MAX : (int64_t)f->after);
         sql_int(&q, 2, f->limit == STORE_ALL ? -1 : (int64_t)f->limit);
-        if (!all)
+        if (f->node)
                 sql_text(&q, 3, f->node);
         while ((r = sql_step(&q)) > 0) {
                 struct event_row e = {

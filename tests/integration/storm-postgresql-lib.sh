@@ -61,9 +61,11 @@ fleets_three() {
 # fleet_go FLEET NODES ARGS…: the nodes of a fleet, its own parent first; $tmp/FLEET.ledger and .json
 fleet_go() {
         local name=$1 n=$2 order
+        # shellcheck disable=SC2034
         local keys=$tmp/keys.$name
         shift 2
         case $name in a) order="a b c" ;; b) order="b c a" ;; *) order="c a b" ;; esac
+        [ "${fleet_parents:-a b c}" = "a b c" ] || order=$fleet_parents
         # shellcheck disable=SC2046
         storm_parents=$(for p in $order; do echo "127.0.0.1:${parent_port[$p]}"; done) \
                 at "$name" storm_go "$n" --ledger "$tmp/$name.ledger" --json "$tmp/$name.json" "$@" >"$tmp/$name.out" 2>&1
@@ -86,5 +88,6 @@ fleets_wait() {
         wait "${fleets[@]}"
         ledger=$tmp/ledger
         cat "$tmp"/[abc].ledger >"$ledger"
+        # shellcheck disable=SC2034
         fleets_released=$(jq -s 'map(.released) | add' "$tmp"/[abc].json)
 }

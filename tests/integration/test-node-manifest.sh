@@ -157,7 +157,7 @@ is "and as a table" "$((total + 1))" "$(m node list | wc -l)"
 is "by state too" "$((total - 1))" "$(m node list --state enrolled -o json | jq '.nodes | length')"
 is "the others" h100 "$(m node list --state quarantined -o json | jq -r '.nodes[].name')"
 is "of a range only that is asked for" "k1000 k1001" "$(m node list 'k[1000-1001]' -o json | jq -r '[.nodes[].name] | join(" ")')"
-next= n=0 pages=0
+next="" n=0 pages=0
 while page=$(admin GET "/v1/nodes?limit=500${next:+&after=$next}"); do
         n=$((n + $(jq '.nodes | length' <<<"$page"))) pages=$((pages + 1))
         next=$(jq -r '.next // empty' <<<"$page")
