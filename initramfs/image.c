@@ -35,21 +35,21 @@ static int trouble(struct fetch *f, int r, const char *what)
 /* A mirror that drips is as bad as one that stalls: each piece has its time. */
 static int read_exact(struct http *h, uint8_t *p, size_t len)
 {
-        size_t piece = 0;
+        size_t came = PIECE; /* since the deadline was set */
 
         while (len > 0) {
                 ssize_t k;
 
-                if (piece == 0) {
-                        piece = len < PIECE ? len : PIECE;
+                if (came >= PIECE) {
+                        came = 0;
                         http_stream(h)->deadline = stream_now_ms() + STALL_MS;
                 }
-                k = http_body(h, p, piece);
+                k = http_body(h, p, len);
                 if (k <= 0)
                         return k < 0 ? (int)k : -ECONNRESET;
                 p += k;
                 len -= (size_t)k;
-                piece -= (size_t)k;
+                came += (size_t)k;
         }
         return 0;
 }

@@ -32,7 +32,7 @@ curl -sS --fail-with-body --unix-socket "$dir/run/admin.sock" -H 'Content-Type: 
         --data-binary "@$dir/body" http://localhost/v1/images >"$dir/added" || { cat "$dir/added" >&2; exit 1; }
 url=http://127.0.0.1:$cluster_boot_port/image/$file
 
-client() { "$fetch" fetch "$dir/meta" "$url" "$dir/out"; }
+client() { "$fetch" fetch "$dir/meta" "$dir/out" "$url"; }
 curl_sha256sum() { curl -sSf "$url" | sha256sum >/dev/null; }
 curl_openssl() { curl -sSf "$url" | openssl dgst -sha256 >/dev/null; }
 curl_null() { curl -sSf -o /dev/null "$url"; }
