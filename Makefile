@@ -11,6 +11,7 @@ STATIC  ?= 1
 B       := $(O)/$(if $(SAN),san,rel)
 BIN     := $(if $(SAN),$(O)/san,$(O))
 TSS     := build/tss
+OSSL    := build/openssl
 CFLAGS  ?= -O2 -g
 
 comma  := ,
@@ -32,15 +33,20 @@ HOSTF   = $(if $(COV),$(COVF) $(filter -D%,$(CFLAGS)),$(if $(SAN),$(SANF) -fPIE,
 HOSTL   = $(if $(COV),-pie $(COVL),$(if $(SAN),$(SANF) -pie,$(LDHARD))) $(LDFLAGS)
 
 # the node's client: small, static, its own objects
-NODEF   = $(if $(COV),$(COVF),$(if $(SAN),$(SANF) -fPIE -O1 -g,$(HARD) -Os -g -ffunction-sections -fdata-sections)) -I$(TSS)/include
+NODEF   = $(if $(COV),$(COVF),$(if $(SAN),$(SANF) -fPIE -O1 -g,$(HARD) -Os -g -ffunction-sections -fdata-sections)) -I$(TSS)/include $(if $(OWNSSL),-I$(OSSL)/include)
 tryld    = $(foreach f,$(1),$(shell printf 'int main(void){return 0;}' | $(CC) -static-pie $(f) -o /dev/null -xc - 2>/dev/null && echo $(f)))
-# glibc warns of dlopen and getaddrinfo in libcrypto and the TSS: never reached here
-STATICL := -static-pie -Wl,-z,relro,-z,now $(call tryld,-Wl$(comma)-z$(comma)pack-relative-relocs -Wl$(comma)--no-warnings)
+STATICL := -static-pie -Wl,-z,relro,-z,now $(call tryld,-Wl$(comma)-z$(comma)pack-relative-relocs)
 NODEL   = $(if $(SAN),$(SANF) -pie,$(if $(filter 1,$(STATIC)),$(STATICL),$(LDHARD))) $(if $(COV),$(COVL),-Wl$(comma)--gc-sections)
 TSSLIB  = $(TSS)/lib/libtss2-esys.a $(TSS)/lib/libtss2-sys.a $(TSS)/lib/libtss2-mu.a $(TSS)/lib/libtss2-rc.a
 # nothing unwinds in a single-threaded C program that never throws
 NODESTRIP := -R .eh_frame -R .eh_frame_hdr -R .comment
-NODELIB = $(TSSLIB) -lssl -lcrypto -ljson-c
+# the small OpenSSL where `make deps` could build one, else the distribution's
+OWNSSL  := $(if $(SAN),,$(if $(filter 1,$(STATIC)),$(wildcard $(OSSL)/stamp)))
+SSLLIB  := $(if $(OWNSSL),$(OSSL)/lib/libssl.a $(OSSL)/lib/libcrypto.a,-lssl -lcrypto)
+NODELIB = $(TSSLIB) $(SSLLIB) -ljson-c
+# says which one it was, and changes with it
+SSLMARK := $(B)/openssl
+$(shell mkdir -p $(B); s=$$(cat $(OWNSSL) /dev/null); [ "$$s" = "$$(cat $(SSLMARK) 2>/dev/null)" ] && [ -e $(SSLMARK) ] || echo "$$s" >$(SSLMARK))
 
 COMMON  := $(filter-out common/tpm_%.c,$(wildcard common/*.c)) $(if $(COV),tests/coverage/hook.c)
 TPM     := $(wildcard common/tpm_*.c)
@@ -63,7 +69,7 @@ PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
 all: $(PROGRAMS)
 
 help:
-	@echo 'make deps        install what is missing (apt, sudo when not root), build static tpm2-tss'
+	@echo 'make deps        install what is missing (apt, sudo when not root), build static tpm2-tss and OpenSSL'
 	@echo 'make all         build/muster-node build/musterd build/muster'
 	@echo 'make check-fast  unit and quick integration tests (under a minute)'
 	@echo 'make check       all tests, boots in QEMU included'
@@ -113,6 +119,10 @@ $(B)/libcli.a: $(call obj,host,$(filter-out provisioning/muster.c,$(CLI)))
 WIPE     := $(if $(SAN),,$(B)/host/common/wipefree/wipefree.o)
 WIPENODE := $(if $(SAN),,$(B)/node/common/wipefree/wipefree.o)
 WIPEL    := $(if $(SAN),,$(if $(filter 1,$(STATIC)),-Wl$(comma)--wrap=free$(comma)--wrap=realloc))
+# what a static client has in place of parts of its archives
+ABSENT   := $(if $(SAN),,$(if $(filter 1,$(STATIC)),initramfs/absent/absent.c))
+NODEEXTRA = $(call obj,node,$(ABSENT)) $(WIPENODE)
+NODEWRAP  = $(WIPEL) $(if $(ABSENT),-Wl$(comma)--wrap=dlopen)
 $(WIPE): CFLAGS += -DWIPEFREE_INTERPOSE
 $(WIPENODE): NODEF += $(if $(filter 1,$(STATIC)),,-DWIPEFREE_INTERPOSE)
 
@@ -124,15 +134,15 @@ $(BIN)/muster: $(B)/host/provisioning/muster.o $(WIPE) $(B)/libcli.a $(B)/libser
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(CLILIB)
 
-$(BIN)/muster-node: $(call obj,node,$(NODE) $(COMMON) $(TPM)) $(WIPENODE)
+$(BIN)/muster-node: $(call obj,node,$(NODE) $(COMMON) $(TPM)) $(NODEEXTRA) $(SSLMARK)
 	$(if $(V),,@echo '  LINK    $@')
-	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
+	$(Q)$(CC) $(NODEF) $(NODEL) $(NODEWRAP) -o $@ $(filter %.o,$^) $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 	$(if $(SAN),,@cp $@ $@.debug && strip --strip-all $(NODESTRIP) $@)
 
 # the same client with the swtpm TCTI too, for tests; never installed
-$(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM)) $(WIPENODE)
+$(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM)) $(call obj,nodetest,$(ABSENT)) $(WIPENODE) $(SSLMARK)
 	$(if $(V),,@echo '  LINK    $@')
-	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
+	$(Q)$(CC) $(NODEF) $(NODEL) $(NODEWRAP) -o $@ $(filter %.o,$^) $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
 
 # for tests; never installed
 $(BIN)/musterd-faults: $(call obj,faults,$(SERVER) tests/faults/fault.c) $(B)/libcommon.a
@@ -217,10 +227,10 @@ $(B)/bench/tls_openssl: $(B)/host/tests/bench/tls_openssl.o $(B)/libserver.a $(B
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
-$(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out initramfs/muster-node.c,$(NODE)) $(COMMON) $(TPM)) $(WIPENODE)
+$(B)/bench/image_fetch: $(call obj,node,tests/bench/image_fetch.c $(filter-out initramfs/muster-node.c,$(NODE)) $(COMMON) $(TPM)) $(NODEEXTRA) $(SSLMARK)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
-	$(Q)$(CC) $(NODEF) $(NODEL) $(WIPEL) -o $@ $^ $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
+	$(Q)$(CC) $(NODEF) $(NODEL) $(NODEWRAP) -o $@ $(filter %.o,$^) $(TSS)/lib/libtss2-tcti-device.a $(NODELIB)
 
 # a fleet of simulated nodes at a musterd of its own
 STORM := $(B)/bench/storm
@@ -243,6 +253,8 @@ check:
 units: $(UNITBIN) $(FUZZBIN) $(STORM) $(B)/store_postgresql
 .PHONY: units
 
+# which OpenSSL it is decides what the headers say, and the archives
+$(foreach d,node nodetest,$(call obj,$(d),$(NODE) $(COMMON) $(TPM) $(ABSENT))): $(SSLMARK)
 $(call obj,node,$(TPM) $(NODE)) $(call obj,nodetest,$(TPM) $(NODE)): | $(TSS)/lib/libtss2-esys.a
 $(TSS)/lib/libtss2-esys.a:
 	@echo 'make: the static tpm2-tss is missing in $(TSS). Next: make deps' >&2; exit 1
@@ -268,6 +280,7 @@ deps:
 	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -q -y --no-install-recommends $$missing || exit 1; \
 	else echo 'all packages muster needs are installed'; fi
 	initramfs/build-tss.sh $(TSS)
+	initramfs/build-openssl.sh $(OSSL)
 	ipxe/fetch.sh build/ipxe
 	$(if $(BUILD_ONLY),,tests/fetch-nginx.sh build/nginx)
 

@@ -4,6 +4,9 @@
 #
 #   apt-fetch.sh [--source] SUITE DEST PKG...
 #   apt-fetch.sh --print-sources SUITE    SUITE's entry, as apt sources text
+#   apt-fetch.sh --source-version SUITE PKG    the source version it has now
+#
+# The mirror of SUITE-security is the one of the machine's own security entry.
 #
 # Binary packages are unpacked with dpkg -x into DEST; with --source each
 # source package is extracted into DEST/PKG. The user's own apt settings are
@@ -14,7 +17,7 @@
 set -euo pipefail
 
 usage() {
-	echo "usage: ${0##*/} [--source] SUITE DEST PKG... | --print-sources SUITE" >&2
+	echo "usage: ${0##*/} [--source] SUITE DEST PKG... | --print-sources SUITE | --source-version SUITE PKG" >&2
 	exit 2
 }
 
@@ -103,6 +106,7 @@ find_entry() {
 	local suite=$1 type=$2 codename f
 	codename=$(sed -n 's|^VERSION_CODENAME=||p' /etc/os-release | tr -d '"')
 	[ -n "$codename" ] || die "read VERSION_CODENAME from /etc/os-release: not set. Next: run on Debian"
+	[[ $suite != *-security ]] || codename+=-security
 	while read -r f; do
 		case $f in
 		*.sources)
@@ -205,7 +209,33 @@ fetch_one() {
 	work=
 }
 
+# apt_state: private configuration and lists of $suite below $build, locked; its folder in state
+apt_state() {
+	local type=deb
+	state=$build/apt-$suite${source:+-source}
+	mkdir -p "$state"
+	exec 9>"$state/lock"
+	flock 9
+	[ -z "$source" ] || type=deb-src
+	private_sources "$state" "$suite" "$type"
+	private_config "$state"
+	[ -e "$state/updated" ] || apt_update "$state"
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${MUSTER_BUILD:-$root/build}
 source=
+if [ "${1:-}" = --source-version ]; then
+	[ $# -eq 3 ] || usage
+	suite=$2 source=source
+	mkdir -p "$build"
+	build=$(cd "$build" && pwd)
+	apt_state
+	# lists of another day may know an older one
+	[ -z "$(find "$state/updated" -mmin +720)" ] || apt_update "$state"
+	APT_CONFIG=$state/apt.conf apt-cache showsrc --only-source "$3" 2>/dev/null | sed -n 's/^Version: //p' | sort -V | tail -n 1
+	exit 0
+fi
 if [ "${1:-}" = --print-sources ]; then
 	[ $# -eq 2 ] || usage
 	find_entry "$2" deb
@@ -224,8 +254,6 @@ for word in "$suite" "$@"; do
 	[[ $word =~ ^[a-z0-9][a-z0-9+.-]*$ ]] || die "'$word' is not a suite or package name"
 done
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=${MUSTER_BUILD:-$root/build}
 mkdir -p "$dest/.apt-fetch" "$build"
 dest=$(cd "$dest" && pwd)
 build=$(cd "$build" && pwd)
@@ -241,17 +269,9 @@ for tool in apt-get dpkg awk flock; do
 done
 [ -z "$source" ] || command -v dpkg-source >/dev/null || die "dpkg-source is missing. Next: apt install dpkg-dev"
 
-state=$build/apt-$suite${source:+-source}
-mkdir -p "$state"
-exec 9>"$state/lock"
-flock 9
 work=
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
-type=deb
-[ -z "$source" ] || type=deb-src
-private_sources "$state" "$suite" "$type"
-private_config "$state"
-[ -e "$state/updated" ] || apt_update "$state"
+apt_state
 for pkg in "${missing[@]}"; do
 	echo "apt-fetch: ${source:+source }$pkg from $suite" >&2
 	fetch_one "$state" "$pkg" "$dest"

@@ -4,11 +4,12 @@ set terminal svg size 900,(90 + 26 * rows) background "white" font "sans,12" noe
 set output out
 set title heading
 set xlabel unit
-set xrange [0:*]
+stats data using 2 nooutput
+set xrange [0:STATS_max > 0 ? 1.12 * STATS_max : 1]
 set yrange [rows - 0.4:-0.6]
 set style fill solid 0.7 noborder
 set grid xtics
 set tics nomirror
 unset key
 plot data using ($2 / 2):0:($2 / 2):(0.35):yticlabels(1) with boxxyerror linecolor rgb "#31688e", \
-     data using 2:0:(sprintf(" %.4g", $2)) with labels left font ",10"
+     data using 2:0:(" ".strcol(3)) with labels left offset char 0.5,0 font ",10"

@@ -7,7 +7,7 @@
 #   row "name" VALUE unit [RATIO [WANTED]]
 #   bench_write "title" RUNS [RAW.json]  # $json, the table, and a chart if there is gnuplot
 #
-# WANTED is `<= N` or `>= N`: of the ratio where the row has one (and no "wanted_of": "value"), else of the value.
+# WANTED is `<= N` (or N alone) or `>= N`: of the ratio where the row has one (and no "wanted_of": "value"), else of the value.
 # Nothing here is a test: a figure that is not as wanted fails nothing.
 # shellcheck shell=bash
 # shellcheck disable=SC2016,SC2034 # $ in jq programs; what parts use
@@ -96,14 +96,15 @@ bench_write() {
 # bench_table FILE: title, then name, value, unit, ratio, wanted, met
 bench_table() {
         jq -r "$bench_jq"'
-                def met: (if .wanted_of == "value" then .value else .ratio // .value end) as $v | (.wanted // "") | tostring
+                def wants: .wanted // "" | if type == "number" then "<= \(.)" else tostring end;
+                def met: (if .wanted_of == "value" then .value else .ratio // .value end) as $v | wants
                         | if (test("^[<>]= *[0-9.]+$") and ($v | type == "number")) | not then ""
                           else startswith("<") as $most | (split("=")[1] | ltrimstr(" ") | tonumber) as $n
                         | if (if $most then $v <= $n else $v >= $n end) then "yes" else "NO" end end;
                 "\n\(.title) (runs: \(.runs // 1))",
                 (["", "value", "unit", "ratio", "wanted", "met"] | @tsv),
                 (.rows[] | [.name, (.value | if type == "number" then digits(4) else . end // "-"), .unit // "",
-                        (.ratio | digits(3)) // "", (.wanted // "" | tostring), met] | @tsv)' "$1" |
+                        (.ratio | digits(3)) // "", wants, met] | @tsv)' "$1" |
                 awk -F'\t' 'NF < 2 { print; next }
                         { n++; for (i = 1; i <= 6; i++) { c[n, i] = $i; if (length($i) > w[i]) w[i] = length($i) } }
                         END { for (k = 1; k <= n; k++) printf "  %-*s  %*s %-*s %*s  %-*s %s\n", w[1], c[k, 1], w[2], c[k, 2], w[3], c[k, 3],
@@ -116,8 +117,8 @@ bench_bars() {
         cat "$1" >"$from"
         set -- "$from" "$2"
         unit=$(jq -r '[.rows[] | select(.value | type == "number") | .unit // ""] | group_by(.) | max_by(length) | .[0] // ""' "$1") || return 0
-        jq -r --arg unit "$unit" '.rows[] | select((.value | type == "number") and (.unit // "") == $unit)
-                | "\"\(.name | gsub("[\"\\\\]"; ""))\" \(.value)"' "$1" >"$data"
+        jq -r --arg unit "$unit" "$bench_jq"'.rows[] | select((.value | type == "number") and (.unit // "") == $unit)
+                | "\"\(.name | gsub("[\"\\\\]"; ""))\" \(.value) \(.value | digits(4))"' "$1" >"$data"
         [ -s "$data" ] || return 0
         gnuplot -e "data='$data'; out='$2'; unit='${unit//\'/}'; rows=$(wc -l <"$data"); heading='$(jq -r '.title | gsub("[\u0027]"; "")' "$1")'" \
                 "$bench_here/bars.gp" || say "no picture of $bench_name"

@@ -76,3 +76,10 @@ check "and leaves no figures" test ! -e "$figures/broken.json"
 check_exit 2 "a part that does not exist is an error" run decide nosuch
 check "which names those there are" grep -q "no part 'nosuch'.*decide broken silent zeta" "$tmp/err"
 check "no folder of a part is left" rmdir "$tmp/work"
+
+# what is derived from figures
+scale() { "$top/tests/bench/scale" --check "$tmp/SCALE.md"; }
+cp "$top/tests/bench/SCALE.md" "$tmp/"
+check "SCALE.md's table is what its inputs give" scale
+sed -i 's/^| first | [0-9.]* |/| first | 99 |/' "$tmp/SCALE.md"
+check_exit 1 "with another input it is another" scale

@@ -10,6 +10,7 @@ copy=$tmp/another/folder/with/a/longer/name
 mkdir -p "$copy/build"
 cp -r "$top"/{Makefile,common,bootserver,provisioning,initramfs,ipxe,tests} "$copy"
 ln -s "$top/build/tss" "$copy/build/tss"
+[ ! -e "$top/build/openssl" ] || ln -s "$top/build/openssl" "$copy/build/openssl"
 check "it builds in another folder" make -C "$copy" -j"$(nproc)" O=build all
 for p in musterd muster muster-node; do
         check "$p is the same from both" cmp "$bin/$p" "$copy/build/$p"
