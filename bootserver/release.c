@@ -91,7 +91,8 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
             strcmp(ret->assigned_boot, judged->assigned_boot) != 0 ||
             strcmp(ret->assigned_image, judged->assigned_image) != 0 || strcmp(ret->profile, judged->profile) != 0 ||
             ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
-            ret->has_ak != judged->has_ak || ret->chain != judged->chain || memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
+            ret->has_ak != judged->has_ak || ret->chain != judged->chain ||
+            memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
             ret->bundle[0].len != judged->bundle[0].len || ret->ssh_to != judged->ssh_to || ret->tls_to != judged->tls_to)
                 return -EAGAIN;
         return 0;
@@ -145,8 +146,8 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
 }
 
 /* `n` is the judged record with the new keys in it. */
-static int commit(struct server *srv, const struct attest *a, const struct node *judged, struct node *n, const struct made *m,
-                  uint64_t *ret_ticket)
+static int commit(struct server *srv, const struct attest *a, const struct node *judged, struct node *n,
+                  const struct made *m, uint64_t *ret_ticket)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         _cleanup_(node_wipe) struct node now = { 0 };

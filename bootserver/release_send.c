@@ -42,7 +42,9 @@ static void resume(void *conn)
 
 int release_outbox(struct server *srv)
 {
-        static const struct outbox_ops ops = { .sync = sync_store, .tidy = tidy_store, .suspend = suspend, .resume = resume };
+        static const struct outbox_ops ops = {
+                .sync = sync_store, .tidy = tidy_store, .suspend = suspend, .resume = resume,
+        };
 
         return outbox_start(&ops, srv, WAITING_MAX, &srv->outbox);
 }

@@ -27,7 +27,8 @@ static bool same_buf(const struct buf *a, const struct buf *b)
 bool node_same_but_seen(const struct node *a, const struct node *b)
 {
         bool same = strcmp(a->id, b->id) == 0 && strcmp(a->name, b->name) == 0 && a->without_cert == b->without_cert &&
-                    strcmp(a->assigned_boot, b->assigned_boot) == 0 && strcmp(a->assigned_image, b->assigned_image) == 0 &&
+                    strcmp(a->assigned_boot, b->assigned_boot) == 0 &&
+                    strcmp(a->assigned_image, b->assigned_image) == 0 &&
                     strcmp(a->facts ? a->facts : "", b->facts ? b->facts : "") == 0 && strcmp(a->uuid, b->uuid) == 0 &&
                     a->first_seen == b->first_seen && a->ssh_from == b->ssh_from && a->ssh_to == b->ssh_to &&
                     a->tls_from == b->tls_from && a->tls_to == b->tls_to;

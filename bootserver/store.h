@@ -7,16 +7,16 @@
  * store_begin() and store_commit() (or store_rollback()), which hold the
  * store for the calling thread: keep them short, do no other I/O between.
  * store_commit() returns only after the data is on disk. commit_soon() leaves
- * that to sync() and gives a ticket: the commit is seen by all at once, and
- * on disk when sync() has given that ticket or a later one (0: it is on disk
- * already; but if it is not above sync()'s `lost`, that is not known). A power
- * cut before may take it, and then all that came after it.
- * Nothing that it records may be acted on before. Reads may stand alone. Values read are owned by the caller (node_wipe(), buf_wipe(),
- * free()); what a list callback gets lives only during the call, and a
- * negative return of it ends the list with that value. A callback must not
- * change the store. Errors: -ENOENT (no such thing), -EEXIST (the id or
- * the name is taken), -EIO (the backend failed; it has been logged),
- * -ENOMEM.
+ * that to sync() and gives a ticket (0: it is on disk already). The commit is
+ * seen by all at once; it is on disk when sync() has given that ticket or a
+ * later one, and a `lost` below it (of those up to `lost` nothing is known). A
+ * power cut before may take it, with all that came after it: nothing that it
+ * records may be acted on before. Reads may stand alone.
+ * Values read are owned by the caller (node_wipe(), buf_wipe(), free()); what
+ * a list callback gets lives only during the call, and a negative return of it
+ * ends the list with that value. A callback must not change the store. Errors:
+ * -ENOENT (no such thing), -EEXIST (the id or the name is taken), -EIO (the
+ * backend failed; it has been logged), -ENOMEM.
  *
  * A commit that failed has changed nothing that is acted on, and the store
  * goes on: a full disk may have room again. But once a sync failed nobody
@@ -120,7 +120,7 @@ struct store_ops {
         int (*begin)(struct store *s);
         int (*commit)(struct store *s);
         int (*commit_soon)(struct store *s, uint64_t *ret_ticket);
-        int (*sync)(struct store *s, uint64_t *ret_lost, uint64_t *ret_ticket); /* waits for the disk; the others go on */
+        int (*sync)(struct store *s, uint64_t *ret_lost, uint64_t *ret_ticket); /* waits; all others go on */
         void (*tidy)(struct store *s); /* now and then after sync(), which does not; waits for the disk too */
         void (*rollback)(struct store *s);
 
@@ -158,7 +158,7 @@ struct store_ops {
 
         int (*event_put)(struct store *s, const struct event_row *e);
         int (*event_head)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* 0 and zeroes: empty */
-        int (*event_synced)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* the last one on disk */
+        int (*event_synced)(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]); /* last on disk */
         int (*event_list)(struct store *s, const struct event_filter *f, event_fn fn, void *ctx);
 
         int (*copy)(struct store *s, const char *path); /* all of it as of now, into a new file of mode 0600 */

@@ -100,8 +100,8 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
                  " bundle_seed = $24, bundle_data = $25, ssh_key = $26, tls_key = $27, ssh_cert = $28, tls_cert = $29,"
                  " ssh_from = $30, ssh_to = $31, tls_from = $32, tls_to = $33" },
         [PQ_NODE_SEEN] = { "tittittiibib",
-                 "UPDATE nodes SET state = $2, reason = $3, profile = $4, chain = $5, boot = $6, image = $7, last_seen = $8,"
-                 " last_ok = $9, ak_name = $10, reset_count = $11, pcr_digest = $12 WHERE id = $1" },
+                 "UPDATE nodes SET state = $2, reason = $3, profile = $4, chain = $5, boot = $6, image = $7,"
+                 " last_seen = $8, last_ok = $9, ak_name = $10, reset_count = $11, pcr_digest = $12 WHERE id = $1" },
         [PQ_NODE_DELETE] = { "t", "DELETE FROM nodes WHERE id = $1" },
         [PQ_NODE_LIST] = { "ti", "SELECT " NODE_COLUMNS " FROM nodes WHERE id > $1 ORDER BY id LIMIT $2" },
         [PQ_NODE_LIST_STATE] = { "tii", "SELECT " NODE_COLUMNS " FROM nodes WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2" },

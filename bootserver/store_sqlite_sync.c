@@ -188,10 +188,10 @@ int sql_sync_open(struct sqlite_store *s, const char *path)
         if (s->wal_fd < 0)
                 return SQLITE_CANTOPEN;
         rc = sqlite3_open_v2(path, &s->checkpointer,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
+                             NULL);
         if (rc == SQLITE_OK)
-                rc = sqlite3_exec(s->checkpointer, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0",
-                                  NULL, NULL, NULL);
+                rc = sqlite3_exec(s->checkpointer, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL);
         if (rc == SQLITE_OK)
                 rc = sqlite3_exec(s->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
         (void)sqlite3_wal_hook(s->db, on_wal, s);

@@ -88,7 +88,9 @@ static void fake_resume(void *conn)
         change(&disk.n_order, 1);
 }
 
-static const struct outbox_ops ops = { .sync = fake_sync, .tidy = fake_tidy, .suspend = fake_suspend, .resume = fake_resume };
+static const struct outbox_ops ops = {
+        .sync = fake_sync, .tidy = fake_tidy, .suspend = fake_suspend, .resume = fake_resume,
+};
 
 static int begin(void **state)
 {

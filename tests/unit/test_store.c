@@ -307,12 +307,14 @@ static void no_statement_reads_all_of_a_table_that_grows(void **state)
         assert_int_equal(unmake(), 0);
 }
 
+#define T(f) cmocka_unit_test_setup_teardown(f, remake, close_it)
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(a_commit_is_seen_before_its_sync_and_noted_after_it, remake, close_it),
-                cmocka_unit_test_setup_teardown(losing_what_was_not_synced_is_no_alarm_and_what_was_is_one, remake, close_it),
-                cmocka_unit_test_setup_teardown(the_log_is_written_back_and_begins_anew, remake, close_it),
+                T(a_commit_is_seen_before_its_sync_and_noted_after_it),
+                T(losing_what_was_not_synced_is_no_alarm_and_what_was_is_one),
+                T(the_log_is_written_back_and_begins_anew),
                 cmocka_unit_test(unreachable_is_fetched_long_ago_and_not_seen_since),
                 cmocka_unit_test(a_wrapped_key_opens_only_with_its_name_header_and_key),
                 cmocka_unit_test(no_statement_reads_all_of_a_table_that_grows),
