@@ -36,7 +36,25 @@ const char store_schema[] =
 /* What nobody may have to read all nodes for: how many there are, which are
  * in a state, whether something is assigned to one. */
 const char store_schema_2[] =
-        "CREATE INDEX nodes_state ON nodes(state);"
+        /* Rows of 3 kB in the index itself made it deep: with a rowid, ids are
+         * in a small index, and a row that is written again in one page. */
+        "ALTER TABLE nodes RENAME TO nodes_1;"
+        "CREATE TABLE nodes ("
+        " id TEXT NOT NULL PRIMARY KEY, name TEXT, state INTEGER NOT NULL, reason TEXT NOT NULL, profile TEXT NOT NULL,"
+        " chain INTEGER NOT NULL, without_cert INTEGER NOT NULL, assigned_boot TEXT NOT NULL, assigned_image TEXT NOT NULL,"
+        " boot TEXT NOT NULL, image TEXT NOT NULL, facts TEXT, uuid TEXT NOT NULL,"
+        " first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, last_ok INTEGER NOT NULL, last_ipxe INTEGER NOT NULL,"
+        " ak_name BLOB, reset_count INTEGER NOT NULL, pcr_digest BLOB NOT NULL, ek_public BLOB,"
+        " bundle_public BLOB, bundle_duplicate BLOB, bundle_seed BLOB, bundle_data BLOB,"
+        " ssh_key BLOB, tls_key BLOB, ssh_cert BLOB, tls_cert BLOB,"
+        " ssh_from INTEGER NOT NULL, ssh_to INTEGER NOT NULL, tls_from INTEGER NOT NULL, tls_to INTEGER NOT NULL);"
+        "INSERT INTO nodes SELECT * FROM nodes_1 ORDER BY id; DROP TABLE nodes_1;"
+        "CREATE UNIQUE INDEX nodes_name ON nodes(name);"
+        "CREATE INDEX nodes_uuid ON nodes(uuid);"
+        "ALTER TABLE settings RENAME TO settings_1;"
+        "CREATE TABLE settings (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);"
+        "INSERT INTO settings SELECT * FROM settings_1 ORDER BY key; DROP TABLE settings_1;"
+        "CREATE INDEX nodes_state ON nodes(state, id);"
         "CREATE INDEX nodes_assigned_boot ON nodes(assigned_boot) WHERE assigned_boot <> '';"
         "CREATE INDEX nodes_assigned_image ON nodes(assigned_image) WHERE assigned_image <> '';"
         "CREATE TABLE counts (state INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
