@@ -12,7 +12,6 @@ swtpm_enrol() {
         openssl pkey -in "$tmp/pki/policy.key" -pubout -out "$tmp/pki/policy.pem" 2>/dev/null
         printf '%s\n' '[muster]' "parents = https://127.0.0.1:$attest_port" "ca = $tmp/pki/ca.pem" "policy-key = $tmp/pki/policy.pem" \
                 "not-before = 1000000000" >"$tmp/node.conf"
-        node_facts 1
         : >"$tmp/swtpm.ids"
         for ((i = 1; i <= $1; i++)); do
                 tpm_on "$tmp/sw$i"
@@ -47,6 +46,7 @@ swtpm_off() {
 
 # swtpm_boot I [OPTION]: what it gets when it is released is no image
 swtpm_boot() {
+        node_facts 1
         MUSTER_TCTI=${swtpm_tctis[$1]:-$MUSTER_TCTI} exec timeout "${LIMIT:-600}" "$bin/muster-node-test" boot --config "$tmp/node.conf" \
                 --run-dir "$tmp/sw$1.run" --image-file "$tmp/sw$1.image" --cap "${@:2}"
 }
@@ -55,7 +55,7 @@ swtpm_boot() {
 swtpm_all() {
         local i pids=()
         for ((i = 1; i <= $1; i++)); do
-                (for ((try = 0; try < 100; try++)); do
+                (for ((try = 0; try < 30; try++)); do
                         (swtpm_boot "$i" --once) >"$tmp/sw$i.log" 2>&1 || grep -q E-IMAGE "$tmp/sw$i.log" && break
                         sleep 1
                 done) &
