@@ -414,14 +414,15 @@ int door_open(struct server *srv, unsigned limit, struct door **ret)
                 return r;
         }
         (void)pthread_mutex_init(&d->lock, NULL);
+        *ret = d; /* the thread may let one in at once, and who serves it asks for the door */
         r = pthread_create(&d->thread, NULL, keep, d);
         if (r != 0) {
+                *ret = NULL;
                 (void)pthread_mutex_destroy(&d->lock);
                 door_discard(d);
                 return -r;
         }
         srv->fd[L_ATTEST] = -1;
-        *ret = d;
         return 0;
 }
 

@@ -299,14 +299,14 @@ void listen_stop(struct server *srv)
         struct timespec grace = { 0, 100000000 }; /* for held requests to get their answer */
         bool held = srv->waiters && waiters_count(srv->waiters) > 0;
 
-        if (srv->door)
-                door_shut(srv->door);
         if (srv->waiters)
                 waiters_stop(srv->waiters);
         if (srv->outbox && outbox_stop(srv->outbox) > 0)
                 held = true;
         if (held)
                 (void)nanosleep(&grace, NULL);
+        if (srv->door)
+                door_shut(srv->door);
         for (int i = 0; i < LISTENERS; i++) {
                 if (srv->daemon[i])
                         MHD_stop_daemon(srv->daemon[i]);

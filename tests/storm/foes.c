@@ -70,9 +70,9 @@ void foe_asks(struct node *n)
 {
         uint8_t exporter[DIGEST_LEN];
 
-        if (!link_exporter(n, exporter))
+        if (!link_exporter(n, exporter) || (n->foe == F_REPLAY && !seen.p))
                 foe_lost(n);
-        else if (n->foe == F_REPLAY && seen.p)
+        else if (n->foe == F_REPLAY)
                 link_post(n, "/v1/attest", copy(&seen));
         else
                 link_post(n, "/v1/attest", tpm_request(n, exporter));

@@ -28,12 +28,12 @@ storm_kill() {
         storm_start
 }
 
-# storm_kills PID EVERY: so, each time that so many more were released, while
-# process PID runs; sets storm_killed
+# storm_kills PID EVERY MOST: so, each time that the journal has so many more
+# events, while process PID runs; sets storm_killed
 storm_kills() {
         local next=$(($(journal_seq) + $2)) seq
         storm_killed=0
-        while kill -0 "$1" 2>/dev/null; do
+        while [ "$storm_killed" -lt "$3" ] && kill -0 "$1" 2>/dev/null; do
                 seq=$(journal_seq 2>/dev/null)
                 if [ "${seq:-0}" -ge "$next" ]; then
                         storm_kill || return 1

@@ -25,7 +25,7 @@ struct node *fleet;
 
 static int usage(void)
 {
-        (void)fprintf(stderr, "usage: storm files DIR | keys FILE N CSV | run OPTION…: see tests/storm/main.c\n");
+        (void)fprintf(stderr, "usage: storm files DIR | evidence DIR | keys FILE N CSV | run OPTION…: see tests/storm/main.c\n");
         return 2;
 }
 
@@ -125,6 +125,10 @@ int main(int argc, char **argv)
         (void)signal(SIGPIPE, SIG_IGN);
         if (argc == 3 && strcmp(argv[1], "files") == 0) {
                 tpm_files(argv[2]);
+                return 0;
+        }
+        if (argc == 3 && strcmp(argv[1], "evidence") == 0) {
+                tpm_evidence(argv[2]);
                 return 0;
         }
         if (argc == 5 && strcmp(argv[1], "keys") == 0) {

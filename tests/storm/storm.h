@@ -3,6 +3,8 @@
  * same parents over real TLS 1.3.
  *
  *   storm files DIR          the boot files that all nodes measure: r9.efi, snponly.efi
+ *   storm evidence DIR       what a machine of the first model measures: eventlog.bin, and
+ *                            extends, the arguments of tpm2_pcrextend
  *   storm keys FILE N CSV    makes N nodes' EKs and AKs; CSV: a purchase manifest of them
  *   storm run OPTION…        lets them boot, and says how it went
  *
@@ -82,6 +84,7 @@ extern int fleet_epoll;
 
 /* tpm.c */
 void tpm_files(const char *dir);
+void tpm_evidence(const char *dir);
 void tpm_make_keys(const char *path, unsigned n, const char *csv);
 void tpm_load(const char *path, unsigned n, bool steady, uint32_t reset_count);
 struct buf tpm_request(const struct node *n, const uint8_t exporter[DIGEST_LEN]);

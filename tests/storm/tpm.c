@@ -38,19 +38,21 @@ struct key_row {
         uint8_t ek[PKI_RAW_LEN], ak[PKI_RAW_LEN];
 };
 
+static void save(const char *dir, const char *name, const void *p, size_t n)
+{
+        char path[512];
+        FILE *out;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+        out = fopen(path, "w");
+        FX(out && fwrite(p, 1, n, out) == n && fclose(out) == 0);
+}
+
 void tpm_files(const char *dir)
 {
-        const struct { const char *name; const struct buf *b; } files[] = {{"r9.efi", &f.uki}, {"snponly.efi", &f.ipxe_file}};
-
         fixture_init(&f);
-        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
-                char path[512];
-                FILE *out;
-
-                (void)snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
-                out = fopen(path, "w");
-                FX(out && fwrite(files[i].b->p, 1, files[i].b->len, out) == files[i].b->len && fclose(out) == 0);
-        }
+        save(dir, "r9.efi", f.uki.p, f.uki.len);
+        save(dir, "snponly.efi", f.ipxe_file.p, f.ipxe_file.len);
 }
 
 void tpm_make_keys(const char *path, unsigned n, const char *csv)
@@ -181,6 +183,23 @@ static void model_events(struct model *m, unsigned model)
         m->log = fixture_log(&f);
         pcr_values(&f);
         memcpy(m->pcr, f.pcr, sizeof(m->pcr));
+}
+
+void tpm_evidence(const char *dir)
+{
+        static char text[FX_EVENTS * 80];
+        char digest[HEX_LEN(DIGEST_LEN)];
+        size_t n = 0;
+
+        fixture_init(&f);
+        (void)snprintf(f.facts.product, sizeof(f.facts.product), "Node 1");
+        model_events(&models[0], 0);
+        save(dir, "eventlog.bin", models[0].log.p, models[0].log.len);
+        for (size_t i = 0; i < f.n; i++) {
+                hex_encode(f.ev[i].digest, DIGEST_LEN, digest);
+                n += (size_t)snprintf(text + n, sizeof(text) - n, "%u:sha256=%s\n", f.ev[i].pcr, digest);
+        }
+        save(dir, "extends", text, n);
 }
 
 static size_t place(const struct buf *in, const char *what)

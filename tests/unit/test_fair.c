@@ -76,6 +76,117 @@ static void a_full_address_loses_its_own_longest_idle(void **state)
         fair_free(f);
 }
 
+/* Comes to the side that queues, and has sent something. */
+static enum fair_answer queue(struct fair *f, struct fair_conn *c, struct sockaddr_storage from, int64_t now,
+                              struct fair_conn **victim)
+{
+        enum fair_answer a = fair_admit(f, (struct sockaddr *)&from, 1, now, victim);
+
+        memset(c, 0, sizeof(*c));
+        if (a != FAIR_COME)
+                return a;
+        assert_int_equal(fair_add(f, c, (struct sockaddr *)&from, 1, 7, now), 0);
+        fair_phase(f, c, FAIR_QUEUE, now);
+        return a;
+}
+
+static void strangers_wait_for_their_turn_and_are_not_turned_away(void **state)
+{
+        struct fair_limits l = { { 1000, 1000 }, 100, 50, 2, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn c[100];
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        for (uint32_t i = 0; i < 100; i++)
+                assert_int_equal(queue(f, &c[i], v4(i), 0, &victim), FAIR_COME);
+        for (uint32_t i = 0; i < 20; i++)
+                assert_true(fair_turn(f, &c[i], 0));
+        assert_int_equal(c[0].phase, FAIR_WAIT);
+        assert_false(fair_turn(f, &c[20], 0));
+        assert_int_equal(c[20].phase, FAIR_QUEUE);
+        assert_true(fair_turn(f, &c[20], 500));
+        assert_false(fair_turn(f, &c[21], 500));
+        fair_known(f, &c[21]);
+        assert_int_equal(fair_class(&c[21]), FAIR_KNOWN);
+        assert_true(fair_turn(f, &c[21], 500)); /* a known address's needs none */
+        for (uint32_t i = 0; i < 100; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void those_that_come_often_have_a_queue_and_tokens_of_their_own(void **state)
+{
+        struct fair_limits l = { { 1000, 1000 }, 100, 50, 2, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn c[42];
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        for (uint32_t i = 0; i < 41; i++)
+                assert_int_equal(queue(f, &c[i], v4(1), 0, &victim), FAIR_COME);
+        assert_int_equal(queue(f, &c[41], v4(2), 0, &victim), FAIR_COME);
+        assert_int_equal(fair_class(&c[0]), FAIR_SELDOM);
+        assert_int_equal(fair_class(&c[40]), FAIR_OFTEN);
+        for (uint32_t i = 20; i < 40; i++)
+                assert_true(fair_turn(f, &c[i], 0));
+        assert_false(fair_turn(f, &c[40], 0));
+        assert_true(fair_turn(f, &c[41], 0));
+        for (uint32_t i = 0; i < 42; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void who_waits_for_its_turn_goes_for_an_address_with_fewer_only(void **state)
+{
+        struct fair *f = make(3, 10, 1000);
+        struct fair_conn c[4];
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(queue(f, &c[0], v4(1), 0, &victim), FAIR_COME);
+        assert_int_equal(queue(f, &c[1], v4(2), 0, &victim), FAIR_COME);
+        assert_int_equal(queue(f, &c[2], v4(3), 0, &victim), FAIR_COME);
+        assert_int_equal(queue(f, &c[3], v4(4), 9000, &victim), FAIR_FULL); /* though they have been still for long */
+        fair_phase(f, &c[1], FAIR_WAIT, 9000);                              /* its turn: it has to go on now */
+        assert_int_equal(queue(f, &c[3], v4(4), 9999, &victim), FAIR_FULL);
+        assert_int_equal(queue(f, &c[3], v4(4), 10000, &victim), FAIR_COME);
+        assert_ptr_equal(victim, &c[1]);
+        fair_remove(f, &c[1]);
+        fair_remove(f, &c[2]);
+        fair_remove(f, &c[3]);
+        assert_int_equal(queue(f, &c[1], v4(1), 10000, &victim), FAIR_COME);
+        assert_int_equal(queue(f, &c[2], v4(1), 10000, &victim), FAIR_COME);
+        assert_int_equal(queue(f, &c[3], v4(2), 10000, &victim), FAIR_COME);
+        assert_ptr_equal(victim, &c[2]); /* of the address with most the last */
+        for (int i = 0; i < 4; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void a_turn_pays_for_an_attestation_and_no_more(void **state)
+{
+        struct fair_limits l = { { 100, 100 }, 100, 50, 1, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn c;
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        assert_int_equal(queue(f, &c, v4(1), 0, &victim), FAIR_COME);
+        assert_true(fair_turn(f, &c, 0));
+        assert_true(fair_spend(f, &c, 2, true, 0));
+        assert_true(fair_spend(f, &c, FAIR_PAID - 2, true, 0));
+        assert_true(fair_spend(f, &c, 6, true, 0)); /* what is left of its own, as of one that comes seldom */
+        assert_true(fair_spend(f, &c, 10, true, 0)); /* and all of the others' */
+        assert_false(fair_spend(f, &c, 1, true, 0));
+        assert_true(fair_spend(f, &c, 1, true, 1000));
+        fair_remove(f, &c);
+        fair_free(f);
+}
+
 static void on_a_full_side_the_address_with_most_loses_one(void **state)
 {
         struct fair *f = make(10, 8, 1000);
@@ -223,6 +334,10 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_full_address_loses_its_own_longest_idle),
+                cmocka_unit_test(strangers_wait_for_their_turn_and_are_not_turned_away),
+                cmocka_unit_test(those_that_come_often_have_a_queue_and_tokens_of_their_own),
+                cmocka_unit_test(who_waits_for_its_turn_goes_for_an_address_with_fewer_only),
+                cmocka_unit_test(a_turn_pays_for_an_attestation_and_no_more),
                 cmocka_unit_test(on_a_full_side_the_address_with_most_loses_one),
                 cmocka_unit_test(known_addresses_lose_nothing_to_strangers),
                 cmocka_unit_test(ipv6_counts_by_64_and_mapped_addresses_are_ipv4),
