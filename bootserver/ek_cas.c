@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ek_cas.h"
 
+#include "ek_memo.h"
 #include "log.h"
 
 #include <pthread.h>
@@ -9,6 +10,8 @@ struct ek_cas {
         pthread_rwlock_t lock;
         char dir[256];
         struct ekca *set; /* NULL: none */
+        uint64_t generation; /* of it */
+        struct ek_memo *memo; /* of what it was asked */
 };
 
 DEFINE_CLEANUP(struct ekca *, ekca_free)
@@ -17,8 +20,10 @@ int ek_cas_new(const char *dir, struct ek_cas **ret)
 {
         struct ek_cas *c = calloc(1, sizeof(*c));
 
-        if (!c)
+        if (!c || ek_memo_new(&c->memo) < 0) {
+                free(c);
                 return -ENOMEM;
+        }
         (void)pthread_rwlock_init(&c->lock, NULL);
         (void)snprintf(c->dir, sizeof(c->dir), "%s", dir);
         *ret = c;
@@ -30,6 +35,7 @@ void ek_cas_free(struct ek_cas *c)
         if (!c)
                 return;
         ekca_free(c->set);
+        ek_memo_free(c->memo);
         (void)pthread_rwlock_destroy(&c->lock);
         free(c);
 }
@@ -56,6 +62,7 @@ int ek_cas_reload(struct ek_cas *c)
         (void)pthread_rwlock_wrlock(&c->lock);
         old = c->set;
         c->set = take_ptr(set);
+        c->generation++;
         (void)pthread_rwlock_unlock(&c->lock);
         ekca_free(old);
         return n;
@@ -73,25 +80,39 @@ int ek_cas_digest(struct ek_cas *c, uint8_t ret[DIGEST_LEN])
         return r;
 }
 
-enum ek_chain ek_cas_check(struct ek_cas *c, const struct jbufs *certs, const uint8_t node[DIGEST_LEN])
+/* With the lock held. */
+static enum ek_chain verify(const struct ek_cas *c, const struct jbufs *certs, const uint8_t node[DIGEST_LEN])
 {
         _cleanup_(ekca_freep) struct ekca *extra = NULL;
         enum ek_chain chain = EK_CHAIN_UNMATCHED;
         struct ekcert leaf = { 0 };
         const char *why = NULL;
 
-        if (certs->n == 0)
-                return EK_CHAIN_NONE;
         if (ekca_new(&extra) < 0 || ekcert_parse(certs->v[0].p, certs->v[0].len, &leaf, &why) < 0)
                 return EK_CHAIN_UNMATCHED;
         for (size_t i = 1; i < certs->n; i++)
                 (void)ekca_add(extra, certs->v[i].p, certs->v[i].len, false, &why);
-        if (!leaf.not_ek && same_bytes(leaf.id, DIGEST_LEN, node, DIGEST_LEN)) {
-                (void)pthread_rwlock_rdlock(&c->lock);
-                if (c->set)
-                        chain = ekcert_chain(&leaf, c->set, extra, &why);
-                (void)pthread_rwlock_unlock(&c->lock);
-        }
+        if (!leaf.not_ek && same_bytes(leaf.id, DIGEST_LEN, node, DIGEST_LEN) && c->set)
+                chain = ekcert_chain(&leaf, c->set, extra, &why);
         ekcert_free(&leaf);
         return chain == EK_CHAIN_OK ? EK_CHAIN_OK : EK_CHAIN_UNMATCHED;
+}
+
+enum ek_chain ek_cas_check(struct ek_cas *c, const struct jbufs *certs, const uint8_t node[DIGEST_LEN])
+{
+        enum ek_chain chain = EK_CHAIN_OK;
+        uint8_t key[DIGEST_LEN];
+
+        if (certs->n == 0)
+                return EK_CHAIN_NONE;
+        if (ek_memo_key(certs, node, key) < 0)
+                return EK_CHAIN_UNMATCHED;
+        (void)pthread_rwlock_rdlock(&c->lock);
+        if (!ek_memo_good(c->memo, c->generation, node, key)) {
+                chain = verify(c, certs, node);
+                if (chain == EK_CHAIN_OK)
+                        ek_memo_keep(c->memo, c->generation, node, key);
+        }
+        (void)pthread_rwlock_unlock(&c->lock);
+        return chain;
 }

@@ -21,6 +21,7 @@ struct tls {
         SSL *ssl; /* NULL until there is a hello */
         int fd;
         unsigned updates; /* handshake messages after the handshake */
+        bool up;          /* the handshake is done */
         bool broken;
 };
 
@@ -56,7 +57,8 @@ static void on_message(int sent, int version, int type, const void *p, size_t n,
         (void)version;
         (void)p;
         (void)n;
-        if (t && !sent && type == SSL3_RT_HANDSHAKE && SSL_is_init_finished(ssl))
+        (void)ssl;
+        if (t && t->up && !sent && type == SSL3_RT_HANDSHAKE)
                 t->updates++;
 }
 
@@ -196,10 +198,11 @@ static ssize_t read_some(struct tls *t, void *p, size_t n)
         if (!t->ssl && (r = begin(t)) < 0)
                 return r;
         ERR_clear_error();
-        if (!SSL_is_init_finished(t->ssl) && (r = SSL_do_handshake(t->ssl)) != 1) {
+        if (!t->up && (r = SSL_do_handshake(t->ssl)) != 1) {
                 r = outcome(t, r);
                 return r == 0 ? -ECONNRESET : r;
         }
+        t->up = true;
         r = SSL_read(t->ssl, p, n > INT_MAX ? INT_MAX : (int)n);
         if (t->updates > TLS_UPDATES_MAX)
                 return -EPROTO;
@@ -250,7 +253,7 @@ void tls_end(struct tls *t)
 
 bool tls_up(const struct tls *t)
 {
-        return t->ssl && SSL_is_init_finished(t->ssl);
+        return t->up;
 }
 
 int tls_export(const struct tls *t, const char *label, uint8_t ret[DIGEST_LEN])

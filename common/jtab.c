@@ -294,7 +294,11 @@ static int parse_tree(const char *text, size_t len, char err[JTAB_ERR], struct j
                 (void)snprintf(err, JTAB_ERR, "not one JSON object: %s", why);
                 return -EBADMSG;
         }
-        json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        /* room for the longest string at once, not by doubling; jscan() has looked at the UTF-8 */
+        if (printbuf_memset(tok->pb, (int)len - 1, 0, 1) < 0)
+                return -ENOMEM;
+        printbuf_reset(tok->pb);
+        json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
         o = json_tokener_parse_ex(tok, text, (int)len);
         if (!o || json_tokener_get_error(tok) != json_tokener_success || json_tokener_get_parse_end(tok) != len ||
             !json_object_is_type(o, json_type_object)) {

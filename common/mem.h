@@ -31,7 +31,7 @@
 static inline void wipe(void *p, size_t n)
 {
         if (p && n)
-                OPENSSL_cleanse(p, n);
+                explicit_bzero(p, n); /* glibc's is several times faster than OPENSSL_cleanse() */
 }
 
 static inline bool same_bytes(const void *a, size_t na, const void *b, size_t nb)
