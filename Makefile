@@ -229,7 +229,7 @@ check:
 	$(MAKE) -j$(JOBS) tools units
 	$(MAKE) -j$(JOBS) SAN=1 tools units
 	tests/run all $(O) $(B)
-units: $(UNITBIN) $(FUZZBIN) $(STORM) $(B)/store_postgresql
+units: $(UNITBIN) $(FUZZBIN) $(STORM) $(B)/bench/image_fetch $(B)/store_postgresql
 .PHONY: units
 
 $(call obj,node,$(TPM) $(NODE)) $(call obj,nodetest,$(TPM) $(NODE)): | $(TSS)/lib/libtss2-esys.a
