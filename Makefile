@@ -250,7 +250,7 @@ check:
 	$(MAKE) -j$(JOBS) tools units
 	$(MAKE) -j$(JOBS) SAN=1 tools units
 	tests/run all $(O) $(B)
-units: $(UNITBIN) $(FUZZBIN) $(STORM) $(B)/store_postgresql
+units: $(UNITBIN) $(FUZZBIN) $(STORM) $(B)/bench/image_fetch $(B)/store_postgresql
 .PHONY: units
 
 # which OpenSSL it is decides what the headers say, and the archives

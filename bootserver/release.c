@@ -16,14 +16,13 @@ static int copy_blob(struct buf *to, const void *p, size_t len)
         return 0;
 }
 
+/* Caches first, or they would not keep anything off this parent. */
 static int add_urls(const struct server *srv, const char *file, struct jstrs *ret)
 {
         char url[WIRE_URL_MAX];
-        int r;
+        int r = 0;
 
-        (void)snprintf(url, sizeof(url), "%s/image/%s", srv->conf.public_url, file);
-        r = jstrs_add(ret, url);
-        for (const char *p = srv->conf.image_urls; *p && r == 0 && ret->n < WIRE_URLS;) {
+        for (const char *p = srv->conf.image_urls; *p && r == 0 && ret->n < WIRE_URLS - 1;) {
                 size_t n = strcspn(p, " ");
 
                 if (n > 0) {
@@ -32,7 +31,8 @@ static int add_urls(const struct server *srv, const char *file, struct jstrs *re
                 }
                 p += n + strspn(p + n, " ");
         }
-        return r;
+        (void)snprintf(url, sizeof(url), "%s/image/%s", srv->conf.public_url, file);
+        return r < 0 ? r : jstrs_add(ret, url);
 }
 
 static int add_image(const struct server *srv, const struct catalog_image *image, struct verdict *v)

@@ -158,6 +158,8 @@ static int header(char *line, struct http_reply *rep, bool *has_length)
                 return -EPROTO;
         } else if (strcasecmp(line, "Connection") == 0) {
                 rep->keep_alive = strcasecmp(v, "close") != 0;
+        } else if (strcasecmp(line, "Retry-After") == 0) {
+                rep->retry_after = true;
         } else if (strcasecmp(line, "Content-Range") == 0) {
                 return content_range(v, rep);
         }

@@ -28,6 +28,7 @@ struct http_reply {
         unsigned status;
         uint64_t length;      /* of this body */
         bool keep_alive;
+        bool retry_after;     /* it was named, whenever */
         bool has_range;       /* 206 with Content-Range */
         uint64_t range_first;
         uint64_t range_total;

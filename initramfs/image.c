@@ -5,7 +5,8 @@
  * not vouch for, and `next` is always where to go on. A break in the
  * transfer goes on with Range at the next URL, for as long as some chunk
  * arrives every few rounds. A chunk that fails to verify is asked of each
- * other URL once; then the boot is refused. */
+ * other URL once; then the boot is refused. A server that has no place just
+ * now (503 with Retry-After) is asked again for some minutes. */
 #include "node.h"
 
 #include "seal.h"
@@ -14,6 +15,8 @@
 #define STALL_MS 15000
 #define PIECE 65536 /* bytes that must come within STALL_MS */
 #define ROUNDS 4 /* over all URLs without a new chunk */
+#define BUSY_MS 2000  /* before a server is asked again that has as many readers as it may have, */
+#define BUSY_TRIES 300 /* and how often in all */
 
 struct fetch {
         struct node *n;
@@ -23,6 +26,7 @@ struct fetch {
         uint8_t *chunk; /* SEAL_CHUNK_SEALED bytes */
         uint64_t next;  /* the first chunk not yet verified */
         size_t bad;     /* how many URLs gave a bad `next` */
+        unsigned busy;  /* how often one had no place */
         char why[160];  /* the last trouble */
 };
 
@@ -109,6 +113,10 @@ static int image_seek(struct fetch *f, struct http *h, const struct url *u)
                 r = http_head(h, &rep);
         if (r < 0)
                 return trouble(f, r, "request");
+        if (rep.status == 503 && rep.retry_after) {
+                (void)trouble(f, 0, "it has as many readers as it may have");
+                return f->busy++ < BUSY_TRIES ? -EBUSY : -EIO;
+        }
         if (at > 0) {
                 if (rep.status != 206 || !rep.has_range || rep.range_first != at ||
                     rep.range_total != f->h.sealed_size)
@@ -178,7 +186,8 @@ static int fetch_loop(struct fetch *f)
                         return r;
                 if (r == -EKEYREJECTED)
                         f->bad++;
-                idle = f->next > before ? 0 : idle + 1;
+                if (r != -EBUSY || f->next > before)
+                        idle = f->next > before ? 0 : idle + 1;
                 if (f->bad >= urls->n || idle >= ROUNDS * urls->n)
                         return fail_set(&f->n->f, r, "E-IMAGE",
                                         r == -EKEYREJECTED ?
@@ -187,7 +196,9 @@ static int fetch_loop(struct fetch *f)
                                         "fetch image %s from %s: %s", f->n->manifest.name, urls->v[i], f->why);
                 log_warn("node=%.16s image from %s: %s; going on at chunk %llu", f->n->id_hex, urls->v[i], f->why,
                          (unsigned long long)f->next);
-                if (r != -EKEYREJECTED && f->next == before)
+                if (r == -EBUSY && i + 1 == urls->n)
+                        sleep_jittered(BUSY_MS);
+                else if (r != -EKEYREJECTED && r != -EBUSY && f->next == before)
                         sleep_jittered(500LL << (idle < 4 ? idle : 4));
         }
 }

@@ -16,6 +16,7 @@ rounds=${MUSTER_BENCH_ROUNDS:-7}
 mib=${MUSTER_BENCH_IMAGE_MIB:-256}
 nodes=${MUSTER_BENCH_NODES:-400}
 readers=${MUSTER_BENCH_READERS:-200}
+seconds=${MUSTER_BENCH_SECONDS:-20}
 fetch=$objs/bench/image_fetch
 tls_port=$((boot_port + 2))
 web_port=$((boot_port + 3))
@@ -82,13 +83,15 @@ one_round() {
                  floor_us: $floor.us, $sha256sum_us, $openssl_us}'
 }
 
-# fair URL: so many readers at once, their times
+# fair URL: so many readers at once, for so many seconds; the bytes of each.
+# Long enough for buffers, which take some megabytes at once, not to matter.
 fair() {
         local i
         for ((i = 0; i < readers; i++)); do printf 'url = "%s"\noutput = /dev/null\n' "$1"; done >"$tmp/many"
-        idle curl -sS --no-progress-meter -Z --parallel-immediate --parallel-max "$readers" -w '%{time_total} %{size_download}\n' -K "$tmp/many" |
-                awk -v want="$small" '$2 == want { n++; t[n] = $1; r = 1 / $1; s += r; q += r * r; if (n == 1 || $1 < lo) lo = $1; if ($1 > hi) hi = $1 }
-                        END { printf "{\"finished\":%d,\"min\":%s,\"max\":%s,\"jain\":%.4f}\n", n, lo, hi, s * s / (n * q) }'
+        idle curl -s -Z --parallel-immediate --parallel-max "$readers" --max-time "$seconds" -w '%{size_download}\n' -K "$tmp/many" >"$tmp/shares" 2>/dev/null || :
+        sort -n "$tmp/shares" | awk -v seconds="$seconds" '{ v[NR] = $1; s += $1; q += $1 * $1 }
+                END { printf "{\"readers\":%d,\"seconds\":%d,\"min_mb\":%.1f,\"median_mb\":%.1f,\"max_mb\":%.1f,\"jain\":%.4f}\n",
+                        NR, seconds, v[1] / 1e6, v[int((NR + 1) / 2)] / 1e6, v[NR] / 1e6, s * s / (NR * q) }'
 }
 
 image_bytes() { curl -s --unix-socket "$sock" http://m/metrics | sed -n 's/^muster_file_bytes_total{what="image"} //p'; }
@@ -124,10 +127,8 @@ mkdir -p "$tmp/web/image" "$tmp/nginx" "$tmp/ram"
 mount -t tmpfs -o huge=always none "$tmp/ram" 2>/dev/null || mount -t tmpfs none "$tmp/ram"
 storm_parent 'max-connections-per-address = 4096' 'rate-per-address = 1000000' 'rate-strangers = 1000000' || exit 1
 image big "$mib"
-image small "$(((mib + 7) / 8))"
 web
 bytes=$(stat -c %s "$tmp/big.sealed")
-small=$(stat -c %s "$tmp/small.sealed")
 at_musterd=http://127.0.0.1:$boot_port/image/big.sealed
 at_web=http://127.0.0.1:$web_port/image/big.sealed
 at_tls=https://127.0.0.1:$tls_port/image/big.sealed
@@ -135,8 +136,8 @@ say "server and client, $rounds rounds of $mib MiB"
 one_round >/dev/null # memory and caches are warm
 for ((i = 0; i < rounds; i++)); do one_round; done >"$tmp/rounds"
 say "$readers readers at once"
-many_musterd=$(fair "${at_musterd/big/small}")
-many_nginx=$(fair "${at_web/big/small}")
+many_musterd=$(fair "$at_musterd")
+many_nginx=$(fair "$at_web")
 say "attests, $rounds times idle and with images"
 storm_keys "$nodes"
 storm_enrol || exit 1

@@ -27,7 +27,7 @@ own=http://127.0.0.1:$(cat "$p/boot-port")
 cp "$p/etc/musterd.conf" "$tmp/musterd.conf"
 for lie in redirect refresh giant many negative overflow twice chunked gzip range interim nul raw noise; do
         parent_stop
-        sed -e "s|^public-url = .*|public-url = http://127.0.0.1:$port/$lie|" -e "s|^#*image-urls.*|image-urls = $own|" \
+        sed -e "s|^public-url = .*|public-url = $own|" -e "s|^#*image-urls.*|image-urls = http://127.0.0.1:$port/$lie|" \
                 "$tmp/musterd.conf" >"$p/etc/musterd.conf"
         parent_start "$p"
         : >"$tmp/mirror.log"

@@ -125,9 +125,9 @@ mirror() {
         cleanup_pid "$mirror_pid"
         wait_for 10 bash -c ": </dev/tcp/127.0.0.1/$port"
 }
-use_urls() { # PUBLIC [MORE…]
+use_urls() { # [CACHE…] PUBLIC: as a node tries them
         parent_stop
-        sed -e "s|^public-url = .*|public-url = $1|" -e "s|^#*image-urls.*|image-urls = ${*:2}|" "$tmp/musterd.conf" >"$conf"
+        sed -e "s|^public-url = .*|public-url = ${*: -1}|" -e "s|^#*image-urls.*|image-urls = ${*:1:$#-1}|" "$tmp/musterd.conf" >"$conf"
         parent_start "$p"
 }
 mkdir -p "$tmp/mirror"
