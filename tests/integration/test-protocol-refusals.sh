@@ -218,11 +218,12 @@ is_said "and on a new attest" M-REVOKED "attest 2"
 is "approving it is no way back" 409 "$(admin_status POST "/v1/nodes/$id/approve" '{"without_ek_certificate":true}')"
 admin DELETE "/v1/nodes/$id" >/dev/null
 is_said "removed: this connection does not enrol it again by itself" M-UNKNOWN "attest 2"
-do_ "dial 2"
-is_said "challenged" challenge "attest 2"
-do_ "activate 2"
-check "held again" waiting 1
-do_ "dial 3" "hang 3"
+do_ "dial 3"
+is_said "challenged" challenge "attest 3"
+do_ "leave 3"
+check "held, and its peer goes away" waiting 1
+do_ "dial 2" "attest 2"
+check "and held on another connection, its AK being known" waiting 2
 musterd_stop
 is "SIGTERM with requests held, one of them by a peer that went away" 0 $?
 answer
