@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_suite.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -234,6 +235,63 @@ static void the_log_is_written_back_and_begins_anew(void **state)
         assert_int_equal(head_on_disk(), 3000);
 }
 
+#define THREADS 6
+#define EACH 60
+
+struct committer {
+        struct store *s;
+        unsigned done;
+};
+
+/* Commits, half of them waited for, and reads; each is on disk when sync() says so. */
+static void *commits(void *arg)
+{
+        struct committer *me = arg;
+        struct store *s = me->s;
+
+        for (unsigned i = 0; i < EACH; i++) {
+                struct journal_entry e = { .event = "ok" };
+                _cleanup_(store_tx_end) struct store_tx tx = { 0 };
+                uint8_t hash[DIGEST_LEN];
+                uint64_t ticket = 0;
+                uint64_t upto = 0;
+                uint64_t lost = 9;
+                uint64_t seq = 0;
+
+                if (store_tx_begin(&tx, s) < 0 || journal_append(s, 1, &e, &seq) < 0)
+                        return NULL;
+                if (i % 2 ? store_tx_commit(&tx) < 0 : store_tx_commit_soon(&tx, &ticket) < 0)
+                        return NULL;
+                if (i % 2 == 0 && (s->ops->sync(s, &lost, &upto) < 0 || lost != 0 || upto < ticket))
+                        return NULL;
+                s->ops->tidy(s);
+                if (s->ops->event_synced(s, &upto, hash) < 0 || upto < seq)
+                        return NULL;
+                me->done++;
+        }
+        return NULL;
+}
+
+static void many_threads_commit_and_each_event_is_there_once(void **state)
+{
+        struct committer c[THREADS];
+        pthread_t t[THREADS];
+        uint64_t count = 0;
+        uint64_t bad = 9;
+
+        for (size_t i = 0; i < THREADS; i++) {
+                c[i] = (struct committer){ .s = *state };
+                assert_int_equal(pthread_create(&t[i], NULL, commits, &c[i]), 0);
+        }
+        for (size_t i = 0; i < THREADS; i++) {
+                assert_int_equal(pthread_join(t[i], NULL), 0);
+                assert_int_equal(c[i].done, EACH);
+        }
+        assert_int_equal(journal_verify(*state, 0, &count, &bad), 0);
+        assert_true(count == THREADS * EACH && bad == 0);
+        assert_int_equal(noted(), THREADS * EACH);
+}
+
 static void unreachable_is_fetched_long_ago_and_not_seen_since(void **state)
 {
         struct node n = { .state = NODE_OK, .last_seen = 1000, .last_ipxe = 2000 };
@@ -314,6 +372,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 T(a_commit_is_seen_before_its_sync_and_noted_after_it),
                 T(losing_what_was_not_synced_is_no_alarm_and_what_was_is_one),
+                T(many_threads_commit_and_each_event_is_there_once),
                 T(the_log_is_written_back_and_begins_anew),
                 cmocka_unit_test(unreachable_is_fetched_long_ago_and_not_seen_since),
                 cmocka_unit_test(a_wrapped_key_opens_only_with_its_name_header_and_key),
