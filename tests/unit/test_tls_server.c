@@ -6,10 +6,10 @@
 /* cmocka needs the four above */
 #include <cmocka.h>
 
+#include "fixture_tls.h"
 #include "tls_server.h"
 
 #include <gnutls/gnutls.h>
-#include <openssl/pem.h>
 #include <sys/socket.h>
 
 #define LABEL "EXPORTER-muster-attest-v1"
@@ -23,44 +23,10 @@ static struct {
         SSL *client;
 } t;
 
-static void pem(BIO *b, struct buf *ret)
-{
-        char *p = NULL;
-        long n = BIO_get_mem_data(b, &p);
-
-        ret->p = malloc((size_t)n);
-        assert_non_null(ret->p);
-        memcpy(ret->p, p, (size_t)n);
-        ret->len = (size_t)n;
-        BIO_free(b);
-}
-
-static void make_pair(struct buf *cert, struct buf *key)
-{
-        EVP_PKEY *k = EVP_EC_gen("P-256");
-        X509 *x = X509_new();
-        BIO *b;
-
-        assert_non_null(k);
-        assert_non_null(x);
-        (void)X509_set_pubkey(x, k);
-        (void)X509_gmtime_adj(X509_getm_notBefore(x), -60);
-        (void)X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-        assert_true(X509_sign(x, k, EVP_sha256()) > 0);
-        b = BIO_new(BIO_s_mem());
-        (void)PEM_write_bio_X509(b, x);
-        pem(b, cert);
-        b = BIO_new(BIO_s_mem());
-        (void)PEM_write_bio_PKCS8PrivateKey(b, k, NULL, NULL, 0, NULL, NULL);
-        pem(b, key);
-        X509_free(x);
-        EVP_PKEY_free(k);
-}
-
 static int setup(void **state)
 {
         (void)state;
-        make_pair(&t.cert, &t.key);
+        fixture_pair(&t.cert, &t.key);
         assert_int_equal(tls_ctx_new(t.cert.p, t.cert.len, t.key.p, t.key.len, &t.ctx), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, t.fd), 0);
         assert_int_equal(tls_new(t.ctx, t.fd[0], &t.server), 0);
@@ -314,7 +280,7 @@ static void a_key_of_another_certificate_is_refused(void **state)
         SSL_CTX *ctx = NULL;
 
         (void)state;
-        make_pair(&cert, &key);
+        fixture_pair(&cert, &key);
         assert_int_equal(tls_ctx_new(t.cert.p, t.cert.len, key.p, key.len, &ctx), -EINVAL);
         assert_int_equal(tls_ctx_new(t.key.p, t.key.len, t.key.p, t.key.len, &ctx), -EINVAL);
         assert_int_equal(tls_ctx_new("", 0, "", 0, &ctx), -EINVAL);
