@@ -43,6 +43,7 @@ static const struct {
         { M_DROP_WORK, "muster_dropped_total{why=\"work\"}" },
         { M_OPEN_BOOT, "muster_connections{listener=\"boot\"}" },
         { M_OPEN_ATTEST, "muster_connections{listener=\"attest\"}" },
+        { M_WAITING, "muster_connections_waiting" },
 };
 
 void metric_code(struct metrics *m, const char *code)

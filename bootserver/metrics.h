@@ -36,6 +36,7 @@ enum metric {
         M_DROP_WORK,    /* attest requests beyond a rate, answered M-BUSY */
         M_OPEN_BOOT,    /* gauges */
         M_OPEN_ATTEST,
+        M_WAITING, /* of those, for their turn */
         METRICS
 };
 
