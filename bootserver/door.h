@@ -55,7 +55,4 @@ void door_done(struct door *d, struct session *s);
 /* Before its session is freed. */
 void door_gone(struct door *d, struct session *s);
 
-/* Connections that wait for their turn. */
-unsigned door_waiting(struct door *d);
-
 #endif

@@ -279,7 +279,7 @@ bool guard_stalled(struct guard *g, const struct fair_conn *c, unsigned ms)
         bool yes;
 
         (void)pthread_mutex_lock(&g->lock);
-        yes = c->fd >= 0 && (c->phase == FAIR_WAIT || c->phase == FAIR_BODY) && ioctl(c->fd, FIONREAD, &unread) == 0 &&
+        yes = c->fd >= 0 && c->phase != FAIR_WORK && ioctl(c->fd, FIONREAD, &unread) == 0 &&
               unread == 0 && getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 && info.tcpi_last_data_recv >= ms;
         (void)pthread_mutex_unlock(&g->lock);
         return yes;

@@ -48,6 +48,7 @@ static const struct {
         { M_OPEN_BOOT, "muster_connections{listener=\"boot\"}" },
         { M_OPEN_ATTEST, "muster_connections{listener=\"attest\"}" },
         { M_IMAGE_SENDS, "muster_image_sends" },
+        { M_WAITING, "muster_connections_waiting" },
 };
 
 void metric_code(struct metrics *m, const char *code)

@@ -41,6 +41,7 @@ enum metric {
         M_OPEN_BOOT,    /* gauges */
         M_OPEN_ATTEST,
         M_IMAGE_SENDS,
+        M_WAITING, /* of those, for their turn */
         METRICS
 };
 
