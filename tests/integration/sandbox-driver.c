@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -159,6 +160,14 @@ static int limits(void)
 {
         return (int)syscall(SYS_prlimit64, 0, 7, &(uint64_t[2]){ 64, 64 }, NULL);
 }
+static int step_back(void)
+{
+        return setpriority(PRIO_PROCESS, 0, 5);
+}
+static int step_back_by_id(void)
+{
+        return setpriority(PRIO_PROCESS, (id_t)getpid(), 5);
+}
 static int random_bytes(void)
 {
         char b[16];
@@ -216,7 +225,7 @@ static const struct {
         { "socket-netlink", socket_netlink }, { "bind", bind_port }, { "connect", connect_out },
         { "map-exec", map_exec }, { "mprotect-exec", make_exec }, { "kill-other", kill_other },
         { "kill-self", kill_self }, { "tiocsti", type_ahead }, { "dumpable", dumpable }, { "io-uring", uring },
-        { "memfd", memfd }, { "limits", limits }, { "random", random_bytes }, { "foreign-abi", foreign_abi },
+        { "memfd", memfd }, { "limits", limits }, { "random", random_bytes }, { "priority", step_back }, { "priority-by-id", step_back_by_id }, { "foreign-abi", foreign_abi },
         { "environment", no_environment }, { "descriptor", inherited }, { "mount", own_mount }, { "overlay", overlay },
         { "module", load_module }, { "capabilities", capabilities },
 };

@@ -194,6 +194,26 @@ check "Content-Range says where" grep -qi '^content-range: bytes 64-179/180' <(c
 is "a range beyond the end" 416 "$(boot_status /image/i.img -r 180-)"
 is "several ranges: all of it" 200 "$(boot_status /image/i.img -r 0-1,4-5)"
 
+head_of() { curl -s -o /dev/null -D - "$@" | tr -d '\r'; }
+tag='"11111111111111111111111111111111"' # the image id of its header
+check "an image's tag is its id" grep -qix "etag: $tag" <(head_of "$url")
+check "caches may keep it for good" grep -qix 'cache-control: public, max-age=31536000, immutable' <(head_of "$url")
+is "whoever has it is told so" 304 "$(boot_status /image/i.img -H "If-None-Match: \"x\", $tag")"
+check "with the tag" grep -qix "etag: $tag" <(head_of -H "If-None-Match: $tag" "$url")
+is "whoever has another gets it" 200 "$(boot_status /image/i.img -H 'If-None-Match: "x"')"
+is "a part of the file it was begun of" 206 "$(boot_status /image/i.img -r 64- -H "If-Range: $tag")"
+is "of another file: the whole" 200 "$(boot_status /image/i.img -r 64- -H 'If-Range: "x"')"
+is "a date is no tag: the whole" 200 "$(boot_status /image/i.img -r 64- -H 'If-Range: Sat, 28 Nov 2026 18:00:00 GMT')"
+is "HEAD has no parts" 200 "$(boot_status /image/i.img -I -H 'Range: bytes=64-')"
+check "a UKI's tag is its digest" grep -qix "etag: \"$(sha256sum <"$state/boot/one.efi" | cut -d' ' -f1)\"" <(head_of "http://127.0.0.1:$boot_port/boot/one.efi")
+check "an error is not kept" grep -qix 'cache-control: no-store' <(head_of "http://127.0.0.1:$boot_port/image/none")
+check "nor a node's script" grep -qix 'cache-control: no-store' <(head_of "http://127.0.0.1:$boot_port/ipxe?mac=52:54:00:12:34:56")
+file_bytes() { admin GET /metrics | sed -n "s/^muster_file_bytes_total{what=\"$1\"} //p"; }
+before=$(file_bytes image)
+curl -s -r 10-19 -o /dev/null "$url"
+more() { [ "$(file_bytes image)" -eq $((before + 10)) ]; }
+check "bytes of images are counted" wait_for 10 more
+
 # ---- altered on disk, restart, journal ---------------------------------------
 printf x >>"$state/boot/one.efi"
 is "a boot altered while serving is not served" 503 "$(boot_status /boot/one.efi)"

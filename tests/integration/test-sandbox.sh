@@ -46,11 +46,11 @@ fi
 # what a process of the same user without a sandbox can do (the controls)
 for a in state-file state-mkdir state-rename-dir ekca-read ekca-write elsewhere-read elsewhere-write elsewhere-make \
         elsewhere-unlink passwd-read proc-read exec fork thread ptrace setuid socket-unix socket-inet socket-netlink bind \
-        connect map-exec mprotect-exec kill-other kill-self tiocsti dumpable memfd limits random; do
+        connect map-exec mprotect-exec kill-other kill-self tiocsti dumpable memfd limits random priority priority-by-id; do
         is "control: without the sandbox, $a" "done" "$(drive control "$a")"
 done
 # what musterd needs
-for a in state-file ekca-read thread kill-self random; do
+for a in state-file ekca-read thread kill-self random priority; do
         is "the network process can: $a" "done" "$(drive network "$a")"
 done
 is "the signer can: random" "done" "$(drive signer random)"
@@ -67,7 +67,7 @@ for a in socket-unix socket-inet socket-netlink map-exec mprotect-exec; do
         is "the network process is refused: $a" "refused: EPERM" "$(drive network "$a")"
         is "the signer is refused: $a" "refused: EPERM" "$(drive signer "$a")"
 done
-for a in tiocsti dumpable bind connect io-uring memfd limits kill-other; do
+for a in tiocsti dumpable bind connect io-uring memfd limits kill-other priority-by-id; do
         is "the network process is refused: $a" "refused: ENOSYS" "$(drive network "$a")"
         is "the signer is refused: $a" "refused: ENOSYS" "$(drive signer "$a")"
 done
@@ -89,7 +89,7 @@ if [ "$landlock" != 0 ]; then
         is "with PostgreSQL it is refused: elsewhere-write" "refused: EACCES" "$(drive network-pg-local elsewhere-write)"
 fi
 [ "$landlock" -lt 4 ] || is "with PostgreSQL on another port it is refused: connect" "refused: EACCES" "$(drive network-pg-tcp-other connect)"
-for a in state-file ekca-read passwd-read thread; do
+for a in state-file ekca-read passwd-read thread priority; do
         is "the signer opens and starts nothing: $a" "refused: ENOSYS" "$(drive signer "$a" | sed s/EAGAIN/ENOSYS/)"
 done
 is "the network process makes no directory" "refused: ENOSYS" "$(drive network state-mkdir)"

@@ -67,6 +67,8 @@ static void more_threads_than_connections_are_refused(void **state)
         struct conf c;
 
         (void)state;
+        conf_defaults(&c);
+        assert_int_equal(c.image_sends + c.image_rate, 0); /* no limit */
         assert_int_equal(parse("[musterd]\nthreads = 8\nmax-connections = 7\n", &c, &f), -EBADMSG);
         assert_non_null(strstr(f.what, "threads = 8"));
         assert_int_equal(parse("[musterd]\nmax-connections = 8\nthreads = 8\n", &c, &f), 0);
@@ -79,7 +81,7 @@ static void values_out_of_range_or_shape_are_refused(void **state)
                 "threads = -1",         "timeout = 99999999999",  "boot-listen = 8080",    "boot-listen = localhost:80",
                 "boot-listen = 1.2.3.4:0", "boot-listen = 1.2.3.4:65536", "boot-listen = ::1:80", "state-dir = var/lib",
                 "public-url = ftp://x", "public-url = http://a b", "public-url = http://a/?x=1", "image-urls = http://a x",
-                "user =",
+                "user =",               "image-sends = -1",       "image-rate = 2000000001",
         };
 
         (void)state;

@@ -234,6 +234,27 @@ static void a_range_request_gets_its_range(void **state)
         http_free(h);
 }
 
+static void a_busy_server_names_a_time(void **state)
+{
+        static const char with[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nretry-after: 2\r\n\r\n";
+        static const char without[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nX-Retry-After: 2\r\n\r\n";
+        struct http_reply rep;
+        struct fake f;
+        struct http *h;
+
+        (void)state;
+        h = with_answer(&f, with, sizeof(with) - 1, 4096);
+        assert_int_equal(http_send(h, "GET", "/a", NULL, NULL, 0, 0), 0);
+        assert_int_equal(http_head(h, &rep), 0);
+        assert_true(rep.retry_after);
+        http_free(h);
+        h = with_answer(&f, without, sizeof(without) - 1, 4096);
+        assert_int_equal(http_send(h, "GET", "/a", NULL, NULL, 0, 0), 0);
+        assert_int_equal(http_head(h, &rep), 0);
+        assert_false(rep.retry_after);
+        http_free(h);
+}
+
 static void a_target_cannot_smuggle_a_header(void **state)
 {
         static const char *const bad[] = { "x", "/a b", "/a\r\nX: y", "", "/\x7f" };
@@ -260,6 +281,7 @@ int main(void)
                 cmocka_unit_test(interim_replies_without_end_are_refused),
                 cmocka_unit_test(requests_are_what_http_wants),
                 cmocka_unit_test(a_range_request_gets_its_range),
+                cmocka_unit_test(a_busy_server_names_a_time),
                 cmocka_unit_test(a_target_cannot_smuggle_a_header),
         };
 
