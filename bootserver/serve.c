@@ -247,23 +247,25 @@ enum MHD_Result serve_accept(void *cls, const struct sockaddr *addr, socklen_t l
         return guard_admit(l->srv->guard, l->listener, addr) ? MHD_YES : MHD_NO;
 }
 
+/* What libmicrohttpd 1.0 gives for one is overwritten when another is asked for. */
 static struct session *session_new(const struct listener_ctx *l, struct MHD_Connection *conn)
 {
-        const union MHD_ConnectionInfo *fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
-        const union MHD_ConnectionInfo *from = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        struct session *s = NULL;
+        const union MHD_ConnectionInfo *i = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+        int fd = i ? i->connect_fd : -1;
+        const struct sockaddr *from;
+        struct session *s;
 
         if (l->listener == L_ATTEST) {
-                s = fd ? door_claim(l->srv->door, fd->connect_fd) : NULL;
                 metric_add(&l->srv->metrics, M_CONNECTIONS_ATTEST, 1);
-                return s;
+                return door_claim(l->srv->door, fd);
         }
+        i = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        from = i ? i->client_addr : NULL;
         s = calloc(1, sizeof(*s));
         if (!s)
                 return NULL;
         s->listener = l->listener;
-        if (l->listener != L_ADMIN &&
-            (!fd || !from || guard_open(l->srv->guard, &s->conn, l->listener, from->client_addr, fd->connect_fd) < 0)) {
+        if (l->listener != L_ADMIN && (fd < 0 || !from || guard_open(l->srv->guard, &s->conn, l->listener, from, fd) < 0)) {
                 free(s);
                 return NULL; /* its first request ends it */
         }

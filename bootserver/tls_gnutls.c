@@ -54,6 +54,16 @@ int gnutls_priority_init(gnutls_priority_t *ret, const char *text, const char **
         return *ret ? GNUTLS_E_SUCCESS : GNUTLS_E_MEMORY_ERROR;
 }
 
+/* libmicrohttpd 1.0's, for priorities added to its own */
+int gnutls_priority_init2(gnutls_priority_t *ret, const char *text, const char **ret_at, unsigned flags)
+{
+        (void)ret;
+        (void)flags;
+        if (ret_at)
+                *ret_at = text;
+        return GNUTLS_E_UNIMPLEMENTED_FEATURE;
+}
+
 void gnutls_priority_deinit(gnutls_priority_t p)
 {
         free(p);
