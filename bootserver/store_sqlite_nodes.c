@@ -178,6 +178,18 @@ int sq_node_put(struct store *s, const struct node *n, const char *const *macs, 
         return r;
 }
 
+static int put_state(struct store *s, const struct node *n)
+{
+        _cleanup_(sql_end) struct sql q = { 0 };
+        int r = sql_start(s, Q_NODE_STATE, &q);
+
+        if (r < 0)
+                return r;
+        sql_text(&q, 1, n->id);
+        sql_int(&q, 2, n->state);
+        return sql_run(&q);
+}
+
 int sq_node_seen(struct store *s, const struct node *n)
 {
         _cleanup_(sql_end) struct sql q = { 0 };
@@ -186,21 +198,24 @@ int sq_node_seen(struct store *s, const struct node *n)
         if (r < 0)
                 return r;
         sql_text(&q, 1, n->id);
-        sql_int(&q, 2, n->state);
-        sql_text(&q, 3, n->reason);
-        sql_text(&q, 4, n->profile);
-        sql_int(&q, 5, n->chain);
-        sql_text(&q, 6, n->boot);
-        sql_text(&q, 7, n->image);
-        sql_int(&q, 8, n->last_seen);
-        sql_int(&q, 9, n->last_ok);
-        sql_blob(&q, 10, n->has_ak ? n->ak_name : NULL, sizeof(n->ak_name));
-        sql_int(&q, 11, n->reset_count);
-        sql_blob(&q, 12, n->pcr_digest, sizeof(n->pcr_digest));
+        sql_text(&q, 2, n->reason);
+        sql_text(&q, 3, n->profile);
+        sql_int(&q, 4, n->chain);
+        sql_text(&q, 5, n->boot);
+        sql_text(&q, 6, n->image);
+        sql_int(&q, 7, n->last_seen);
+        sql_int(&q, 8, n->last_ok);
+        sql_blob(&q, 9, n->has_ak ? n->ak_name : NULL, sizeof(n->ak_name));
+        sql_int(&q, 10, n->reset_count);
+        sql_blob(&q, 11, n->pcr_digest, sizeof(n->pcr_digest));
         FAULT_POINT("node-write");
         r = sql_run(&q);
+        if (r == 0)
+                r = sql_changed(&q);
+        if (r == 0)
+                r = put_state(s, n);
         FAULT_POINT("node-written");
-        return r < 0 ? r : sql_changed(&q);
+        return r;
 }
 
 int sq_node_delete(struct store *s, const char *id)

@@ -94,8 +94,9 @@ const char *const store_queries[QUERIES] = {
                        " reset_count = ?19, pcr_digest = ?20, ek_public = ?21, bundle_public = ?22, bundle_duplicate = ?23,"
                        " bundle_seed = ?24, bundle_data = ?25, ssh_key = ?26, tls_key = ?27, ssh_cert = ?28, tls_cert = ?29,"
                        " ssh_from = ?30, ssh_to = ?31, tls_from = ?32, tls_to = ?33",
-        [Q_NODE_SEEN] = "UPDATE nodes SET state = ?2, reason = ?3, profile = ?4, chain = ?5, boot = ?6, image = ?7,"
-                        " last_seen = ?8, last_ok = ?9, ak_name = ?10, reset_count = ?11, pcr_digest = ?12 WHERE id = ?1",
+        [Q_NODE_SEEN] = "UPDATE nodes SET reason = ?2, profile = ?3, chain = ?4, boot = ?5, image = ?6, last_seen = ?7,"
+                        " last_ok = ?8, ak_name = ?9, reset_count = ?10, pcr_digest = ?11 WHERE id = ?1",
+        [Q_NODE_STATE] = "UPDATE nodes SET state = ?2 WHERE id = ?1 AND state <> ?2", /* an index is written only then */
         [Q_NODE_DELETE] = "DELETE FROM nodes WHERE id = ?1",
         [Q_NODE_LIST] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id > ?1 ORDER BY id LIMIT ?2",
         [Q_NODE_LIST_STATE] = "SELECT " NODE_COLUMNS " FROM nodes WHERE state = ?3 AND id > ?1 ORDER BY id LIMIT ?2",
