@@ -218,6 +218,7 @@ $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/growth_fill: $(B)/ben
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
 $(B)/bench/tls_bare: $(B)/host/tests/bench/tls_bare.o
+	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ -lmicrohttpd -lpthread
 $(B)/host/tests/bench/tls_openssl.o: tests/bench/tls_bare.c

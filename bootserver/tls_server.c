@@ -9,6 +9,7 @@
 
 #define SUITES "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256"
+#define SEND_FRAGMENT 4096 /* bytes of a record: a verdict is two or three, and a buffer is not 16 KiB */
 #define GROUP_P256 23
 #define GROUP_X25519 29
 
@@ -102,7 +103,7 @@ int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_l
 
         if (ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_ciphersuites(ctx, SUITES) == 1 &&
             SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
-            SSL_CTX_set_max_early_data(ctx, 0) == 1)
+            SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_max_send_fragment(ctx, SEND_FRAGMENT) == 1)
                 r = use_pair(ctx, cert, cert_len, key, key_len);
         ERR_clear_error();
         if (r < 0) {

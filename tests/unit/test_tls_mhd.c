@@ -74,12 +74,15 @@ static int listener(void)
 
 static int setup(void **state)
 {
+        static const struct timeval patience = { 10, 0 };
+
         (void)state;
         (void)signal(SIGPIPE, SIG_IGN);
         fixture_pair(&t.cert, &t.key);
         t.daemon = start(listener(), TLS_PRIORITIES);
         assert_non_null(t.daemon);
         t.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(setsockopt(t.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
         assert_int_equal(connect(t.fd, (struct sockaddr *)&t.at, sizeof(t.at)), 0);
         t.ctx = SSL_CTX_new(TLS_client_method());
         t.ssl = SSL_new(t.ctx);
@@ -204,9 +207,9 @@ static void a_daemon_with_other_tls_does_not_start(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(requests_of_one_connection_have_its_exporter),
                 T(a_handshake_that_waits_for_its_peer_takes_no_time),
                 T(so_does_one_without_its_last_message),
+                T(requests_of_one_connection_have_its_exporter),
                 T(a_daemon_with_other_tls_does_not_start),
         };
 
