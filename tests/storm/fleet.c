@@ -218,13 +218,15 @@ static void hear_all(const struct epoll_event *ev, int n)
                 if (d->fd >= 0 && d->stage != S_CONNECT)
                         link_ready(d, ev[i].events);
         }
-        for (int i = 0; i < n && dials < DIALS; i++) {
+        for (int i = 0; i < n; i++) {
                 struct node *d = ev[i].data.ptr;
 
-                if (d->fd >= 0 && d->stage == S_CONNECT) {
+                if (d->fd < 0 || d->stage != S_CONNECT)
+                        continue;
+                if (dials++ < DIALS)
                         link_ready(d, ev[i].events);
-                        dials++;
-                }
+                else if (ev[i].events == EPOLLOUT)
+                        d->due = INT64_MAX; /* it has its connection, and waits for us */
         }
 }
 
