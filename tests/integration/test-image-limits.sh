@@ -73,7 +73,7 @@ is "the size is still told" 200 "$(boot_status /image/large.sealed -I)"
 check "scripts and UKIs are not counted" test "$(boot_status /boot/r9.efi)" = 200
 pids=()
 for i in 1 2 3 4 5 6; do
-        "$fetch" fetch "$tmp/meta" "$tmp/out.$i" "$url" 2>"$tmp/err.$i" &
+        "$fetch" fetch "$tmp/meta" "$tmp/out.$i" "$url" 2>"$tmp/err.$i" 7>&- & # the FIFO ends with this shell
         pids+=($!)
         cleanup_pid $!
 done
