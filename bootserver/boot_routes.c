@@ -132,8 +132,9 @@ static enum MHD_Result answer_file(struct call *c, int fd, const struct served *
                 (void)close(fd);
                 c->etag = NULL;
                 c->retry = part >= 0;
-                return part < 0 ? reply_error(c, 416, "ask for bytes within the file", "the range is beyond the end of the file")
-                                : reply_error(c, 503, "try again", "as many images as may be are being sent");
+                if (part < 0)
+                        return reply_error(c, 416, "ask for bytes within the file", "the range is beyond the end of the file");
+                return reply_error(c, 503, "try again", "as many images as may be are being sent");
         }
         return reply_file(c, fd, first, len, f->size, part > 0);
 }

@@ -18,7 +18,7 @@
 #define CONN_MEMORY_ATTEST ((size_t)4096) /* a node has few headers, and stays while it loads its image */
 #define ADMIN_CONNECTIONS 64
 #define OTHER_FILES 256 /* store, keys, hooks, polling */
-#define BOOT_NICE 10    /* attests go first when there is not CPU for all */
+#define BOOT_NICE 10    /* beyond what musterd has: attests go first when there is not CPU for all */
 
 static struct listener_ctx contexts[LISTENERS];
 
@@ -259,7 +259,8 @@ static void *start_nicely(void *arg)
 {
         struct start *s = arg;
 
-        if (setpriority(PRIO_PROCESS, 0, BOOT_NICE) < 0)
+        errno = 0;
+        if (nice(BOOT_NICE) == -1 && errno != 0)
                 log_warn("images are served at the priority of attestations: %s", strerror(errno));
         s->ret = start_one(s->srv, s->l);
         return NULL;

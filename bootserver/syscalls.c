@@ -119,7 +119,9 @@ static int add_priority(scmp_filter_ctx c)
 {
         const struct scmp_arg_cmp self[] = { SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS), SCMP_A1(SCMP_CMP_EQ, 0) };
 
-        return add(c, SCMP_ACT_ALLOW, "setpriority", ELEMENTSOF(self), self);
+        int r = add(c, SCMP_ACT_ALLOW, "getpriority", ELEMENTSOF(self), self);
+
+        return r < 0 ? r : add(c, SCMP_ACT_ALLOW, "setpriority", ELEMENTSOF(self), self);
 }
 
 /* Streams of the families that were asked for, to connect and no more; any

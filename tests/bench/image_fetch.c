@@ -11,7 +11,8 @@
  *                                          decrypt, verify, write
  *
  * What it took: wall clock, user and system time in microseconds; of floor
- * and open, without reading SEALED, each chunk copied from memory first. META holds the key: test data only. Linked of the same objects as
+ * and open, without reading SEALED, each chunk copied from memory first.
+ * META holds the key: test data only. Linked of the same objects as
  * muster-node. Exit: 0 done, 1 failed, 2 usage. */
 #include "../../initramfs/node.h"
 

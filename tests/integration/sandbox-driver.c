@@ -225,7 +225,8 @@ static const struct {
         { "socket-netlink", socket_netlink }, { "bind", bind_port }, { "connect", connect_out },
         { "map-exec", map_exec }, { "mprotect-exec", make_exec }, { "kill-other", kill_other },
         { "kill-self", kill_self }, { "tiocsti", type_ahead }, { "dumpable", dumpable }, { "io-uring", uring },
-        { "memfd", memfd }, { "limits", limits }, { "random", random_bytes }, { "priority", step_back }, { "priority-by-id", step_back_by_id }, { "foreign-abi", foreign_abi },
+        { "memfd", memfd }, { "limits", limits }, { "random", random_bytes },
+        { "priority", step_back }, { "priority-by-id", step_back_by_id }, { "foreign-abi", foreign_abi },
         { "environment", no_environment }, { "descriptor", inherited }, { "mount", own_mount }, { "overlay", overlay },
         { "module", load_module }, { "capabilities", capabilities },
 };
