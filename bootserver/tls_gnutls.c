@@ -54,14 +54,10 @@ int gnutls_priority_init(gnutls_priority_t *ret, const char *text, const char **
         return *ret ? GNUTLS_E_SUCCESS : GNUTLS_E_MEMORY_ERROR;
 }
 
-/* libmicrohttpd 1.0's, for priorities added to its own */
+/* libmicrohttpd 1.0 */
 int gnutls_priority_init2(gnutls_priority_t *ret, const char *text, const char **ret_at, unsigned flags)
 {
-        (void)ret;
-        (void)flags;
-        if (ret_at)
-                *ret_at = text;
-        return GNUTLS_E_UNIMPLEMENTED_FEATURE;
+        return flags != 0 ? GNUTLS_E_UNIMPLEMENTED_FEATURE : gnutls_priority_init(ret, text, ret_at);
 }
 
 void gnutls_priority_deinit(gnutls_priority_t p)
