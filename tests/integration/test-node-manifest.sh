@@ -204,3 +204,17 @@ out=$("$bin/muster" --socket "$tmp/gone.sock" node add --manifest "$tmp/rack/man
 is "a server that goes away ends it with 3" 3 $?
 check "it tells what was added" jq -e '(.nodes | length == 500) and ([.failed[].node] == ["k1500"])' <<<"$out"
 check "and where it stopped" grep -q 'rows from line 502 on were not added' "$tmp/err"
+
+# ---- a start that has all nodes' EK chains checked already ------------------------------
+checked() { grep -c 'EK chains checked' "$tmp/musterd.log"; }
+wait_for 10 grep -q 'EK chains checked' "$tmp/musterd.log"
+musterd_stop
+before=$(checked)
+musterd_start
+musterd_stop
+is "a start with the same EK CAs looks at no node" "$before" "$(checked)"
+openssl req -new -x509 -key "$tmp/pki/ca.key" -subj "/CN=maker" -days 30 -out "$tmp/ek-ca/maker.pem" 2>/dev/null
+chmod 644 "$tmp/ek-ca/maker.pem"
+musterd_start
+again() { [ "$(checked)" -gt "$before" ]; }
+check "with others it does" wait_for 20 again
