@@ -4,7 +4,7 @@
 #include <openssl/rand.h>
 #include <sys/socket.h>
 
-#define AGAIN_US 500000   /* after it was cut off */
+#define AGAIN_US 2000000 /* after it was cut off */
 #define PATIENT_US 600000000
 #define DRIP_US 300000
 
