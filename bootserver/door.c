@@ -2,6 +2,7 @@
 #include "door_impl.h"
 
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 #define EVENTS 64
@@ -109,11 +110,25 @@ static void accept_some(struct door *d)
         }
 }
 
+/* All of the record that begins a handshake, or something that is none: what
+ * libmicrohttpd would look at again and again while the rest is missing. */
+static bool has_spoken(int fd)
+{
+        uint8_t head[5];
+        int unread = 0;
+        int need;
+
+        if (recv(fd, head, sizeof(head), MSG_PEEK | MSG_DONTWAIT) < (ssize_t)sizeof(head))
+                return false;
+        need = (int)sizeof(head) + (head[3] << 8 | head[4]);
+        return head[0] != 0x16 || need > 16384 + (int)sizeof(head) || (ioctl(fd, FIONREAD, &unread) == 0 && unread >= need);
+}
+
 static void on_guest(struct door *d, struct session *s, uint32_t events)
 {
         if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) {
                 leave(d, s);
-        } else if (s->guest.place == GUEST_NEW) {
+        } else if (s->guest.place == GUEST_NEW && has_spoken(s->guest.fd)) {
                 s->guest.place = GUEST_QUEUED;
                 s->guest.queue = guard_queue(d->srv->guard, &s->conn);
                 queue_push(&d->queue[s->guest.queue], s);

@@ -4,8 +4,8 @@
  * DOC: Theory of operation
  * A thread accepts at once whatever comes and guard.h admits, so that the
  * kernel's backlog does not overflow when a whole machine room starts. What
- * has not sent anything costs a descriptor and this record. What has (the
- * first bytes of its handshake) stands in one of three queues - known
+ * has not sent the whole first record of its handshake costs a descriptor
+ * and this struct. What has stands in one of three queues - known
  * addresses, strangers that come seldom, and often - and the thread hands it
  * to libmicrohttpd when its turn comes: when fewer than DOOR_INSIDE for each
  * of the daemon's threads are inside. So those inside are done from
