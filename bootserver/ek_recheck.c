@@ -84,7 +84,7 @@ static int recheck_all(struct server *srv)
         struct page page = { 0 };
         char after[NODE_ID_HEX + 1] = "";
         int changed = 0;
-        int r;
+        int r = 0;
 
         do {
                 page.n = 0;

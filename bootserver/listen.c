@@ -172,11 +172,12 @@ static int open_files(struct conf *c, struct fail *fail)
  * after a second. */
 static void look_at_backlog(const struct conf *c)
 {
-        unsigned most = 0;
+        char text[24] = "";
         FILE *in = fopen("/proc/sys/net/core/somaxconn", "re");
+        unsigned long most = in && fgets(text, sizeof(text), in) ? strtoul(text, NULL, 10) : 0;
 
-        if (in && fscanf(in, "%u", &most) == 1 && most < c->boot_connections)
-                log_info("net.core.somaxconn is %u: of more nodes that connect within milliseconds some come a second later. "
+        if (most > 0 && most < c->boot_connections)
+                log_info("net.core.somaxconn is %lu: of more nodes that connect within milliseconds some come a second later. "
                          "Next: if this parent has more, sysctl net.core.somaxconn=%u", most, c->max_connections);
         if (in)
                 (void)fclose(in);
