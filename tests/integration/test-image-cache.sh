@@ -12,7 +12,7 @@ node_requires
 requires test -x "$objs/bench/image_fetch"
 requires "$nginx_bin" -v
 fetch=$objs/bench/image_fetch
-clients=120
+clients=250
 
 p=$tmp/parent
 node_files
