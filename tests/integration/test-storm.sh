@@ -42,10 +42,10 @@ released "a steady boot" --steady --boot 8 --arrival waves:50:0.2
 
 # ---- three in ten mean ill ---------------------------------------------------------
 swtpm_on 1
+from=$(journal_seq)
 swtpm_all 1 &
 sw=$!
 cleanup_pid "$sw"
-from=$(journal_seq)
 released "three clients in ten are hostile" --steady --boot 9 --hostile 30
 is "none of those is released" 0 "$(jq .hostile_released "$tmp/said")"
 check "though they were answered" jq -e '.hostile >= 60 and .hostile_answered > 0' "$tmp/said"

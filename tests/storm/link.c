@@ -183,7 +183,9 @@ static void shake(struct node *n)
                 n->heard = true;
                 n->due = now_us() + HANDSHAKE_US;
         }
-        if (r == 1)
+        if (r == 1 && n->foe == F_HALF)
+                gone_yet(n); /* the answer was there at once */
+        else if (r == 1)
                 link_ask(n);
         else if (!wait_on(n, r))
                 fleet_lost(n, SSL_get_verify_result(n->ssl) == X509_V_OK ? "lost in handshake" : "E-PARENT");
