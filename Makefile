@@ -74,7 +74,7 @@ help:
 	@echo 'make check-fast  unit and quick integration tests (under a minute)'
 	@echo 'make check       all tests, boots in QEMU included'
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
-	@echo 'make bench       figures, as tables, JSON and pictures in $(O)/bench; PARTS="decide image" for some'
+	@echo 'make bench       figures, as tables, JSON and pictures in $(O)/bench; PARTS="decide images" for some'
 	@echo 'make bench-tpm   TPM commands of a boot, and what they take on a slow TPM'
 	@echo 'make storm       NODES=1000 simulated nodes boot at once: tests/storm/README.md'
 	@echo 'make fuzz        FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser (clang)'
