@@ -19,7 +19,7 @@ static void tune(int fd, unsigned rate)
         int unsent = UNSENT_MAX;
 
         (void)setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &bulk, sizeof(bulk));
-        if (0)         (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
         if (rate > 0)
                 (void)setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate));
 }
