@@ -11,6 +11,7 @@
 . "$top/tests/storm/lib.sh"
 requires test -x "$storm"
 requires test -x "$objs/bench/image_fetch"
+requires ss -V
 fetch=$objs/bench/image_fetch
 n=12
 # a slow reader is cut off in time, which has its own test
@@ -60,6 +61,25 @@ check "the readers are still there" sending 200
 is "and one more gets the image" "$(stat -c %s "$tmp/sealed")" "$(curl -s "$url" | wc -c)"
 end
 check "when they go, nothing is left" wait_for 30 sending 0
+
+# ---- one that stops ------------------------------------------------------------------
+# what waits for it in the kernel: less than 1.5 MiB, where tcp_wmem would allow more
+unsent=$(python3 -c '
+import socket, subprocess, sys, time
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(b"GET /image/large.sealed HTTP/1.1\r\nHost: x\r\n\r\n")
+got = 0
+while got < 8 << 20:
+    got += len(s.recv(65536))
+before, now, end = -1, 0, time.monotonic() + 30
+while (now == 0 or now != before) and time.monotonic() < end: # until it grows no more
+    before = now
+    time.sleep(0.5)
+    rows = subprocess.run(["ss", "-Htn", "sport", "=", ":" + sys.argv[1]], capture_output=True, text=True).stdout
+    now = max([int(r.split()[2]) for r in rows.splitlines()] or [0])
+print(now)' "$boot_port")
+echo "# $unsent bytes wait for a reader that has stopped"
+check "some of an image waits for a reader that has stopped, and under 1.5 MiB" test "$unsent" -gt 0 -a "$unsent" -lt 1572864
 
 # ---- image-sends -----------------------------------------------------------------------
 musterd_stop
