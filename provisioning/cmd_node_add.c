@@ -5,6 +5,7 @@
 #include "files.h"
 #include "hex.h"
 #include "node_add.h"
+#include "profile.h"
 
 #include <getopt.h>
 
@@ -222,6 +223,8 @@ int cmd_node_add(int argc, char **argv)
                 return cli_usage(&add_command, "--manifest names the nodes and their keys: no NAMES, --ek-cert, --id or --record with it");
         if (a.dry_run && !manifest)
                 return cli_usage(&add_command, "--dry-run goes with --manifest only");
+        if (a.profile && strlen(a.profile) > PROFILE_NAME_MAX)
+                return cli_usage(&add_command, "--profile: the name of a firmware profile has at most %d bytes", PROFILE_NAME_MAX);
         if (manifest)
                 return node_add_manifest(&a, manifest);
         rc = cli_count(&add_command, argc, argv, 1, 1);

@@ -11,6 +11,7 @@
 #define SERVER_CERT_MAX 4096 /* bytes of DER that musterd takes */
 #define LOT_ROWS 500         /* that POST /v1/enrol takes */
 #define LOT_BYTES ((size_t)1 << 20)
+#define ROW_BYTES 16384 /* its newline and NUL included; names and certificates are bounded below that before */
 
 /* What ekcert_parse() is to read: a file, or the field itself. */
 static int certificate_bytes(const struct purchase *p, size_t i, struct buf *ret, struct fail *f)
@@ -190,7 +191,11 @@ static int add_row(struct batch *b, const struct node_add *a, const struct purch
         if (rc)
                 return batch_note(b, purchase_get(p, i, PC_NAME), rc, NULL, &f) ? 0 : rc;
         text = json_object_to_json_string_length(body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
-        if (l->n == LOT_ROWS || l->len + n + 2 > LOT_BYTES)
+        if (n > ROW_BYTES - 2) {
+                (void)fail_set(&f, MUSTER_USAGE, "", "give ek_sha256 instead of a certificate", "its row is too long");
+                return row_refused(b, p, i, MUSTER_USAGE, &f);
+        }
+        if (l->n == LOT_ROWS || l->len > LOT_BYTES - ROW_BYTES)
                 rc = send_lot(b, p, l);
         if (rc)
                 return rc;

@@ -35,6 +35,8 @@ is "with the id of its certificate's key" "$(id_of "$der2")" "$(sed -n 's/^r1n00
 out=$(add "$rack" --dry-run -o json)
 check "as JSON too" jq -e '.dry_run and ([.nodes[] | [.line, .name, .ek_certificate, .without_ek_certificate, .profile]] ==
         [[2, "r1n001", true, true, null], [3, "r1n002", true, false, "R640"], [4, "r1n003", true, false, null], [5, "r1n004", false, false, null]])' <<<"$out"
+check_exit 2 "a profile's name that is too long is refused before anything is read" add "$rack" --profile "$(printf 'x%.0s' {1..97})"
+check "one of 96 bytes is not" add "$rack" --dry-run --profile "$(printf 'x%.0s' {1..96})"
 check "--profile is for rows without their own" jq -e '[.nodes[].profile] == ["X", "R640", "X", "X"]' <<<"$(add "$rack" --dry-run -o json --profile X)"
 check_exit 2 "--dry-run alone is a usage error" m node add r1n001 --dry-run --id "$(ids 1)"
 check_exit 2 "a manifest and names are a usage error" m node add r1n001 --manifest "$rack"
