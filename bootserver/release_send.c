@@ -113,5 +113,7 @@ enum MHD_Result release_send(struct call *c, struct attest *a)
         FAULT_POINT("release-on-disk");
         told(c->srv, rel);
         guard_known(c->srv->guard, &c->session->conn);
+        /* ten thousand stay connected while their TPMs store the keys, and ask no more */
+        attest_free(take_ptr(c->session->attest));
         return reply_verdict(c, &rel->verdict);
 }
