@@ -9,7 +9,7 @@
 
 #define SUITES "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256"
-#define SEND_FRAGMENT 4096 /* bytes of a record: a verdict is two or three, and a buffer is not 16 KiB */
+#define SEND_FRAGMENT 8192 /* bytes of a record: a verdict is one or two, and a buffer is not 16 KiB */
 #define GROUP_P256 23
 #define GROUP_X25519 29
 

@@ -49,19 +49,21 @@ static size_t escape(const char *s, size_t left)
         return 6;
 }
 
-/* Are these 8 bytes all ASCII without control characters, " and \ ? */
+#define STEP 16
+
+typedef uint8_t bytes16 __attribute__((vector_size(STEP)));
+
+/* Are these bytes all ASCII without control characters, " and \ ? */
 static bool plain(const char *s)
 {
-        const uint64_t ones = UINT64_MAX / 255;
-        uint64_t v;
-        uint64_t quote;
-        uint64_t slash;
+        bytes16 v;
+        bytes16 odd;
+        uint64_t half[2];
 
         memcpy(&v, s, sizeof(v));
-        quote = v ^ '"' * ones;
-        slash = v ^ '\\' * ones;
-        /* x - n in each byte sets the topmost bit, clear in x, only where x < n */
-        return ((v | (v - 0x20 * ones) | (quote - ones) | (slash - ones)) & 0x80 * ones) == 0;
+        odd = (bytes16)((v < 0x20) | (v >= 0x80) | (v == '"') | (v == '\\'));
+        memcpy(half, &odd, sizeof(half));
+        return (half[0] | half[1]) == 0;
 }
 
 static void note_run(struct jruns *runs, size_t at, size_t len)
@@ -80,8 +82,8 @@ static size_t string(const char *s, size_t left, size_t at, struct jruns *runs)
                 uint8_t b = (uint8_t)s[i];
                 size_t n = b < 0x20 ? 0 : 1;
 
-                if (left - i >= 8 && plain(s + i)) {
-                        i += 8;
+                if (left - i >= STEP && plain(s + i)) {
+                        i += STEP;
                         continue;
                 }
                 if (b == '\\')
