@@ -92,6 +92,8 @@ static size_t string(const char *s, size_t left, size_t at, struct jruns *runs)
                         n = utf8_step(s + i, left - i);
                 if (n == 0)
                         return 0;
+                if (b >= 0x80 && runs)
+                        runs->wide = true;
                 if (b == '\\' || b >= 0x80) {
                         note_run(runs, at + from, i - from);
                         from = i + n;

@@ -9,16 +9,19 @@
  *
  * `runs` may be NULL. Else: its `least` is the caller's, and the first of
  * the runs of ASCII without escapes, as long as that, within strings that
- * are no member's name, are listed, in the order of the text. */
+ * are no member's name, are listed, in the order of the text. `wide`: there
+ * are characters beyond ASCII. */
 #ifndef MUSTER_JSCAN_H
 #define MUSTER_JSCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define JRUNS 16
 
 struct jruns {
         size_t least;
+        bool wide;
         size_t n;
         struct jrun {
                 size_t at, len;

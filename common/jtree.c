@@ -136,27 +136,69 @@ static int by_json_c(const char *text, size_t len, char err[JTAB_ERR], struct js
         return -EBADMSG;
 }
 
-/* The text with marks for its long runs, which are at least as long. */
-static int without_runs(const char *text, size_t len, const struct jruns *runs, char **ret, size_t *ret_len)
+/* ---- what json-c reads ------------------------------------------------------- */
+
+#define WIDER 3 /* times as long at most: é becomes \u00e9 */
+
+static char *put_unit(char *to, unsigned unit)
+{
+        static const char digits[] = "0123456789abcdef";
+
+        *to++ = '\\';
+        *to++ = 'u';
+        for (int shift = 12; shift >= 0; shift -= 4)
+                *to++ = digits[unit >> shift & 15];
+        return to;
+}
+
+/* One character beyond ASCII, valid, of n bytes. */
+static char *put_wide(char *to, const char *s, size_t n)
+{
+        const uint8_t *p = (const uint8_t *)s;
+        uint32_t c = p[0] & (0x7fu >> n);
+
+        for (size_t i = 1; i < n; i++)
+                c = c << 6 | (p[i] & 0x3f);
+        if (c < 0x10000)
+                return put_unit(to, c);
+        c -= 0x10000;
+        return put_unit(put_unit(to, 0xd800 | c >> 10), 0xdc00 | (c & 0x3ff));
+}
+
+static char *put_ascii(char *to, const char *s, size_t len)
+{
+        for (size_t i = 0; i < len;) {
+                size_t n = utf8_step(s + i, len - i);
+
+                if (n > 1)
+                        to = put_wide(to, s + i, n);
+                else
+                        *to++ = s[i];
+                i += n ? n : 1;
+        }
+        return to;
+}
+
+/* The text with marks for its long runs, which are longer than a mark, and
+ * with escapes for what is not ASCII: json-c 0.17 and 0.18 refuse that. */
+static int for_json_c(const char *text, size_t len, const struct jruns *runs, char **ret, size_t *ret_len)
 {
         size_t at = 0;
-        char *p = malloc(len);
+        char *p = malloc(runs->wide ? WIDER * len : len);
         char *to = p;
 
         if (!p)
                 return -ENOMEM;
         for (size_t i = 0; i < runs->n; i++) {
-                size_t n = runs->v[i].at - at;
-
-                memcpy(to, text + at, n);
-                memcpy(to + n, MARK_TEXT, strlen(MARK_TEXT));
-                to[n + strlen(MARK_TEXT)] = (char)('A' + i);
-                to += n + strlen(MARK_TEXT) + 1;
+                to = put_ascii(to, text + at, runs->v[i].at - at);
+                memcpy(to, MARK_TEXT, strlen(MARK_TEXT));
+                to += strlen(MARK_TEXT);
+                *to++ = (char)('A' + i);
                 at = runs->v[i].at + runs->v[i].len;
         }
-        memcpy(to, text + at, len - at);
+        to = put_ascii(to, text + at, len - at);
         *ret = p;
-        *ret_len = (size_t)(to - p) + len - at;
+        *ret_len = (size_t)(to - p);
         return 0;
 }
 
@@ -165,7 +207,7 @@ int jtree_parse(const char *text, size_t len, size_t least, char err[JTAB_ERR], 
         const char *why = "";
         size_t members;
         size_t n = 0;
-        char *less = NULL;
+        char *other = NULL;
         int r;
 
         *ret = (struct jtree){ .text = text, .runs.least = least > strlen(MARK_TEXT) ? least : strlen(MARK_TEXT) + 1 };
@@ -173,11 +215,11 @@ int jtree_parse(const char *text, size_t len, size_t least, char err[JTAB_ERR], 
                 (void)snprintf(err, JTAB_ERR, "not one JSON object: %s", why);
                 return -EBADMSG;
         }
-        r = ret->runs.n > 0 ? without_runs(text, len, &ret->runs, &less, &n) : 0;
+        r = ret->runs.n > 0 || ret->runs.wide ? for_json_c(text, len, &ret->runs, &other, &n) : 0;
         if (r == 0)
-                r = by_json_c(less ? less : text, less ? n : len, err, &ret->root);
-        wipe(less, n);
-        free(less);
+                r = by_json_c(other ? other : text, other ? n : len, err, &ret->root);
+        wipe(other, n);
+        free(other);
         if (r == 0 && count_members(ret->root) != members) {
                 (void)snprintf(err, JTAB_ERR, "a member stands twice in one object");
                 jtree_forget(ret);

@@ -7,6 +7,7 @@
  * string of base64. So what jscan() found to be plain, `least` bytes and more
  * in a row within a value, is replaced by \u0000 and a letter in what json-c
  * sees: jscan() refuses \u0000, so no document has such a mark of its own.
+ * Characters beyond ASCII are escaped for it.
  *
  * `text` stays the caller's, and has to stay as it is while the tree is
  * used. Strings of the tree are read with jtree_len(), jtree_copy() and

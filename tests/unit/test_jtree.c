@@ -101,10 +101,30 @@ static void bounds_hold_for_long_strings(void **state)
         (void)snprintf(more, sizeof(more), ",\"hex\":\"%s\"", many('a', 1400, 0, ""));
         assert_int_equal(longs("", "", "", more, &l), 0);
         assert_int_equal(l.hex[699], 0xaa);
+        jtab_wipe(longs_tab, ELEMENTSOF(longs_tab), &l);
         (void)snprintf(more, sizeof(more), ",\"hex\":\"%s\"", many('a', 1399, 1399, "A"));
         assert_int_equal(longs("", "", "", more, &l), -EBADMSG);
         (void)snprintf(more, sizeof(more), ",\"hex\":\"%s\"", many('a', 1401, 0, ""));
         assert_int_equal(longs("", "", "", more, &l), -EBADMSG);
+}
+
+/* One, two, three and four bytes of UTF-8, in names, short and long values;
+ * json-c 0.18 would refuse them in its strict mode. */
+static void characters_beyond_ascii_come_as_they_are(void **state)
+{
+        static const char all[] = "a\xc2\x80\xc3\xa9\xdf\xbf\xe0\xa0\x80\xe2\x82\xac\xef\xbf\xbf\xf0\x90\x80\x80\xf0\x9f\x92\xbb\xf4\x8f\xbf\xbfz";
+        struct longs l;
+        char list[200];
+
+        (void)state;
+        (void)snprintf(list, sizeof(list), "\"%s\"", all);
+        assert_int_equal(longs(many('t', 3000, 1500, all), "", list, "", &l), 0);
+        assert_string_equal(l.text, many('t', 3000, 1500, all));
+        assert_string_equal(l.list.v[0], all);
+        jtab_wipe(longs_tab, ELEMENTSOF(longs_tab), &l);
+        assert_int_equal(longs("", "", "", ",\"h\xc3\xa9x\":\"aa\"", &l), -EBADMSG);
+        assert_non_null(strstr(err, "is not known here"));
+        assert_int_equal(longs("\xed\xa0\x80", "", "", "", &l), -EBADMSG); /* a surrogate */
 }
 
 /* A name of which json-c saw the beginning only would be another name. */
@@ -137,6 +157,7 @@ int main(void)
                 cmocka_unit_test(long_strings_come_whole),
                 cmocka_unit_test(more_long_strings_than_are_looked_for_come_whole_too),
                 cmocka_unit_test(bounds_hold_for_long_strings),
+                cmocka_unit_test(characters_beyond_ascii_come_as_they_are),
                 cmocka_unit_test(a_long_name_is_no_known_one),
                 cmocka_unit_test(a_document_has_no_marks_of_its_own),
         };
