@@ -42,7 +42,8 @@ TSSLIB  = $(TSS)/lib/libtss2-esys.a $(TSS)/lib/libtss2-sys.a $(TSS)/lib/libtss2-
 NODESTRIP := -R .eh_frame -R .eh_frame_hdr -R .comment
 # the small OpenSSL where `make deps` could build one, else the distribution's
 OWNSSL  := $(if $(SAN),,$(if $(filter 1,$(STATIC)),$(wildcard $(OSSL)/stamp)))
-SSLLIB  := $(if $(OWNSSL),$(OSSL)/lib/libssl.a $(OSSL)/lib/libcrypto.a,-lssl -lcrypto)
+# which, as archives, may want more: libzstd and zlib on Debian 13
+SSLLIB  := $(if $(OWNSSL),$(OSSL)/lib/libssl.a $(OSSL)/lib/libcrypto.a,$(or $(shell pkg-config $(if $(filter 1,$(STATIC)),--static) --libs libssl libcrypto 2>/dev/null),-lssl -lcrypto))
 NODELIB = $(TSSLIB) $(SSLLIB) -ljson-c
 # says which one it was, and changes with it
 SSLMARK := $(B)/openssl
@@ -262,7 +263,7 @@ $(TSS)/lib/libtss2-esys.a:
 
 
 # ---- what the build and the tests need --------------------------------------
-DEPS_BUILD := build-essential pkg-config libssl-dev libjson-c-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libpq-dev libseccomp-dev \
+DEPS_BUILD := build-essential pkg-config libssl-dev zlib1g-dev libzstd-dev libjson-c-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libpq-dev libseccomp-dev \
               libcmocka-dev autoconf automake libtool autoconf-archive dpkg-dev xz-utils zstd
 DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
@@ -329,4 +330,4 @@ install: all
 clean: # not the fixtures, tss, kernel and image
 	rm -rf $(B) $(O)/san $(PROGRAMS) $(BIN)/muster-node-test $(BIN)/musterd-faults $(BIN)/muster-node.debug $(O)/test-logs $(O)/bench
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) $(O)/fuzz/obj -name '*.d' 2>/dev/null)

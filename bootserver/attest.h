@@ -74,7 +74,8 @@ int release_make(struct server *srv, const struct attest *a, struct node *n, con
 
 /* release_send.c: holds the call until the journal is on disk, then answers:
  * with the verdict, or busy when it is not known to be there. To be called
- * again when the call is resumed. Frees a->release when it has answered. */
+ * again when the call is resumed. Frees a->release when it has answered, and
+ * with an ok the whole of `a`. */
 enum MHD_Result release_send(struct call *c, struct attest *a);
 void release_free(struct release *r); /* NULL-safe; wipes */
 int release_outbox(struct server *srv); /* starts srv->outbox */

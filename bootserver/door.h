@@ -52,6 +52,8 @@ void door_free(struct door *d); /* after the daemon has stopped */
 /* The session of a connection that was let in; NULL: there is none. */
 struct session *door_claim(struct door *d, int fd);
 void door_done(struct door *d, struct session *s);
+/* How many are inside now. */
+unsigned door_inside(struct door *d);
 /* Before its session is freed. */
 void door_gone(struct door *d, struct session *s);
 

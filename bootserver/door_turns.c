@@ -62,6 +62,16 @@ void door_done(struct door *d, struct session *s)
         (void)pthread_mutex_unlock(&d->lock);
 }
 
+unsigned door_inside(struct door *d)
+{
+        unsigned n;
+
+        (void)pthread_mutex_lock(&d->lock);
+        n = d->n_inside;
+        (void)pthread_mutex_unlock(&d->lock);
+        return n;
+}
+
 void door_gone(struct door *d, struct session *s)
 {
         (void)pthread_mutex_lock(&d->lock);

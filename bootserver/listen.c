@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define CONN_MEMORY ((size_t)8192)
-#define CONN_MEMORY_ATTEST ((size_t)4096) /* a node has few headers, and stays while it loads its image */
+#define CONN_MEMORY_ATTEST ((size_t)3072) /* a node has few headers, and stays while its TPM stores the keys */
 #define ADMIN_CONNECTIONS 64
 #define OTHER_FILES 256 /* store, keys, hooks, polling */
 #define BOOT_NICE 10    /* beyond what musterd has: attests go first when there is not CPU for all */

@@ -15,6 +15,7 @@ struct outbox {
         struct outbox_wait **last; /* where the next one goes */
         unsigned count;
         unsigned limit;
+        bool asleep; /* until somebody waits */
         bool stopping;
         bool joined;
 };
@@ -49,11 +50,14 @@ static void *run(void *arg)
                 uint64_t ticket = 0;
                 int r;
 
+                o->asleep = true;
                 while (!o->first && !o->stopping)
                         (void)pthread_cond_wait(&o->cond, &o->lock);
+                o->asleep = false;
                 if (!o->first)
                         break;
                 (void)pthread_mutex_unlock(&o->lock);
+                o->ops->gather(o->ctx);
                 r = o->ops->sync(o->ctx, &lost, &ticket);
                 (void)pthread_mutex_lock(&o->lock);
                 resume_up_to(o, lost, ticket, r);
@@ -101,7 +105,8 @@ int outbox_hold(struct outbox *o, struct outbox_wait *me, void *conn, uint64_t t
                 o->last = &me->next;
                 o->count++;
                 o->ops->suspend(conn);
-                (void)pthread_cond_signal(&o->cond);
+                if (o->asleep)
+                        (void)pthread_cond_signal(&o->cond);
         }
         (void)pthread_mutex_unlock(&o->lock);
         return r;

@@ -3,7 +3,8 @@
  *
  * A handler that committed a release with store_ops.commit_soon() puts its
  * connection here. One thread syncs for all that wait, outside of the store's
- * lock, and resumes those whose ticket is on disk; the handler then runs again
+ * lock, and resumes those whose ticket is on disk; before, gather() may wait
+ * for others that are about to come, to share the sync. The handler then runs again
  * and finds `result`: 0, or negative when the sync failed: then nothing may
  * leave. A sync that fails fails for all that wait at that moment.
  *
@@ -27,7 +28,8 @@ struct outbox_wait {
 /* What it works with. suspend() and resume() are called with its lock held. */
 struct outbox_ops {
         int (*sync)(void *ctx, uint64_t *ret_lost, uint64_t *ret_ticket); /* all commits so far, as store.h has it */
-        void (*tidy)(void *ctx);                      /* while nobody waits for it */
+        void (*tidy)(void *ctx);   /* while nobody waits for it */
+        void (*gather)(void *ctx); /* before a sync, for some milliseconds at most */
         void (*suspend)(void *conn);
         void (*resume)(void *conn);
 };

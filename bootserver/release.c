@@ -44,24 +44,28 @@ static int add_image(const struct server *srv, const struct catalog_image *image
         m.format = strcmp(image->row.format, "erofs") == 0 ? IMAGE_EROFS : IMAGE_SQUASHFS;
         memcpy(m.header, image->row.header, sizeof(m.header));
         r = wire_manifest_build(&m, &v->manifest);
-        if (r == 0)
-                r = signer_unwrap(srv->signer, image->row.name, image->row.header, image->row.wrapped_key, v->image_key);
-        if (r == -EKEYREJECTED)
-                log_err("image %s: its key was wrapped by another store.key. Next: add the image again", image->row.name);
         return r < 0 ? r : add_urls(srv, image->row.file, &v->image_urls);
 }
 
-static int add_approvals(const struct server *srv, const struct attest *a, struct verdict *v)
+/* Approvals and the image's key. */
+static int add_signed(const struct server *srv, const struct attest *a, const struct catalog_image *image, struct verdict *v)
 {
-        uint8_t nv[POLICY_APPROVAL_LEN];
-        uint8_t bundle[POLICY_APPROVAL_LEN];
-        int r = signer_approve(srv->signer, a->req.node, a->req.pcrs, evidence_reset_count(a->ev), nv,
-                               v->has_bundle ? bundle : NULL);
+        const struct signer_wish wish = {
+                .node = a->req.node, .pcrs = a->req.pcrs, .reset_count = evidence_reset_count(a->ev), .bundle = v->has_bundle,
+                .image = image->row.name, .header = image->row.header, .wrapped = image->row.wrapped_key,
+        };
+        struct signer_let_in in;
+        int r = signer_release(srv->signer, &wish, &in);
 
-        if (r == 0)
-                r = copy_blob(&v->approval_nv, nv, sizeof(nv));
+        if (r == -EKEYREJECTED)
+                log_err("image %s: its key was wrapped by another store.key. Next: add the image again", image->row.name);
+        if (r < 0)
+                return r;
+        memcpy(v->image_key, in.key, sizeof(v->image_key));
+        r = copy_blob(&v->approval_nv, in.nv, sizeof(in.nv));
         if (r == 0 && v->has_bundle)
-                r = copy_blob(&v->approval_bundle, bundle, sizeof(bundle));
+                r = copy_blob(&v->approval_bundle, in.bundle, sizeof(in.bundle));
+        wipe(&in, sizeof(in));
         return r;
 }
 
@@ -205,7 +209,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
         if (r == 0)
                 r = add_image(srv, image, v);
         if (r == 0)
-                r = add_approvals(srv, a, v);
+                r = add_signed(srv, a, image, v);
         if (r == 0)
                 r = add_node(srv, n, v);
         mark_ok(a, d, image, now, n);

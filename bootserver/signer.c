@@ -186,25 +186,6 @@ static int ask(struct signer *s, union signer_request *q, size_t len, union sign
         }
 }
 
-int signer_approve(struct signer *s, const uint8_t node[DIGEST_LEN], const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
-                   uint32_t reset_count, uint8_t ret_nv[POLICY_APPROVAL_LEN], uint8_t ret_bundle[POLICY_APPROVAL_LEN])
-{
-        union signer_request q = { .approve = { .head.op = SIGNER_APPROVE, .reset_count = reset_count,
-                                                .purposes = ret_bundle ? SIGNER_BUNDLE : 0 } };
-        union signer_answer a;
-        int r;
-
-        memcpy(q.head.node, node, DIGEST_LEN);
-        memcpy(q.approve.pcrs, pcrs, sizeof(q.approve.pcrs));
-        r = ask(s, &q, sizeof(q.approve), &a, sizeof(a.approved));
-        if (r < 0)
-                return r;
-        memcpy(ret_nv, a.approved.nv, POLICY_APPROVAL_LEN);
-        if (ret_bundle)
-                memcpy(ret_bundle, a.approved.bundle, POLICY_APPROVAL_LEN);
-        return 0;
-}
-
 static int set_name(char to[SIGNER_NAME], const char *name)
 {
         size_t n = strlen(name);
@@ -213,6 +194,28 @@ static int set_name(char to[SIGNER_NAME], const char *name)
                 return -EINVAL;
         memcpy(to, name, n + 1);
         return 0;
+}
+
+int signer_release(struct signer *s, const struct signer_wish *w, struct signer_let_in *ret)
+{
+        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .reset_count = w->reset_count,
+                                                .purposes = w->bundle ? SIGNER_BUNDLE : 0 } };
+        union signer_answer a;
+        int r = set_name(q.release.name, w->image);
+
+        memcpy(q.head.node, w->node, DIGEST_LEN);
+        memcpy(q.release.pcrs, w->pcrs, sizeof(q.release.pcrs));
+        memcpy(q.release.header, w->header, sizeof(q.release.header));
+        memcpy(q.release.wrapped, w->wrapped, sizeof(q.release.wrapped));
+        if (r == 0)
+                r = ask(s, &q, sizeof(q.release), &a, sizeof(a.released));
+        if (r == 0) {
+                memcpy(ret->nv, a.released.nv, sizeof(ret->nv));
+                memcpy(ret->bundle, a.released.bundle, sizeof(ret->bundle));
+                memcpy(ret->key, a.released.key, sizeof(ret->key));
+        }
+        wipe(&a, sizeof(a));
+        return r;
 }
 
 static int ask_cert(struct signer *s, union signer_request *q, size_t len, struct signer_issued *ret)
@@ -272,22 +275,5 @@ int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], co
         wipe(&q, sizeof(q));
         if (r == 0)
                 memcpy(ret, a.wrapped.wrapped, WRAPPED_LEN);
-        return r;
-}
-
-int signer_unwrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
-                  uint8_t ret[32])
-{
-        union signer_request q = { .unwrap = { .head.op = SIGNER_UNWRAP } };
-        union signer_answer a;
-        int r = set_name(q.unwrap.name, name);
-
-        memcpy(q.unwrap.header, header, sizeof(q.unwrap.header));
-        memcpy(q.unwrap.wrapped, wrapped, sizeof(q.unwrap.wrapped));
-        if (r == 0)
-                r = ask(s, &q, sizeof(q.unwrap), &a, sizeof(a.unwrapped));
-        if (r == 0)
-                memcpy(ret, a.unwrapped.key, 32);
-        wipe(&a, sizeof(a));
         return r;
 }

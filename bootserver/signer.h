@@ -34,9 +34,25 @@ void signer_stop(struct signer *s);
  * main thread asks. */
 bool signer_ended(struct signer *s, char ret_how[64]);
 
-/* For exactly these values with PCR 15 zero; bundle may be NULL. */
-int signer_approve(struct signer *s, const uint8_t node[DIGEST_LEN], const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
-                   uint32_t reset_count, uint8_t ret_nv[POLICY_APPROVAL_LEN], uint8_t ret_bundle[POLICY_APPROVAL_LEN]);
+/* What one node is let in with. */
+struct signer_wish {
+        const uint8_t *node;
+        const uint8_t (*pcrs)[DIGEST_LEN]; /* POLICY_PCRS of them, PCR 15 zero */
+        uint32_t reset_count;
+        bool bundle; /* an approval for the bundle too */
+        const char *image;
+        const uint8_t *header;  /* 64 bytes */
+        const uint8_t *wrapped; /* WRAPPED_LEN bytes, as signer_wrap() made them */
+};
+
+struct signer_let_in {
+        uint8_t nv[POLICY_APPROVAL_LEN];
+        uint8_t bundle[POLICY_APPROVAL_LEN]; /* zero when not asked for */
+        uint8_t key[32];                     /* the image's; the caller wipes it */
+};
+
+/* Approvals for exactly these values, and the image's key. */
+int signer_release(struct signer *s, const struct signer_wish *w, struct signer_let_in *ret);
 
 /* key: DER SubjectPublicKeyInfo of a P-256 key; the raw Ed25519 key. */
 int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
@@ -47,7 +63,5 @@ int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *nam
 /* Image keys in the store; bound to the image's name and header. */
 int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t key[32],
                 uint8_t ret[WRAPPED_LEN]);
-int signer_unwrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
-                  uint8_t ret[32]);
 
 #endif

@@ -31,8 +31,8 @@
 #define DAY 86400u
 
 static const char *const op_names[SIGNER_OPS] = {
-        [SIGNER_APPROVE] = "approval", [SIGNER_TLS] = "tls-certificate", [SIGNER_SSH] = "ssh-certificate",
-        [SIGNER_WRAP] = "wrapped-key", [SIGNER_UNWRAP] = "unwrapped-key",
+        [SIGNER_RELEASE] = "release", [SIGNER_TLS] = "tls-certificate", [SIGNER_SSH] = "ssh-certificate",
+        [SIGNER_WRAP] = "wrapped-key",
 };
 
 /* Every signature is a line and a number, whatever the network process
@@ -40,20 +40,19 @@ static const char *const op_names[SIGNER_OPS] = {
 static void note(const struct signing *s, const union signer_request *q, const union signer_answer *a)
 {
         const char *name = q->head.op == SIGNER_TLS ? q->tls.name : q->head.op == SIGNER_SSH ? q->ssh.name
-                           : q->head.op == SIGNER_WRAP ? q->wrap.name : q->unwrap.name;
+                           : q->head.op == SIGNER_WRAP ? q->wrap.name : q->release.name;
         char node[HEX_LEN(DIGEST_LEN)];
         char text[SIGNER_NAME + 1];
         char shown[4 * SIGNER_NAME + 3];
-        char what[sizeof(shown) + 16];
+        char what[sizeof(shown) + 40];
 
         hex_encode(q->head.node, DIGEST_LEN, node);
-        if (q->head.op == SIGNER_APPROVE) {
-                (void)snprintf(what, sizeof(what), "reset_count=%u", q->approve.reset_count);
-        } else { /* quoted: a refused name may be anything, other fields too */
-                (void)snprintf(text, sizeof(text), "%.*s", SIGNER_NAME, name);
-                (void)snprintf(what, sizeof(what), "%s=%s", q->head.op == SIGNER_TLS || q->head.op == SIGNER_SSH ? "name" : "image",
-                               log_value(text, shown, sizeof(shown)));
-        }
+        /* quoted: a refused name may be anything, other fields too */
+        (void)snprintf(text, sizeof(text), "%.*s", SIGNER_NAME, name);
+        (void)snprintf(what, sizeof(what), "%s=%s", q->head.op == SIGNER_TLS || q->head.op == SIGNER_SSH ? "name" : "image",
+                       log_value(text, shown, sizeof(shown)));
+        if (q->head.op == SIGNER_RELEASE)
+                (void)snprintf(what + strlen(what), sizeof(what) - strlen(what), " reset_count=%u", q->release.reset_count);
         if (a->done.error < 0)
                 log_warn("node=%s refused=%s %s: %s total=%llu", node, op_names[q->head.op], what, strerror(-a->done.error),
                          (unsigned long long)s->refused);

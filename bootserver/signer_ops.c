@@ -11,9 +11,10 @@
 #define CAP (POLICY_PCRS - 1) /* PCR 15, the last of policy_pcrs[] */
 
 static const size_t lengths[SIGNER_OPS] = {
-        [SIGNER_APPROVE] = sizeof(struct signer_approve), [SIGNER_TLS] = sizeof(struct signer_tls),
-        [SIGNER_SSH] = sizeof(struct signer_ssh),         [SIGNER_WRAP] = sizeof(struct signer_wrap),
-        [SIGNER_UNWRAP] = sizeof(struct signer_unwrap),
+        [SIGNER_RELEASE] = sizeof(struct signer_release),
+        [SIGNER_TLS] = sizeof(struct signer_tls),
+        [SIGNER_SSH] = sizeof(struct signer_ssh),
+        [SIGNER_WRAP] = sizeof(struct signer_wrap),
 };
 
 static bool text_ok(const char name[SIGNER_NAME], bool (*ok)(const char *))
@@ -25,7 +26,7 @@ static bool text_ok(const char name[SIGNER_NAME], bool (*ok)(const char *))
 }
 
 /* Only while PCR 15 is zero, which is: before any byte of an image ran. */
-static int approve(const struct signing *s, const struct signer_approve *q, struct signer_approved *a)
+static int release(const struct signing *s, const struct signer_release *q, struct signer_released *a)
 {
         static const uint8_t zero[DIGEST_LEN];
         uint8_t approved[DIGEST_LEN];
@@ -33,8 +34,12 @@ static int approve(const struct signing *s, const struct signer_approve *q, stru
 
         if ((q->purposes & ~SIGNER_BUNDLE) != 0 || memcmp(q->pcrs[CAP], zero, sizeof(zero)) != 0)
                 return -EINVAL;
+        if (!text_ok(q->name, entry_name_ok))
+                return -EINVAL;
         memset(a->bundle, 0, sizeof(a->bundle));
-        r = policy_approved(q->pcrs, q->reset_count, approved);
+        r = image_key_unwrap(s->keys.store_key, q->name, q->header, q->wrapped, a->key);
+        if (r == 0)
+                r = policy_approved(q->pcrs, q->reset_count, approved);
         if (r == 0)
                 r = policy_approve(s->keys.policy, approved, POLICY_NV, a->nv);
         if (r == 0 && (q->purposes & SIGNER_BUNDLE))
@@ -107,24 +112,19 @@ static int ssh(const struct signing *s, int64_t now, const struct signer_ssh *q,
 static int make(const struct signing *s, int64_t now, const union signer_request *q, union signer_answer *a, size_t *ret_len)
 {
         switch (q->head.op) {
-        case SIGNER_APPROVE:
-                *ret_len = sizeof(a->approved);
-                return approve(s, &q->approve, &a->approved);
+        case SIGNER_RELEASE:
+                *ret_len = sizeof(a->released);
+                return release(s, &q->release, &a->released);
         case SIGNER_TLS:
                 *ret_len = sizeof(a->cert);
                 return tls(s, now, &q->tls, &a->cert);
         case SIGNER_SSH:
                 *ret_len = sizeof(a->cert);
                 return ssh(s, now, &q->ssh, &a->cert);
-        case SIGNER_WRAP:
+        default:
                 *ret_len = sizeof(a->wrapped);
                 return !text_ok(q->wrap.name, entry_name_ok) ? -EINVAL
                        : image_key_wrap(s->keys.store_key, q->wrap.name, q->wrap.header, q->wrap.key, a->wrapped.wrapped);
-        default:
-                *ret_len = sizeof(a->unwrapped);
-                return !text_ok(q->unwrap.name, entry_name_ok) ? -EINVAL
-                       : image_key_unwrap(s->keys.store_key, q->unwrap.name, q->unwrap.header, q->unwrap.wrapped,
-                                          a->unwrapped.key);
         }
 }
 
@@ -133,7 +133,7 @@ int signer_answer(struct signing *s, int64_t now, const union signer_request *q,
 {
         int r;
 
-        if (len < sizeof(q->head) || q->head.op < SIGNER_APPROVE || q->head.op >= SIGNER_OPS || len != lengths[q->head.op])
+        if (len < sizeof(q->head) || q->head.op < SIGNER_RELEASE || q->head.op >= SIGNER_OPS || len != lengths[q->head.op])
                 return -EBADMSG;
         r = make(s, now, q, ret, ret_len);
         ret->done = (struct signer_done){ q->head.op, q->head.seq, r };
@@ -164,12 +164,10 @@ static void sample(enum signer_op op, const uint8_t point[PKI_POINT_LEN], const 
         case SIGNER_WRAP:
                 ret->wrap.name[0] = 'n';
                 break;
-        case SIGNER_UNWRAP:
-                ret->unwrap.name[0] = 'n';
-                memcpy(ret->unwrap.wrapped, wrapped->wrapped, sizeof(wrapped->wrapped));
-                break;
         default:
-                ret->approve.purposes = SIGNER_BUNDLE;
+                ret->release.purposes = SIGNER_BUNDLE;
+                ret->release.name[0] = 'n';
+                memcpy(ret->release.wrapped, wrapped->wrapped, sizeof(wrapped->wrapped));
         }
 }
 
@@ -182,7 +180,8 @@ int signer_self_test(struct signing *s, int64_t now)
         size_t n = 0;
         int r = pki_p256_xy(s->keys.ca.key, point + 1, point + 1 + PKI_RAW_LEN);
 
-        for (int op = SIGNER_APPROVE; op < SIGNER_OPS && r == 0; op++) {
+        /* the release last: it wants what was wrapped */
+        for (int op = SIGNER_OPS - 1; op >= SIGNER_RELEASE && r == 0; op--) {
                 sample((enum signer_op)op, point, &wrapped, &q);
                 r = signer_answer(s, now, &q, lengths[op], &a, &n);
                 if (r == 0)

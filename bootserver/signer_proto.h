@@ -20,7 +20,7 @@
 #define SIGNER_CERT_MAX 1440 /* DER or SSH blob; fits its NV index beside the key */
 #define SIGNER_BUNDLE 1u     /* in purposes: an approval for the bundle too */
 
-enum signer_op { SIGNER_APPROVE = 1, SIGNER_TLS, SIGNER_SSH, SIGNER_WRAP, SIGNER_UNWRAP, SIGNER_OPS };
+enum signer_op { SIGNER_RELEASE = 1, SIGNER_TLS, SIGNER_SSH, SIGNER_WRAP, SIGNER_OPS };
 
 struct signer_head {
         uint32_t op;
@@ -28,13 +28,17 @@ struct signer_head {
         uint8_t node[DIGEST_LEN]; /* for the signer's log; zero: none */
 };
 
-/* Not the policy digest, nor the digest of the values, but the values: so
- * that the signer itself sees that PCR 15 is zero. */
-struct signer_approve {
+/* All that one release wants, in one exchange: approvals and the image's
+ * key, both or neither. Not the policy digest, nor the digest of the values,
+ * but the values: so that the signer itself sees that PCR 15 is zero. */
+struct signer_release {
         struct signer_head head;
         uint32_t reset_count;
         uint32_t purposes;
         uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
+        char name[SIGNER_NAME]; /* the image's */
+        uint8_t header[64];
+        uint8_t wrapped[60];
 };
 
 struct signer_tls {
@@ -59,20 +63,12 @@ struct signer_wrap {
         uint8_t key[32];
 };
 
-struct signer_unwrap {
-        struct signer_head head;
-        char name[SIGNER_NAME];
-        uint8_t header[64];
-        uint8_t wrapped[60];
-};
-
 union signer_request {
         struct signer_head head;
-        struct signer_approve approve;
+        struct signer_release release;
         struct signer_tls tls;
         struct signer_ssh ssh;
         struct signer_wrap wrap;
-        struct signer_unwrap unwrap;
 };
 
 struct signer_done {
@@ -81,10 +77,11 @@ struct signer_done {
         int32_t error; /* 0 or negative errno */
 };
 
-struct signer_approved {
+struct signer_released {
         struct signer_done done;
         uint8_t nv[POLICY_APPROVAL_LEN];
         uint8_t bundle[POLICY_APPROVAL_LEN]; /* zero when not asked for */
+        uint8_t key[32];                     /* the image's */
 };
 
 struct signer_cert {
@@ -100,17 +97,11 @@ struct signer_wrapped {
         uint8_t wrapped[60];
 };
 
-struct signer_unwrapped {
-        struct signer_done done;
-        uint8_t key[32];
-};
-
 union signer_answer {
         struct signer_done done;
-        struct signer_approved approved;
+        struct signer_released released;
         struct signer_cert cert;
         struct signer_wrapped wrapped;
-        struct signer_unwrapped unwrapped;
 };
 
 /* The signer's first packet. */
@@ -123,15 +114,13 @@ struct signer_hello {
         uint8_t zero[3];
 };
 
-static_assert(sizeof(struct signer_approve) == 528, "no padding");
+static_assert(sizeof(struct signer_release) == 716, "no padding");
 static_assert(sizeof(struct signer_tls) == 176, "no padding");
 static_assert(sizeof(struct signer_ssh) == 140, "no padding");
 static_assert(sizeof(struct signer_wrap) == 200, "no padding");
-static_assert(sizeof(struct signer_unwrap) == 228, "no padding");
-static_assert(sizeof(struct signer_approved) == 156, "no padding");
+static_assert(sizeof(struct signer_released) == 188, "no padding");
 static_assert(sizeof(struct signer_cert) == 1472, "no padding");
 static_assert(sizeof(struct signer_wrapped) == 72, "no padding");
-static_assert(sizeof(struct signer_unwrapped) == 44, "no padding");
 static_assert(sizeof(struct signer_hello) == 844, "no padding");
 
 #endif

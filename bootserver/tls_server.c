@@ -9,7 +9,7 @@
 
 #define SUITES "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256"
-#define SEND_FRAGMENT 4096 /* bytes of a record: a verdict is two or three, and a buffer is not 16 KiB */
+#define SEND_FRAGMENT 8192 /* bytes of a record: a verdict is one or two, and a buffer is not 16 KiB */
 #define GROUP_P256 23
 #define GROUP_X25519 29
 
@@ -23,6 +23,7 @@ struct tls {
         int fd;
         unsigned updates; /* handshake messages after the handshake */
         bool up;          /* the handshake is done */
+        bool dry;         /* what was read ahead is less than a record */
         bool broken;
 };
 
@@ -115,6 +116,7 @@ int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_l
         (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                             SSL_MODE_RELEASE_BUFFERS);
         (void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY); /* back here after each key update */
+        SSL_CTX_set_read_ahead(ctx, 1); /* or each record is two system calls */
         SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
         SSL_CTX_set_msg_callback(ctx, on_message);
         SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
@@ -207,10 +209,14 @@ static ssize_t read_some(struct tls *t, void *p, size_t n)
         r = SSL_read(t->ssl, p, n > INT_MAX ? INT_MAX : (int)n);
         if (t->updates > TLS_UPDATES_MAX)
                 return -EPROTO;
+        t->dry = false;
         if (r > 0)
                 return r;
         r = outcome(t, r);
-        return r == -EAGAIN && t->updates != updates ? -EINTR : r;
+        if (r == -EAGAIN && t->updates != updates)
+                return -EINTR;
+        t->dry = r == -EAGAIN;
+        return r;
 }
 
 ssize_t tls_read(struct tls *t, void *p, size_t n)
@@ -240,7 +246,13 @@ ssize_t tls_write(struct tls *t, const void *p, size_t n)
 
 size_t tls_pending(const struct tls *t)
 {
-        return t->ssl && !t->broken ? (size_t)SSL_pending(t->ssl) : 0;
+        int n;
+
+        if (!t->ssl || t->broken)
+                return 0;
+        n = SSL_pending(t->ssl);
+        /* read ahead and not looked at yet; of less than a record more has to come first */
+        return n > 0 ? (size_t)n : t->up && !t->dry && SSL_has_pending(t->ssl);
 }
 
 void tls_end(struct tls *t)

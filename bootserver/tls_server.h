@@ -44,7 +44,7 @@ void tls_free(struct tls *t);
  * that is told to wait is repeated with the same bytes. */
 ssize_t tls_read(struct tls *t, void *p, size_t n);
 ssize_t tls_write(struct tls *t, const void *p, size_t n);
-size_t tls_pending(const struct tls *t); /* bytes that a read gives without the socket */
+size_t tls_pending(const struct tls *t); /* more than 0: a read may give bytes without the socket */
 void tls_end(struct tls *t);             /* tells the peer that nothing follows */
 bool tls_up(const struct tls *t);        /* the handshake is done */
 

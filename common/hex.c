@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ONES (UINT64_MAX / 255) /* 1 in each byte */
 
 void hex_encode(const void *p, size_t n, char *ret)
 {
@@ -101,42 +100,47 @@ static inline int b64_group(const char *s)
         return (a | b | c | d) < 0 ? -1 : a << 18 | b << 12 | c << 6 | d;
 }
 
-/* In each of 8 bytes below 0x80: all ones where it is one of these, else 0. */
-static inline uint64_t within8(uint64_t v, uint8_t from, uint8_t to)
-{
-        uint64_t ge = v + (0x80u - from) * ONES;
-        uint64_t gt = v + (0x7fu - to) * ONES;
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-        return ((ge & ~gt & 0x80 * ONES) >> 7) * 0xff;
+static inline bytes16 within16(bytes16 v, uint8_t from, uint8_t to)
+{
+        return (bytes16)((v >= from) & (v <= to));
 }
 
-/* The 48 bits of eight characters, again without a branch on them. */
-static inline bool b64_eight(const char *s, uint8_t ret[6])
+/* The 48 bits of eight values, in the order of memory. */
+static inline void b64_pack(uint64_t v, uint8_t ret[6])
 {
-        uint64_t v;
-        uint64_t upper;
-        uint64_t lower;
-        uint64_t digit;
-        uint64_t plus;
-        uint64_t slash;
-        uint64_t all;
-
-        memcpy(&v, s, sizeof(v));
-        all = v & 0x80 * ONES;
-        v = be64toh(v) & 0x7f * ONES;
-        upper = within8(v, 'A', 'Z');
-        lower = within8(v, 'a', 'z');
-        digit = within8(v, '0', '9');
-        plus = within8(v, '+', '+');
-        slash = within8(v, '/', '/');
-        all |= ~(upper | lower | digit | plus | slash);
-        v = v - (upper & 'A' * ONES) - (lower & ('a' - 26) * ONES) + (digit & (52 - '0') * ONES) +
-            (plus & (62 - '+') * ONES) + (slash & (63 - '/') * ONES);
+        v = be64toh(v);
         v = (v & 0x3f003f003f003f00) >> 2 | (v & 0x003f003f003f003f);
         v = (v & 0x0fff00000fff0000) >> 4 | (v & 0x00000fff00000fff);
         v = htobe64((v >> 32 << 24 | (v & 0xffffff)) << 16);
         memcpy(ret, &v, 6);
-        return all == 0;
+}
+
+/* The 96 bits of sixteen characters, again without a branch on them. */
+static inline bool b64_sixteen(const char *s, uint8_t ret[12])
+{
+        bytes16 v;
+        bytes16 upper;
+        bytes16 lower;
+        bytes16 digit;
+        bytes16 plus;
+        bytes16 slash;
+        uint64_t half[2];
+
+        memcpy(&v, s, sizeof(v));
+        upper = within16(v, 'A', 'Z');
+        lower = within16(v, 'a', 'z');
+        digit = within16(v, '0', '9');
+        plus = within16(v, '+', '+');
+        slash = within16(v, '/', '/');
+        v = v - (upper & 'A') - (lower & ('a' - 26)) + (digit & (52 - '0')) + (plus & (62 - '+')) + (slash & (63 - '/'));
+        memcpy(half, &v, sizeof(half));
+        b64_pack(half[0], ret);
+        b64_pack(half[1], ret + 6);
+        v = upper | lower | digit | plus | slash;
+        memcpy(half, &v, sizeof(half));
+        return (half[0] & half[1]) == UINT64_MAX;
 }
 
 int b64_decode(const char *s, size_t len, uint8_t *ret, size_t cap, size_t *ret_len)
@@ -154,8 +158,8 @@ int b64_decode(const char *s, size_t len, uint8_t *ret, size_t cap, size_t *ret_
         n = len / 4 * 3 - pad;
         if (n > cap)
                 return -ENOBUFS;
-        for (; i + 2 <= n / 3; i += 2)
-                good &= b64_eight(s + 4 * i, ret + 3 * i);
+        for (; i + 4 <= n / 3; i += 4)
+                good &= b64_sixteen(s + 4 * i, ret + 3 * i);
         for (; i < n / 3; i++) {
                 int v = b64_group(s + 4 * i);
 

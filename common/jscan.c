@@ -49,40 +49,58 @@ static size_t escape(const char *s, size_t left)
         return 6;
 }
 
-/* Are these 8 bytes all ASCII without control characters, " and \ ? */
+#define STEP 16
+
+typedef uint8_t bytes16 __attribute__((vector_size(STEP)));
+
+/* Are these bytes all ASCII without control characters, " and \ ? */
 static bool plain(const char *s)
 {
-        const uint64_t ones = UINT64_MAX / 255;
-        uint64_t v;
-        uint64_t quote;
-        uint64_t slash;
+        bytes16 v;
+        bytes16 odd;
+        uint64_t half[2];
 
         memcpy(&v, s, sizeof(v));
-        quote = v ^ '"' * ones;
-        slash = v ^ '\\' * ones;
-        /* x - n in each byte sets the topmost bit, clear in x, only where x < n */
-        return ((v | (v - 0x20 * ones) | (quote - ones) | (slash - ones)) & 0x80 * ones) == 0;
+        odd = (bytes16)((v < 0x20) | (v >= 0x80) | (v == '"') | (v == '\\'));
+        memcpy(half, &odd, sizeof(half));
+        return (half[0] | half[1]) == 0;
 }
 
-/* Bytes of the string at s with its quotes, or 0. */
-static size_t string(const char *s, size_t left)
+static void note_run(struct jruns *runs, size_t at, size_t len)
 {
+        if (runs && len >= runs->least && runs->n < JRUNS)
+                runs->v[runs->n++] = (struct jrun){ at, len };
+}
+
+/* Bytes of the string at s, which is text[at], with its quotes, or 0. */
+static size_t string(const char *s, size_t left, size_t at, struct jruns *runs)
+{
+        size_t from = 1; /* of the run that goes on */
         size_t i = 1;
 
         while (i < left && s[i] != '"') {
                 uint8_t b = (uint8_t)s[i];
                 size_t n = b < 0x20 ? 0 : 1;
 
-                if (left - i >= 8 && plain(s + i))
-                        n = 8;
-                else if (b == '\\')
+                if (left - i >= STEP && plain(s + i)) {
+                        i += STEP;
+                        continue;
+                }
+                if (b == '\\')
                         n = escape(s + i, left - i);
                 else if (b >= 0x80)
                         n = utf8_step(s + i, left - i);
                 if (n == 0)
                         return 0;
+                if (b >= 0x80 && runs)
+                        runs->wide = true;
+                if (b == '\\' || b >= 0x80) {
+                        note_run(runs, at + from, i - from);
+                        from = i + n;
+                }
                 i += n;
         }
+        note_run(runs, at + from, i - from);
         return i < left ? i + 1 : 0;
 }
 
@@ -124,8 +142,6 @@ static size_t token(const char *s, size_t left)
 {
         static const char *const words[] = {"true", "false", "null"};
 
-        if (*s == '"')
-                return string(s, left);
         if (*s == '-' || digit(s, left))
                 return number(s, left);
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -134,17 +150,24 @@ static size_t token(const char *s, size_t left)
         return *s && strchr(" \t\r\n{}[]:,", *s) ? 1 : 0;
 }
 
-int jscan(const char *text, size_t len, unsigned depth, size_t *ret_members, const char **ret_why)
+int jscan(const char *text, size_t len, unsigned depth, size_t *ret_members, struct jruns *runs, const char **ret_why)
 {
         size_t members = 0;
+        size_t before = 0; /* runs ahead of the last string */
         unsigned open = 0;
 
         *ret_why = "it has to begin with { and end with }";
         if (len < 2 || text[0] != '{' || text[len - 1] != '}')
                 return -EBADMSG;
         for (size_t i = 0; i < len;) {
-                size_t n = token(text + i, len - i);
+                size_t n;
 
+                if (text[i] == '"') {
+                        before = runs ? runs->n : 0;
+                        n = string(text + i, len - i, i, runs);
+                } else {
+                        n = token(text + i, len - i);
+                }
                 *ret_why = "it holds something that is no JSON";
                 if (n == 0)
                         return -EBADMSG;
@@ -157,7 +180,10 @@ int jscan(const char *text, size_t len, unsigned depth, size_t *ret_members, con
                 *ret_why = "its brackets do not match";
                 if ((text[i] == '}' || text[i] == ']') && open-- == 0)
                         return -EBADMSG;
-                members += text[i] == ':';
+                if (text[i] == ':')
+                        members++;
+                if (text[i] == ':' && runs)
+                        runs->n = before; /* it was a name */
                 i += n;
         }
         *ret_why = "its brackets do not match";

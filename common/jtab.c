@@ -3,12 +3,12 @@
 
 #include "hex.h"
 #include "jout.h"
-#include "jscan.h"
+#include "jtree.h"
 
-#include <json-c/json.h>
-#include <limits.h>
+#define LONG 1024 /* a string that json-c need not look at */
 
 struct jt {
+        const struct jtree *tree;
         char *err;
         const char *path; /* of the object that holds the member */
         const char *name;
@@ -32,71 +32,108 @@ static void forget(struct json_object *o)
         wipe((void *)(uintptr_t)json_object_get_string(o), (size_t)json_object_get_string_len(o));
 }
 
-static int get_text(const struct jt *t, struct json_object *o, const char **ret, size_t *ret_len)
+/* A string in one piece, without a NUL. */
+struct piece {
+        const char *p;
+        size_t len;
+        char *own;
+};
+
+static void piece_free(struct piece *s)
+{
+        wipe(s->own, s->own ? s->len : 0);
+        free(s->own);
+}
+
+static int get_len(const struct jt *t, struct json_object *o, size_t *ret)
 {
         if (!json_object_is_type(o, json_type_string))
                 return bad(t, "has to be a string");
-        *ret = json_object_get_string(o);
-        *ret_len = (size_t)json_object_get_string_len(o);
+        *ret = jtree_len(t->tree, o);
+        return 0;
+}
+
+static int get_text(const struct jt *t, struct json_object *o, struct piece *ret)
+{
+        ret->p = jtree_whole(t->tree, o);
+        ret->len = jtree_len(t->tree, o);
+        if (ret->p)
+                return 0;
+        ret->own = malloc(ret->len + 1);
+        if (!ret->own)
+                return -ENOMEM;
+        jtree_copy(t->tree, o, ret->own);
+        ret->p = ret->own;
         return 0;
 }
 
 static int set_b64(const struct jt *t, struct json_object *o, size_t max, struct buf *ret)
 {
-        const char *s = "";
+        _cleanup_(piece_free) struct piece s = { 0 };
         size_t len = 0;
         size_t cap;
-        uint8_t *p;
-        int r = get_text(t, o, &s, &len);
+        int r = get_len(t, o, &len);
 
         if (r < 0)
                 return r;
         if (len / 4 > (max + 2) / 3)
                 return bad(t, "is too long");
+        r = get_text(t, o, &s);
+        if (r < 0)
+                return r;
         cap = len / 4 * 3;
-        p = malloc(cap + 1);
-        if (!p)
+        ret->p = malloc(cap + 1);
+        if (!ret->p)
                 return -ENOMEM;
-        ret->p = p;
         ret->len = cap;
-        if (b64_decode(s, len, p, cap, &cap) < 0)
+        if (b64_decode(s.p, len, ret->p, cap, &cap) < 0)
                 return bad(t, "is no base64 with padding");
         ret->len = cap;
         return cap <= max ? 0 : bad(t, "is too long");
 }
 
+static bool lower_hex(const char *s, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!(s[i] >= '0' && s[i] <= '9') && !(s[i] >= 'a' && s[i] <= 'f'))
+                        return false;
+        return true;
+}
+
 static int set_hex(const struct jt *t, struct json_object *o, size_t n, uint8_t *ret)
 {
-        const char *s = "";
+        _cleanup_(piece_free) struct piece s = { 0 };
         size_t len = 0;
-        int r = get_text(t, o, &s, &len);
+        size_t got;
+        int r = get_len(t, o, &len);
 
+        if (r == 0 && len == 2 * n)
+                r = get_text(t, o, &s);
         if (r < 0)
                 return r;
-        if (len != 2 * n || strspn(s, "0123456789abcdef") != len || hex_decode_exact(s, ret, n) < 0)
+        if (len != 2 * n || !lower_hex(s.p, len) || hex_decode(s.p, len, ret, n, &got) < 0)
                 return bad(t, "has to be lower-case hexadecimal of the right length");
         return 0;
 }
 
 static int set_str(const struct jt *t, struct json_object *o, const struct jfield *f, void *at)
 {
-        const char *s = "";
         size_t len = 0;
         char *copy;
-        int r = get_text(t, o, &s, &len);
+        int r = get_len(t, o, &len);
 
         if (r < 0)
                 return r;
         if (len > f->max)
                 return bad(t, "is too long");
         if (f->type == JT_STR) {
-                memcpy(at, s, len + 1);
+                jtree_copy(t->tree, o, at);
                 return 0;
         }
         copy = malloc(len + 1);
         if (!copy)
                 return -ENOMEM;
-        memcpy(copy, s, len + 1);
+        jtree_copy(t->tree, o, copy);
         *(char **)at = copy;
         return 0;
 }
@@ -115,12 +152,21 @@ static int set_int(const struct jt *t, struct json_object *o, const struct jfiel
         return 0;
 }
 
+static int add_str(const struct jt *t, struct json_object *o, const struct jfield *f, struct jstrs *to)
+{
+        const struct jfield one = { .type = JT_STRDUP, .max = f->max };
+        char *text = NULL;
+        int r = set_str(t, o, &one, &text);
+
+        if (r == 0)
+                r = jstrs_add(to, text);
+        free(text);
+        return r;
+}
+
 static int set_array_item(const struct jt *t, struct json_object *o, const struct jfield *f, void *at, size_t i)
 {
         struct jbufs *bufs = at;
-        const char *s = "";
-        size_t len = 0;
-        int r;
 
         if (f->type == JT_HEXS)
                 return set_hex(t, o, f->max, (uint8_t *)at + i * f->max);
@@ -128,10 +174,7 @@ static int set_array_item(const struct jt *t, struct json_object *o, const struc
                 bufs->n = i + 1;
                 return set_b64(t, o, f->max, &bufs->v[i]);
         }
-        r = get_text(t, o, &s, &len);
-        if (r < 0)
-                return r;
-        return len > f->max ? bad(t, "holds a string that is too long") : jstrs_add(at, s);
+        return add_str(t, o, f, at);
 }
 
 static int set_array(const struct jt *t, struct json_object *o, const struct jfield *f, void *at)
@@ -193,7 +236,7 @@ static int set_field(const struct jt *t, struct json_object *o, const struct jfi
                 if (!json_object_is_type(o, json_type_object))
                         return bad(t, "has to be an object");
                 (void)snprintf(path, sizeof(path), "%s%s%s", t->path, *t->path ? "." : "", t->name);
-                return set_object(&(struct jt){t->err, path, ""}, o, f->sub, f->n_sub, at);
+                return set_object(&(struct jt){t->tree, t->err, path, ""}, o, f->sub, f->n_sub, at);
         }
         return bad(t, "has an unknown type in its table");
 }
@@ -226,124 +269,35 @@ static int set_object(const struct jt *t, struct json_object *o, const struct jf
         return 0;
 }
 
-/* Members that json-c kept. A repeated name replaces the first one there,
- * so that fewer members than colons means a duplicate. */
-static size_t count_members(struct json_object *o)
-{
-        size_t n = 0;
-
-        if (json_object_is_type(o, json_type_array)) {
-                for (size_t i = 0; i < json_object_array_length(o); i++)
-                        n += count_members(json_object_array_get_idx(o, i));
-        } else if (json_object_is_type(o, json_type_object)) {
-                json_object_object_foreach(o, key, val)
-                {
-                        (void)key;
-                        n += 1 + count_members(val);
-                }
-        }
-        return n;
-}
-
-static void json_object_putp(struct json_object **o)
-{
-        (void)json_object_put(*o);
-}
-
-/* The same for a tree whose table has not told yet what in it is secret. */
-static void forget_all(struct json_object *o)
-{
-        if (json_object_is_type(o, json_type_string)) {
-                forget(o);
-        } else if (json_object_is_type(o, json_type_array)) {
-                for (size_t i = 0; i < json_object_array_length(o); i++)
-                        forget_all(json_object_array_get_idx(o, i));
-        } else if (json_object_is_type(o, json_type_object)) {
-                json_object_object_foreach(o, key, val)
-                {
-                        (void)key;
-                        forget_all(val);
-                }
-        }
-}
-
-static void json_object_forgetp(struct json_object **o)
-{
-        forget_all(*o);
-        (void)json_object_put(*o);
-}
-
-static void tokener_freep(struct json_tokener **t)
-{
-        if (*t && (*t)->pb && (*t)->pb->size > 0)
-                wipe((*t)->pb->buf, (size_t)(*t)->pb->size);
-        if (*t)
-                json_tokener_free(*t);
-}
-
-static int parse_tree(const char *text, size_t len, char err[JTAB_ERR], struct json_object **ret)
-{
-        _cleanup_(tokener_freep) struct json_tokener *tok = json_tokener_new_ex(JTAB_DEPTH + 2);
-        _cleanup_(json_object_putp) struct json_object *o = NULL;
-        const char *why = "";
-        size_t members;
-
-        if (!tok)
-                return -ENOMEM;
-        if (len > INT_MAX || jscan(text, len, JTAB_DEPTH, &members, &why) < 0) {
-                (void)snprintf(err, JTAB_ERR, "not one JSON object: %s", why);
-                return -EBADMSG;
-        }
-        /* room for the longest string at once, not by doubling; jscan() has looked at the UTF-8 */
-        if (printbuf_memset(tok->pb, (int)len - 1, 0, 1) < 0)
-                return -ENOMEM;
-        printbuf_reset(tok->pb);
-        json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-        o = json_tokener_parse_ex(tok, text, (int)len);
-        if (!o || json_tokener_get_error(tok) != json_tokener_success || json_tokener_get_parse_end(tok) != len ||
-            !json_object_is_type(o, json_type_object)) {
-                (void)snprintf(err, JTAB_ERR, "not one JSON object: %s",
-                               json_tokener_error_desc(json_tokener_get_error(tok)));
-                return -EBADMSG;
-        }
-        if (count_members(o) != members) {
-                (void)snprintf(err, JTAB_ERR, "a member stands twice in one object");
-                return -EBADMSG;
-        }
-        *ret = take_ptr(o);
-        return 0;
-}
-
 int jtab_peek(const void *text, size_t len, size_t max, const char *name, char *ret, size_t n, char err[JTAB_ERR])
 {
-        _cleanup_(json_object_forgetp) struct json_object *o = NULL;
-        const struct jt t = {err, "", name};
+        _cleanup_(jtree_forget) struct jtree tree = { 0 };
+        const struct jt t = {&tree, err, "", name};
         struct json_object *val = NULL;
-        const char *s = "";
         size_t slen = 0;
         int r;
 
         (void)snprintf(err, JTAB_ERR, "larger than %zu bytes", max);
         if (len > max)
                 return -E2BIG;
-        r = parse_tree(text, len, err, &o);
+        r = jtree_parse(text, len, LONG, err, &tree);
         if (r < 0)
                 return r;
-        if (!json_object_object_get_ex(o, name, &val))
+        if (!json_object_object_get_ex(tree.root, name, &val))
                 return bad(&t, "is missing");
-        r = get_text(&t, val, &s, &slen);
+        r = get_len(&t, val, &slen);
         if (r < 0)
                 return r;
         if (slen >= n)
                 return bad(&t, "is too long");
-        memcpy(ret, s, slen + 1);
+        jtree_copy(&tree, val, ret);
         return 0;
 }
 
 int jtab_parse(const void *text, size_t len, size_t max, const struct jfield *tab, size_t n, void *ret,
                char err[JTAB_ERR])
 {
-        _cleanup_(json_object_putp) struct json_object *o = NULL;
+        _cleanup_(jtree_free) struct jtree tree = { 0 };
         int r;
 
         (void)snprintf(err, JTAB_ERR, "out of memory");
@@ -351,12 +305,12 @@ int jtab_parse(const void *text, size_t len, size_t max, const struct jfield *ta
                 (void)snprintf(err, JTAB_ERR, "larger than %zu bytes", max);
                 return -E2BIG;
         }
-        r = parse_tree(text, len, err, &o);
+        r = jtree_parse(text, len, LONG, err, &tree);
         if (r < 0)
                 return r;
-        r = set_object(&(struct jt){err, "", ""}, o, tab, n, ret);
+        r = set_object(&(struct jt){&tree, err, "", ""}, tree.root, tab, n, ret);
         if (r < 0) {
-                forget_all(o);
+                jtree_forget(&tree);
                 jtab_wipe(tab, n, ret);
                 return r;
         }

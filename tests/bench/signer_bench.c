@@ -88,33 +88,20 @@ static void local(union signer_request *q, size_t n)
         MUST(signer_answer(&here, time(NULL), q, n, &a, &len) == 0 && a.done.error == 0);
 }
 
-static void approve_here(void)
+static void release_here(void)
 {
-        union signer_request q = { .approve = { .head.op = SIGNER_APPROVE } };
+        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .name = "base" } };
 
-        local(&q, sizeof(q.approve));
+        memcpy(q.release.wrapped, wrapped, sizeof(wrapped));
+        local(&q, sizeof(q.release));
 }
 
-static void approve_there(void)
+static void release_there(void)
 {
-        uint8_t nv[POLICY_APPROVAL_LEN];
+        const struct signer_wish wish = { .node = node, .pcrs = pcrs, .image = "base", .header = header, .wrapped = wrapped };
+        struct signer_let_in in;
 
-        MUST(signer_approve(there, node, pcrs, 0, nv, NULL) == 0);
-}
-
-static void unwrap_here(void)
-{
-        union signer_request q = { .unwrap = { .head.op = SIGNER_UNWRAP, .name = "base" } };
-
-        memcpy(q.unwrap.wrapped, wrapped, sizeof(wrapped));
-        local(&q, sizeof(q.unwrap));
-}
-
-static void unwrap_there(void)
-{
-        uint8_t key[32];
-
-        MUST(signer_unwrap(there, "base", header, wrapped, key) == 0);
+        MUST(signer_release(there, &wish, &in) == 0);
 }
 
 static void tls_here(void)
@@ -170,8 +157,7 @@ int main(void)
                 const char *name;
                 void (*here)(void);
                 void (*there)(void);
-        } what[] = { { "approval", approve_here, approve_there },
-                     { "image_key", unwrap_here, unwrap_there },
+        } what[] = { { "release", release_here, release_there },
                      { "tls_certificate", tls_here, tls_there } };
         double r[ELEMENTSOF(what)][3][ROUNDS];
         char path[128];

@@ -116,6 +116,8 @@ int main(int argc, char **argv)
         sealed();
         nv();
         text("attest", "activate", "{\"secret\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}");
+        text("json", "long", "{\"request\":\"{\\\"eventlog\\\":\\\"AAAAAAAAAAAA\\\"}\",\"a longer name\" : [\"bbbbbbbbbbbb\",\"cc\\u00e4cccccccccc\"]}");
+        text("json", "name", "{\"he\\u0078yyyyyyyyyyyy\":\"\\/aaaaaaaaaaaa\",\"n\":-1.5e3}");
         text("http", "reply", "\x40HTTP/1.1 206 Partial Content\r\nContent-Length: 3\r\nContent-Range: bytes 5-7/8\r\n"
                               "Connection: keep-alive\r\n\r\nabcHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         text("noderange", "range", "r[1-2]n[01-10,15],login1");

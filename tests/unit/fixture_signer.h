@@ -24,10 +24,11 @@ static union signer_answer a;
 static size_t len;
 static uint8_t point[PKI_POINT_LEN] = { 4 };
 static uint8_t ssh_ca[SSH_KEY_LEN];
+static const uint8_t image_key[32] = { 9 };
 
 static const size_t size_of[SIGNER_OPS] = {
-        [SIGNER_APPROVE] = sizeof(q.approve), [SIGNER_TLS] = sizeof(q.tls), [SIGNER_SSH] = sizeof(q.ssh),
-        [SIGNER_WRAP] = sizeof(q.wrap), [SIGNER_UNWRAP] = sizeof(q.unwrap),
+        [SIGNER_RELEASE] = sizeof(q.release), [SIGNER_TLS] = sizeof(q.tls), [SIGNER_SSH] = sizeof(q.ssh),
+        [SIGNER_WRAP] = sizeof(q.wrap),
 };
 
 static int setup(void **state)
@@ -60,10 +61,12 @@ static void good(enum signer_op op)
         q.head.op = op;
         q.head.seq = 7;
         switch (op) {
-        case SIGNER_APPROVE:
-                q.approve.reset_count = 41;
-                q.approve.purposes = SIGNER_BUNDLE;
-                memset(q.approve.pcrs, 0x5a, sizeof(q.approve.pcrs) - DIGEST_LEN);
+        case SIGNER_RELEASE:
+                q.release.reset_count = 41;
+                q.release.purposes = SIGNER_BUNDLE;
+                memset(q.release.pcrs, 0x5a, sizeof(q.release.pcrs) - DIGEST_LEN);
+                memcpy(q.release.name, "base-1.0", 8);
+                assert_int_equal(image_key_wrap(sg.keys.store_key, "base-1.0", q.release.header, image_key, q.release.wrapped), 0);
                 break;
         case SIGNER_TLS:
                 q.tls.life = LIFE_MAX;
@@ -75,12 +78,9 @@ static void good(enum signer_op op)
                 memcpy(q.ssh.name, "r1n001", 6);
                 memset(q.ssh.key, 3, sizeof(q.ssh.key));
                 break;
-        case SIGNER_WRAP:
+        default:
                 memcpy(q.wrap.name, "base-1.0", 8);
                 memset(q.wrap.key, 9, sizeof(q.wrap.key));
-                break;
-        default:
-                memcpy(q.unwrap.name, "base-1.0", 8);
         }
 }
 

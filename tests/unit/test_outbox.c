@@ -19,6 +19,7 @@ static struct {
         pthread_cond_t cond;
         unsigned begun, allowed, done; /* syncs */
         unsigned tidied;
+        unsigned gather_from, gather_to; /* come before the next sync */
         uint64_t committed; /* the last ticket given out */
         uint64_t lost;
         int fails;
@@ -73,6 +74,20 @@ static void fake_tidy(void *ctx)
         change(&disk.tidied, 1);
 }
 
+static int release(unsigned i);
+
+/* While the thread is here, others come. */
+static void fake_gather(void *ctx)
+{
+        unsigned from = disk.gather_from;
+        unsigned to = disk.gather_to;
+
+        assert_ptr_equal(ctx, &disk);
+        disk.gather_to = 0;
+        for (unsigned i = from; i < to; i++)
+                assert_int_equal(release(i), 0);
+}
+
 static void fake_suspend(void *conn)
 {
         change(&disk.held[(int *)conn - names], 1);
@@ -89,13 +104,13 @@ static void fake_resume(void *conn)
 }
 
 static const struct outbox_ops ops = {
-        .sync = fake_sync, .tidy = fake_tidy, .suspend = fake_suspend, .resume = fake_resume,
+        .sync = fake_sync, .tidy = fake_tidy, .gather = fake_gather, .suspend = fake_suspend, .resume = fake_resume,
 };
 
 static int begin(void **state)
 {
         (void)state;
-        disk.begun = disk.allowed = disk.done = disk.tidied = disk.n_order = 0;
+        disk.begun = disk.allowed = disk.done = disk.tidied = disk.n_order = disk.gather_to = 0;
         disk.committed = disk.lost = 0;
         disk.fails = 0;
         memset(disk.held, 0, sizeof(disk.held));
@@ -157,6 +172,17 @@ static void who_comes_during_a_sync_waits_for_the_next_and_all_share_it(void **s
                 assert_int_equal(disk.order[i], i); /* as they came */
                 assert_int_equal(waits[i].result, 0);
         }
+}
+
+static void who_comes_before_a_sync_shares_it(void **state)
+{
+        (void)state;
+        disk.gather_from = 1;
+        disk.gather_to = 20;
+        disk.allowed = 1;
+        assert_int_equal(release(0), 0);
+        await(&disk.n_order, 20);
+        assert_int_equal(disk.begun, 1);
 }
 
 /* A commit that the sync has seen, whose call was held only then. */
@@ -247,6 +273,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_verdict_leaves_only_after_its_sync, begin, end),
                 cmocka_unit_test_setup_teardown(who_comes_during_a_sync_waits_for_the_next_and_all_share_it, begin, end),
+                cmocka_unit_test_setup_teardown(who_comes_before_a_sync_shares_it, begin, end),
                 cmocka_unit_test_setup_teardown(a_ticket_that_is_on_disk_waits_for_no_second_one_in_vain, begin, end),
                 cmocka_unit_test_setup_teardown(a_failed_sync_fails_all_that_wait, begin, end),
                 cmocka_unit_test_setup_teardown(what_was_lost_before_is_not_taken_as_synced, begin, end),

@@ -55,7 +55,7 @@ static const char *log_why(struct log_knobs k)
         uint8_t spec_bytes[64];
         struct evlog log;
         const char *why = NULL;
-        size_t len, at;
+        size_t len = 0, at;
         int r;
 
         spec = wb_of(spec_bytes, sizeof(spec_bytes));

@@ -74,12 +74,10 @@ static int key_files(void)
                 r = pki_p256_xy(n, x, y);
         if (r == 0)
                 r = pki_pem_read(public_pem.p, public_pem.len, "PUBLIC KEY", &d);
-        if (r == 0) {
-                assert_int_equal(EVP_PKEY_eq(k, p256), 1);
-                assert_int_equal(EVP_PKEY_eq(l, p256), 1);
-                assert_int_equal(EVP_PKEY_eq(m, p256), 1);
-                assert_int_equal(EVP_PKEY_eq(n, p256), 1);
-        }
+        /* these want memory too */
+        if (r == 0 && (EVP_PKEY_eq(k, p256) != 1 || EVP_PKEY_eq(l, p256) != 1 || EVP_PKEY_eq(m, p256) != 1 ||
+                       EVP_PKEY_eq(n, p256) != 1))
+                r = -ENOMEM;
         return r;
 }
 
@@ -102,10 +100,8 @@ static int issue(void)
         if (r == 0)
                 r = pki_issue_node(&authority, p256, "n1.example", NOW, NOW + 1000, &node);
         assert_true(r == 0 || !node);
-        if (r == 0) {
-                assert_int_equal(X509_verify(parent, p256), 1);
-                assert_int_equal(X509_verify(node, p256), 1);
-        }
+        if (r == 0 && (X509_verify(parent, p256) != 1 || X509_verify(node, p256) != 1))
+                r = -ENOMEM;
         return r;
 }
 

@@ -10,27 +10,28 @@ static void an_approval_is_for_these_values_and_this_reset(void **state)
         uint8_t approved[DIGEST_LEN];
 
         (void)state;
-        good(SIGNER_APPROVE);
+        good(SIGNER_RELEASE);
         assert_int_equal(answer(), 0);
-        assert_int_equal(len, sizeof(a.approved));
-        assert_int_equal(policy_approved(q.approve.pcrs, 41, approved), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.approved.nv, POLICY_APPROVAL_LEN), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.approved.bundle, POLICY_APPROVAL_LEN), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.approved.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
-        assert_int_equal(policy_approved(q.approve.pcrs, 42, approved), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.approved.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
-        q.approve.purposes = 0;
+        assert_int_equal(len, sizeof(a.released));
+        assert_int_equal(policy_approved(q.release.pcrs, 41, approved), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.released.nv, POLICY_APPROVAL_LEN), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.released.bundle, POLICY_APPROVAL_LEN), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.released.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
+        assert_int_equal(policy_approved(q.release.pcrs, 42, approved), 0);
+        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.released.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
+        q.release.purposes = 0;
         assert_int_equal(answer(), 0);
-        assert_memory_equal(a.approved.bundle, zero, sizeof(zero));
+        assert_memory_equal(a.released.bundle, zero, sizeof(zero));
 }
 
 static void nothing_is_approved_once_pcr_15_is_capped(void **state)
 {
         (void)state;
         for (size_t i = 0; i < DIGEST_LEN; i++) {
-                good(SIGNER_APPROVE);
-                q.approve.pcrs[POLICY_PCRS - 1][i] = 1;
+                good(SIGNER_RELEASE);
+                q.release.pcrs[POLICY_PCRS - 1][i] = 1;
                 assert_int_equal(answer(), -EINVAL);
+                assert_int_equal(a.released.key[0], 0xee); /* nor is the image's key given */
         }
 }
 
@@ -38,8 +39,8 @@ static void purposes_that_do_not_exist_are_refused(void **state)
 {
         (void)state;
         for (unsigned bit = 1; bit < 32; bit++) {
-                good(SIGNER_APPROVE);
-                q.approve.purposes |= 1u << bit;
+                good(SIGNER_RELEASE);
+                q.release.purposes |= 1u << bit;
                 assert_int_equal(answer(), -EINVAL);
         }
 }
@@ -120,8 +121,8 @@ static void names_that_are_no_node_names_are_refused(void **state)
         good(SIGNER_WRAP);
         q.wrap.name[0] = '.';
         assert_int_equal(answer(), -EINVAL);
-        good(SIGNER_UNWRAP);
-        memset(q.unwrap.name, 0, sizeof(q.unwrap.name));
+        good(SIGNER_RELEASE);
+        memset(q.release.name, 0, sizeof(q.release.name));
         assert_int_equal(answer(), -EINVAL);
 }
 
@@ -155,18 +156,19 @@ static void an_image_key_comes_back_only_unaltered(void **state)
         good(SIGNER_WRAP);
         assert_int_equal(answer(), 0);
         w = a.wrapped;
-        good(SIGNER_UNWRAP);
-        memcpy(q.unwrap.wrapped, w.wrapped, sizeof(w.wrapped));
+        good(SIGNER_RELEASE);
+        memcpy(q.release.wrapped, w.wrapped, sizeof(w.wrapped));
         assert_int_equal(answer(), 0);
-        assert_int_equal(a.unwrapped.key[0], 9);
-        bytes = q.unwrap.header;
-        for (size_t i = 0; i < sizeof(q.unwrap.header) + sizeof(q.unwrap.wrapped); i++) {
+        assert_int_equal(a.released.key[0], 9);
+        bytes = q.release.header;
+        for (size_t i = 0; i < sizeof(q.release.header) + sizeof(q.release.wrapped); i++) {
                 bytes[i] ^= 1;
                 assert_int_equal(answer(), -EKEYREJECTED);
-                assert_int_equal(a.unwrapped.key[0], 0xee); /* nothing of it was written */
+                assert_int_equal(a.released.key[0], 0xee); /* nothing of it was written */
+                assert_int_equal(a.released.nv[0], 0xee); /* nor an approval made */
                 bytes[i] ^= 1;
         }
-        q.unwrap.name[0] = 'c';
+        q.release.name[0] = 'c';
         assert_int_equal(answer(), -EKEYREJECTED);
 }
 
@@ -181,7 +183,7 @@ static void other_operations_and_other_lengths_are_no_requests(void **state)
                 for (size_t n = 0; n <= sizeof(q); n++)
                         assert_int_equal(signer_answer(&sg, NOW, &q, n, &a, &len), -EBADMSG);
         }
-        for (int op = SIGNER_APPROVE; op < SIGNER_OPS; op++)
+        for (int op = SIGNER_RELEASE; op < SIGNER_OPS; op++)
                 for (size_t n = 0; n <= sizeof(q) + 1; n++) {
                         if (n == size_of[op])
                                 continue;
@@ -205,7 +207,7 @@ static void noise_is_answered_with_an_error(void **state)
 {
         (void)state;
         for (int i = 0; i < 5000; i++) {
-                enum signer_op op = (enum signer_op)(SIGNER_APPROVE + i % (SIGNER_OPS - 1));
+                enum signer_op op = (enum signer_op)(SIGNER_RELEASE + i % (SIGNER_OPS - 1));
 
                 for (size_t k = 0; k < sizeof(q); k++)
                         ((uint8_t *)&q)[k] = noise();

@@ -39,17 +39,17 @@ static int looped(const void *p, size_t n, bool *ret_answered)
 
 static void bytes_that_no_musterd_sends_end_the_process(void **state)
 {
-        uint8_t big[sizeof(q) + 1] = { SIGNER_APPROVE };
+        uint8_t big[sizeof(q) + 1] = { SIGNER_RELEASE };
         bool answered = true;
 
         (void)state;
         log_init("test", LOG_LVL_ERR);
-        good(SIGNER_APPROVE);
-        assert_int_equal(looped(&q, sizeof(q.approve), &answered), 0);
+        good(SIGNER_RELEASE);
+        assert_int_equal(looped(&q, sizeof(q.release), &answered), 0);
         assert_true(answered);
-        assert_int_equal(looped(&q, sizeof(q.approve) - 1, &answered), -EBADMSG);
+        assert_int_equal(looped(&q, sizeof(q.release) - 1, &answered), -EBADMSG);
         assert_false(answered);
-        memcpy(big, &q, sizeof(q.approve));
+        memcpy(big, &q, sizeof(q.release));
         assert_int_equal(looped(big, sizeof(big), &answered), -EBADMSG);
         assert_false(answered);
         assert_int_equal(looped("x", 1, &answered), -EBADMSG);
@@ -59,7 +59,7 @@ static void bytes_that_no_musterd_sends_end_the_process(void **state)
 /* A network process that was taken over writes no line but its own. */
 static void a_refused_name_is_quoted_in_the_log(void **state)
 {
-        static const char forged[] = "x made=approval name=r1n001";
+        static const char forged[] = "x made=release name=r1n001";
         char text[600] = "";
         int saved = dup(STDERR_FILENO);
         int pipefd[2];
@@ -78,7 +78,7 @@ static void a_refused_name_is_quoted_in_the_log(void **state)
         (void)close(pipefd[0]);
         (void)close(pipefd[1]);
         assert_true(answered);
-        assert_non_null(strstr(text, "refused=tls-certificate name=\"x made=approval name=r1n001\""));
+        assert_non_null(strstr(text, "refused=tls-certificate name=\"x made=release name=r1n001\""));
 }
 
 /* The client against a signer that answers `with` (len bytes). */

@@ -103,15 +103,14 @@ static int teardown(void **state)
         return 0;
 }
 
-/* One request; its answer's body. */
-static void ask(char body[HEX_LEN(DIGEST_LEN)])
+static const char question[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+static void answered(char body[HEX_LEN(DIGEST_LEN)])
 {
-        static const char question[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
         char in[2048];
         int n = 0;
         char *at = NULL;
 
-        assert_int_equal(SSL_write(t.ssl, question, sizeof(question) - 1), sizeof(question) - 1);
         while (!at || strlen(at) < 4 + 2 * DIGEST_LEN) {
                 int k = SSL_read(t.ssl, in + n, (int)sizeof(in) - 1 - n);
 
@@ -122,6 +121,26 @@ static void ask(char body[HEX_LEN(DIGEST_LEN)])
         }
         assert_memory_equal(in, "HTTP/1.1 200", 12);
         (void)snprintf(body, HEX_LEN(DIGEST_LEN), "%s", at + 4);
+}
+
+/* One request; its answer's body. */
+static void ask(char body[HEX_LEN(DIGEST_LEN)])
+{
+        assert_int_equal(SSL_write(t.ssl, question, sizeof(question) - 1), sizeof(question) - 1);
+        answered(body);
+}
+
+/* The records of a request, a byte each, in memory. */
+static BIO *records(char **ret, size_t *ret_n)
+{
+        BIO *out = BIO_new(BIO_s_mem());
+
+        assert_int_equal(SSL_connect(t.ssl), 1);
+        SSL_set0_wbio(t.ssl, out);
+        for (size_t i = 0; i < sizeof(question) - 1; i++)
+                assert_int_equal(SSL_write(t.ssl, question + i, 1), 1);
+        *ret_n = (size_t)BIO_get_mem_data(out, ret);
+        return out;
 }
 
 static void requests_of_one_connection_have_its_exporter(void **state)
@@ -188,6 +207,32 @@ static void so_does_one_without_its_last_message(void **state)
         SSL_free(ssl);
 }
 
+static void records_that_come_all_at_once_are_all_read(void **state)
+{
+        char body[HEX_LEN(DIGEST_LEN)];
+        char *p = NULL;
+        size_t n;
+
+        (void)state;
+        (void)records(&p, &n);
+        assert_int_equal(write(t.fd, p, n), n);
+        answered(body);
+}
+
+static void half_a_record_is_waited_for_and_takes_no_time(void **state)
+{
+        char body[HEX_LEN(DIGEST_LEN)];
+        char *p = NULL;
+        size_t n;
+
+        (void)state;
+        (void)records(&p, &n);
+        assert_int_equal(write(t.fd, p, n - 9), n - 9);
+        assert_true(idle_ms() < 50);
+        assert_int_equal(write(t.fd, p + n - 9, 9), 9);
+        answered(body);
+}
+
 static void a_daemon_with_other_tls_does_not_start(void **state)
 {
         struct buf other = { 0 };
@@ -209,6 +254,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 T(a_handshake_that_waits_for_its_peer_takes_no_time),
                 T(so_does_one_without_its_last_message),
+                T(records_that_come_all_at_once_are_all_read),
+                T(half_a_record_is_waited_for_and_takes_no_time),
                 T(requests_of_one_connection_have_its_exporter),
                 T(a_daemon_with_other_tls_does_not_start),
         };

@@ -244,6 +244,35 @@ static void key_updates_are_taken_but_not_without_end(void **state)
         assert_int_equal(tls_read(t.server, &b, 1), -EPROTO);
 }
 
+/* What libmicrohttpd is told of bytes that are not on the socket any more: too
+ * little and they are forgotten, too much and it asks again without end. */
+static void what_was_read_ahead_is_pending_but_not_half_a_record(void **state)
+{
+        BIO *out = BIO_new(BIO_s_mem());
+        uint8_t room[16];
+        char *p = NULL;
+        size_t n;
+
+        (void)state;
+        up();
+        SSL_set0_wbio(t.client, out);
+        assert_int_equal(SSL_write(t.client, "one", 3), 3);
+        assert_int_equal(SSL_write(t.client, "two", 3), 3);
+        assert_int_equal(SSL_write(t.client, "three", 5), 5);
+        n = (size_t)BIO_get_mem_data(out, &p);
+        assert_int_equal(write(t.fd[1], p, n - 1), n - 1);
+        assert_int_equal(tls_read(t.server, room, sizeof(room)), 3);
+        assert_true(tls_pending(t.server) > 0);
+        assert_int_equal(read(t.fd[0], room, 1), -1); /* nothing is left there */
+        assert_int_equal(tls_read(t.server, room, sizeof(room)), 3);
+        assert_memory_equal(room, "two", 3);
+        assert_int_equal(tls_read(t.server, room, sizeof(room)), -EAGAIN);
+        assert_int_equal(tls_pending(t.server), 0);
+        assert_int_equal(write(t.fd[1], p + n - 1, 1), 1);
+        assert_int_equal(tls_read(t.server, room, sizeof(room)), 5);
+        assert_int_equal(tls_pending(t.server), 0);
+}
+
 static size_t drain(void)
 {
         static uint8_t room[16384];
@@ -336,6 +365,7 @@ int main(void)
                 T(a_peer_that_goes_without_a_word_is_seen),
                 T(altered_bytes_end_it),
                 T(key_updates_are_taken_but_not_without_end),
+                T(what_was_read_ahead_is_pending_but_not_half_a_record),
                 T(a_full_socket_is_waited_for),
                 T(a_key_of_another_certificate_is_refused),
                 T(other_tls_than_musterds_is_refused),
