@@ -217,6 +217,7 @@ $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/growth_fill: $(B)/ben
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+$(B)/bench/decide_bench $(B)/bench/signer_bench: $(B)/host/tests/bench/rounds.o
 $(B)/bench/tls_bare: $(B)/host/tests/bench/tls_bare.o
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
