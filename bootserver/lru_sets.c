@@ -7,9 +7,10 @@ int lru_sets_init(struct lru_sets *t, size_t sets, size_t ways, size_t size, voi
 {
         uint8_t *v;
         size_t n;
+        size_t all;
 
         assert(sets > 0 && ways > 0 && size >= sizeof(struct lru_entry) && size % _Alignof(struct lru_entry) == 0);
-        v = __builtin_mul_overflow(sets, ways, &n) ? NULL : calloc(n, size);
+        v = __builtin_mul_overflow(sets, ways, &n) || __builtin_mul_overflow(n, size, &all) ? NULL : calloc(n, size);
         if (!v)
                 return -ENOMEM;
         *t = (struct lru_sets){ .sets = sets, .ways = ways, .size = size, .drop = drop, .v = v };
