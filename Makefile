@@ -158,7 +158,7 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/libcli.a $(B)/libserver.a $(B)/libcom
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
 # one suite for both backends; the second needs a server, which its test starts
 $(B)/unit/test_store: $(B)/host/tests/unit/store_suite.o $(B)/host/tests/unit/store_suite_nodes.o
-$(B)/store_postgresql: $(call obj,host,tests/integration/store-postgresql.c tests/unit/store_suite.c tests/unit/store_suite_nodes.c) $(B)/libserver.a $(B)/libcommon.a
+$(B)/store_postgresql: $(call obj,host,tests/integration/store-postgresql.c tests/integration/store-postgresql-plans.c tests/unit/store_suite.c tests/unit/store_suite_nodes.c) $(B)/libserver.a $(B)/libcommon.a
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB) -lcmocka
 # tests/unit/shortage.h makes allocations fail
@@ -218,6 +218,7 @@ $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/growth_fill: $(B)/ben
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(HOSTF) $(HOSTL) -o $@ $^ $(SERVERLIB)
+$(B)/bench/decide_bench $(B)/bench/signer_bench: $(B)/host/tests/bench/rounds.o
 $(B)/bench/tls_bare: $(B)/host/tests/bench/tls_bare.o
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  LINK    $@')

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ek_memo.h"
 
-#include <pthread.h>
+#include "lru_sets.h"
 
 #define LABEL "muster ek chain v1"
 
 struct entry {
-        uint64_t used; /* 0: free */
+        struct lru_entry lru; /* under the node's id */
         uint64_t generation;
-        uint8_t node[DIGEST_LEN];
-        uint8_t key[DIGEST_LEN];
+        uint8_t chain[DIGEST_LEN];
 };
 
 struct ek_memo {
-        pthread_mutex_t lock;
-        uint64_t clock;
-        struct entry v[EK_MEMO_SETS][EK_MEMO_WAYS];
+        struct lru_sets table;
 };
 
 int ek_memo_new(struct ek_memo **ret)
@@ -24,7 +21,10 @@ int ek_memo_new(struct ek_memo **ret)
 
         if (!m)
                 return -ENOMEM;
-        (void)pthread_mutex_init(&m->lock, NULL);
+        if (lru_sets_init(&m->table, EK_MEMO_SETS, EK_MEMO_WAYS, sizeof(struct entry), NULL) < 0) {
+                free(m);
+                return -ENOMEM;
+        }
         *ret = m;
         return 0;
 }
@@ -33,7 +33,7 @@ void ek_memo_free(struct ek_memo *m)
 {
         if (!m)
                 return;
-        (void)pthread_mutex_destroy(&m->lock);
+        lru_sets_done(&m->table);
         free(m);
 }
 
@@ -54,37 +54,17 @@ int ek_memo_key(const struct jbufs *certs, const uint8_t node[DIGEST_LEN], uint8
         return EVP_DigestFinal_ex(md, ret, NULL) == 1 ? 0 : -EIO;
 }
 
-static bool same(const uint8_t *a, const uint8_t *b)
-{
-        return same_bytes(a, DIGEST_LEN, b, DIGEST_LEN);
-}
-
-/* The node's entry, or the one of its set to give up for it. */
-static struct entry *entry_of(struct ek_memo *m, const uint8_t node[DIGEST_LEN])
-{
-        struct entry *set = m->v[(node[0] << 8 | node[1]) % EK_MEMO_SETS];
-        struct entry *oldest = set;
-
-        for (size_t i = 0; i < EK_MEMO_WAYS; i++) {
-                if (set[i].used > 0 && same(set[i].node, node))
-                        return &set[i];
-                if (set[i].used < oldest->used)
-                        oldest = &set[i];
-        }
-        return oldest;
-}
-
 bool ek_memo_good(struct ek_memo *m, uint64_t generation, const uint8_t node[DIGEST_LEN], const uint8_t key[DIGEST_LEN])
 {
         struct entry *e;
         bool good;
 
-        (void)pthread_mutex_lock(&m->lock);
-        e = entry_of(m, node);
-        good = e->used > 0 && e->generation == generation && same(e->node, node) && same(e->key, key);
+        lru_sets_lock(&m->table);
+        e = lru_sets_find(&m->table, node);
+        good = e && e->generation == generation && same_bytes(e->chain, DIGEST_LEN, key, DIGEST_LEN);
         if (good)
-                e->used = ++m->clock;
-        (void)pthread_mutex_unlock(&m->lock);
+                lru_sets_use(&m->table, e, node);
+        lru_sets_unlock(&m->table);
         return good;
 }
 
@@ -92,23 +72,15 @@ void ek_memo_keep(struct ek_memo *m, uint64_t generation, const uint8_t node[DIG
 {
         struct entry *e;
 
-        (void)pthread_mutex_lock(&m->lock);
-        e = entry_of(m, node);
-        memcpy(e->node, node, DIGEST_LEN);
-        memcpy(e->key, key, DIGEST_LEN);
+        lru_sets_lock(&m->table);
+        e = lru_sets_place(&m->table, node);
         e->generation = generation;
-        e->used = ++m->clock;
-        (void)pthread_mutex_unlock(&m->lock);
+        memcpy(e->chain, key, DIGEST_LEN);
+        lru_sets_use(&m->table, e, node);
+        lru_sets_unlock(&m->table);
 }
 
 size_t ek_memo_count(struct ek_memo *m)
 {
-        size_t n = 0;
-
-        (void)pthread_mutex_lock(&m->lock);
-        for (size_t i = 0; i < EK_MEMO_SETS; i++)
-                for (size_t k = 0; k < EK_MEMO_WAYS; k++)
-                        n += m->v[i][k].used > 0;
-        (void)pthread_mutex_unlock(&m->lock);
-        return n;
+        return lru_sets_count(&m->table);
 }

@@ -11,9 +11,9 @@
  * is never kept.
  *
  * A node has one entry, under its id: who shows many chains of one EK puts
- * out nothing else. The table does not grow: EK_MEMO_SETS sets of
- * EK_MEMO_WAYS entries, 1.3 MiB when full; of each set the least recently
- * used goes first. Any thread. No I/O, no logging. */
+ * out nothing else. The table (lru_sets.h) does not grow: EK_MEMO_SETS sets
+ * of EK_MEMO_WAYS entries, 1.3 MiB when full. Any thread. No I/O, no
+ * logging. */
 #ifndef MUSTER_EK_MEMO_H
 #define MUSTER_EK_MEMO_H
 

@@ -13,10 +13,9 @@
  * Only evidence that decide_identity() let through belongs in here: an
  * approved node with an AK of its own. A node has one entry; a new AK takes
  * the place of its former one. Thus strangers put nothing out, and a node
- * only itself. The table does not grow: KEYCACHE_SETS sets of KEYCACHE_WAYS
- * entries (512 KiB in all), of each set the least recently used goes first.
- * An entry in use has about 2.8 KiB more, OpenSSL's for the key: full, it is
- * 12 MiB.
+ * only itself. The table (lru_sets.h) does not grow: KEYCACHE_SETS sets of
+ * KEYCACHE_WAYS entries, 512 KiB in all. An entry in use has about 2.8 KiB
+ * more, OpenSSL's for the key: full, it is 12 MiB.
  *
  * Any thread. No I/O, no logging. */
 #ifndef MUSTER_KEYCACHE_H

@@ -7,18 +7,6 @@ static const Oid type_bigint = 20;
 static const Oid type_bytea = 17;
 static const Oid type_text = 25;
 
-int pg_start(struct store *st, enum pg_query which, struct pgq *ret)
-{
-        struct pg_store *s = pg_of(st);
-
-        *ret = (struct pgq){ 0 };
-        if (atomic_load(&s->linking))
-                return -EIO;
-        (void)pthread_mutex_lock(&s->lock);
-        *ret = (struct pgq){ .s = s, .which = which, .row = -1 };
-        return 0;
-}
-
 void pg_end(struct pgq *q)
 {
         if (!q->s)
@@ -107,47 +95,57 @@ void pg_blob(struct pgq *q, int i, const void *p, size_t n)
         q->length[i - 1] = (int)n;
 }
 
-int64_t pg_col_int(const struct pgq *q, int i)
-{
-        uint64_t v = 0;
+/* ---- what it answers, for store_rows.c ------------------------------ */
 
-        if (PQgetlength(q->res, q->row, i) == (int)sizeof(v))
-                memcpy(&v, PQgetvalue(q->res, q->row, i), sizeof(v));
-        return (int64_t)be64toh(v);
+static int row_step(struct rows *q)
+{
+        return pg_step((struct pgq *)(void *)q);
 }
 
-const char *pg_col_str(const struct pgq *q, int i)
+static const char *value(const struct rows *r, int i, size_t *ret_len)
 {
+        const struct pgq *q = (const struct pgq *)(const void *)r;
+
+        *ret_len = (size_t)PQgetlength(q->res, q->row, i);
         return PQgetvalue(q->res, q->row, i); /* NUL-terminated, "" for null */
 }
 
-void pg_col_text(const struct pgq *q, int i, char *out, size_t n)
+static int64_t row_number(const struct rows *q, int i)
 {
-        (void)snprintf(out, n, "%s", pg_col_str(q, i));
+        uint64_t v = 0;
+        size_t len;
+        const char *p = value(q, i, &len);
+
+        if (len == sizeof(v))
+                memcpy(&v, p, sizeof(v));
+        return (int64_t)be64toh(v);
 }
 
-int pg_col_buf(const struct pgq *q, int i, struct buf *ret)
+static const char *row_text(const struct rows *q, int i)
 {
-        int n = PQgetlength(q->res, q->row, i);
+        size_t len;
 
-        ret->p = NULL;
-        ret->len = 0;
-        if (n <= 0)
-                return 0;
-        ret->p = malloc((size_t)n + 1);
-        if (!ret->p)
-                return -ENOMEM;
-        memcpy(ret->p, PQgetvalue(q->res, q->row, i), (size_t)n);
-        ret->p[n] = '\0';
-        ret->len = (size_t)n;
-        return 0;
+        return value(q, i, &len);
 }
 
-int pg_col_bytes(const struct pgq *q, int i, void *out, size_t n)
+static const void *row_blob(const struct rows *q, int i, size_t *ret_len)
 {
-        if (PQgetlength(q->res, q->row, i) != (int)n)
-                return -EBADMSG;
-        memcpy(out, PQgetvalue(q->res, q->row, i), n);
+        const char *p = value(q, i, ret_len);
+
+        return *ret_len > 0 ? p : NULL;
+}
+
+static const struct rows_ops row_ops = { .step = row_step, .number = row_number, .text = row_text, .blob = row_blob };
+
+int pg_start(struct store *st, enum pg_query which, struct pgq *ret)
+{
+        struct pg_store *s = pg_of(st);
+
+        *ret = (struct pgq){ 0 };
+        if (atomic_load(&s->linking))
+                return -EIO;
+        (void)pthread_mutex_lock(&s->lock);
+        *ret = (struct pgq){ .rows.ops = &row_ops, .s = s, .which = which, .row = -1 };
         return 0;
 }
 

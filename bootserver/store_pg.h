@@ -30,7 +30,7 @@
 #ifndef MUSTER_STORE_PG_H
 #define MUSTER_STORE_PG_H
 
-#include "store.h"
+#include "store_rows.h"
 
 #include <postgresql/libpq-fe.h>
 #include <pthread.h>
@@ -90,6 +90,7 @@ struct pg_store {
 
 /* One statement: pg_start(), bind, pg_step() until it is not 1, pg_end(). */
 struct pgq {
+        struct rows rows; /* first: store_rows.c reads what it answers */
         struct pg_store *s;
         enum pg_query which;
         const char *value[PG_PARAMS];
@@ -147,12 +148,6 @@ int pg_changed(const struct pgq *q, int none); /* 0, or `none` when no row was c
 void pg_text(struct pgq *q, int i, const char *v);
 void pg_int(struct pgq *q, int i, int64_t v);
 void pg_blob(struct pgq *q, int i, const void *p, size_t n); /* NULL p: null */
-
-int64_t pg_col_int(const struct pgq *q, int i);
-const char *pg_col_str(const struct pgq *q, int i); /* "" for null */
-void pg_col_text(const struct pgq *q, int i, char *out, size_t n);
-int pg_col_buf(const struct pgq *q, int i, struct buf *ret);
-int pg_col_bytes(const struct pgq *q, int i, void *out, size_t n); /* exactly n bytes, else -EBADMSG */
 
 int pg_node_get(struct store *s, const char *id, struct node *ret);
 int pg_node_find(struct store *s, const char *name, struct node *ret);

@@ -41,23 +41,7 @@ int pg_boot_list(struct store *s, boot_row_fn fn, void *ctx)
         _cleanup_(pg_end) struct pgq q = { 0 };
         int r = pg_start(s, PQ_BOOT_LIST, &q);
 
-        if (r < 0)
-                return r;
-        while ((r = pg_step(&q)) > 0) {
-                _cleanup_(freep) char *cmdline = strdup(pg_col_str(&q, 2));
-                struct boot_row b = { .cmdline = cmdline, .size = (uint64_t)pg_col_int(&q, 4), .added = pg_col_int(&q, 5),
-                                      .allow_shell = pg_col_int(&q, 6) != 0 };
-
-                if (!cmdline)
-                        return -ENOMEM;
-                pg_col_text(&q, 0, b.name, sizeof(b.name));
-                pg_col_text(&q, 1, b.file, sizeof(b.file));
-                pg_col_text(&q, 3, b.sha256, sizeof(b.sha256));
-                r = fn(ctx, &b);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return r < 0 ? r : rows_boots(&q.rows, fn, ctx);
 }
 
 int pg_image_put(struct store *s, const struct image_row *i)
@@ -89,23 +73,7 @@ int pg_image_list(struct store *s, image_row_fn fn, void *ctx)
         _cleanup_(pg_end) struct pgq q = { 0 };
         int r = pg_start(s, PQ_IMAGE_LIST, &q);
 
-        if (r < 0)
-                return r;
-        while ((r = pg_step(&q)) > 0) {
-                struct image_row i = { .size = (uint64_t)pg_col_int(&q, 3), .plain_size = (uint64_t)pg_col_int(&q, 4),
-                                       .added = pg_col_int(&q, 7) };
-
-                pg_col_text(&q, 0, i.name, sizeof(i.name));
-                pg_col_text(&q, 1, i.file, sizeof(i.file));
-                pg_col_text(&q, 2, i.format, sizeof(i.format));
-                if (pg_col_bytes(&q, 5, i.header, sizeof(i.header)) < 0 ||
-                    pg_col_bytes(&q, 6, i.wrapped_key, sizeof(i.wrapped_key)) < 0)
-                        return -EBADMSG;
-                r = fn(ctx, &i);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return r < 0 ? r : rows_images(&q.rows, fn, ctx);
 }
 
 int pg_profile_put(struct store *s, const char *name, const char *const json[PROFILE_SLOTS])
@@ -129,16 +97,7 @@ int pg_profile_list(struct store *s, const char *name, profile_fn fn, void *ctx)
         if (r < 0)
                 return r;
         pg_text(&q, 1, name);
-        while ((r = pg_step(&q)) > 0) {
-                const char *json[PROFILE_SLOTS];
-
-                for (int i = 0; i < PROFILE_SLOTS; i++)
-                        json[i] = pg_col_str(&q, 1 + i)[0] ? pg_col_str(&q, 1 + i) : NULL;
-                r = fn(ctx, pg_col_str(&q, 0), json);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return rows_profiles(&q.rows, fn, ctx);
 }
 
 int pg_setting_put(struct store *s, const char *key, const char *value)
@@ -162,14 +121,7 @@ int pg_setting_get(struct store *s, const char *key, char *ret, size_t n)
         if (r < 0)
                 return r;
         pg_text(&q, 1, key);
-        r = pg_step(&q);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                ret[0] = '\0';
-        else
-                pg_col_text(&q, 0, ret, n);
-        return 0;
+        return rows_setting(&q.rows, ret, n);
 }
 
 int pg_setting_list(struct store *s, text_fn fn, void *ctx)
@@ -177,12 +129,5 @@ int pg_setting_list(struct store *s, text_fn fn, void *ctx)
         _cleanup_(pg_end) struct pgq q = { 0 };
         int r = pg_start(s, PQ_SETTING_LIST, &q);
 
-        if (r < 0)
-                return r;
-        while ((r = pg_step(&q)) > 0) {
-                r = fn(ctx, pg_col_str(&q, 0), pg_col_str(&q, 1));
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return r < 0 ? r : rows_texts(&q.rows, 2, fn, ctx);
 }

@@ -27,15 +27,7 @@ int pg_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LE
         _cleanup_(pg_end) struct pgq q = { 0 };
         int r = pg_start(s, PQ_EVENT_HEAD, &q);
 
-        *ret_seq = 0;
-        memset(ret_hash, 0, DIGEST_LEN);
-        if (r < 0)
-                return r;
-        r = pg_step(&q);
-        if (r <= 0)
-                return r;
-        *ret_seq = (uint64_t)pg_col_int(&q, 0);
-        return pg_col_bytes(&q, 1, ret_hash, DIGEST_LEN);
+        return r < 0 ? r : rows_head(&q.rows, ret_seq, ret_hash);
 }
 
 static enum pg_query query_of(const struct event_filter *f)
@@ -45,51 +37,51 @@ static enum pg_query query_of(const struct event_filter *f)
         return f->node ? PQ_EVENT_LIST_NODE : PQ_EVENT_LIST;
 }
 
-/* A page: how many there were, and the last one's number. */
-static int list_page(struct store *s, const struct event_filter *f, size_t want, uint64_t *after, event_fn fn, void *ctx)
+struct page {
+        event_fn fn;
+        void *ctx;
+        uint64_t last; /* after which the next one begins */
+        size_t n;
+};
+
+static int of_page(void *ctx, const struct event_row *e)
+{
+        struct page *p = ctx;
+
+        p->n++;
+        p->last = e->seq;
+        return p->fn(p->ctx, e);
+}
+
+static int list_page(struct store *s, const struct event_filter *f, size_t want, struct page *p)
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
-        int n = 0;
         int r = pg_start(s, query_of(f), &q);
 
         if (r < 0)
                 return r;
-        pg_int(&q, 1, f->newest && *after == 0 ? INT64_MAX : (int64_t)*after);
+        p->n = 0;
+        pg_int(&q, 1, f->newest && p->last == 0 ? INT64_MAX : (int64_t)p->last);
         pg_int(&q, 2, (int64_t)want);
         if (f->node)
                 pg_text(&q, 3, f->node);
-        while ((r = pg_step(&q)) > 0) {
-                struct event_row e = {
-                        .seq = (uint64_t)pg_col_int(&q, 0), .time = pg_col_int(&q, 1), .node = pg_col_str(&q, 2),
-                        .name = pg_col_str(&q, 3), .event = pg_col_str(&q, 4), .code = pg_col_str(&q, 5),
-                        .incident = pg_col_str(&q, 6), .detail = pg_col_str(&q, 7), .explain = pg_col_str(&q, 8),
-                };
-
-                /* a hash of another length stays zero and fails verification */
-                (void)pg_col_bytes(&q, 9, e.hash, sizeof(e.hash));
-                *after = e.seq;
-                r = fn(ctx, &e);
-                if (r < 0)
-                        return r;
-                n++;
-        }
-        return r < 0 ? r : n;
+        return rows_events(&q.rows, of_page, p);
 }
 
 int pg_event_list(struct store *s, const struct event_filter *f, event_fn fn, void *ctx)
 {
-        uint64_t after = f->after;
+        struct page p = { .fn = fn, .ctx = ctx, .last = f->after };
         size_t limit = f->limit;
-        int n;
 
-        for (;;) {
+        while (limit > 0) {
                 size_t want = limit < PG_PAGE ? limit : PG_PAGE;
+                int r = list_page(s, f, want, &p);
 
-                n = want > 0 ? list_page(s, f, want, &after, fn, ctx) : 0;
-                if (n < 0)
-                        return n;
-                if ((size_t)n < want || n == 0)
-                        return 0;
-                limit -= limit == STORE_ALL ? 0 : (size_t)n;
+                if (r < 0)
+                        return r;
+                if (p.n < want)
+                        break;
+                limit -= limit == STORE_ALL ? 0 : p.n;
         }
+        return 0;
 }

@@ -1,65 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_pg.h"
 
-static int read_times(const struct pgq *q, struct node *n)
-{
-        n->first_seen = pg_col_int(q, 13);
-        n->last_seen = pg_col_int(q, 14);
-        n->last_ok = pg_col_int(q, 15);
-        n->last_ipxe = pg_col_int(q, 16);
-        n->ssh_from = pg_col_int(q, 29);
-        n->ssh_to = pg_col_int(q, 30);
-        n->tls_from = pg_col_int(q, 31);
-        n->tls_to = pg_col_int(q, 32);
-        return 0;
-}
-
-static int read_blobs(const struct pgq *q, struct node *n)
-{
-        struct buf *const dest[] = { &n->ek_public, &n->bundle[0], &n->bundle[1], &n->bundle[2], &n->bundle[3],
-                                     &n->ssh_key,   &n->tls_key,   &n->ssh_cert,  &n->tls_cert };
-        int r = 0;
-
-        for (size_t i = 0; i < ELEMENTSOF(dest) && r == 0; i++)
-                r = pg_col_buf(q, 20 + (int)i, dest[i]);
-        return r;
-}
-
-static int read_node(const struct pgq *q, struct node *n)
-{
-        int64_t state = pg_col_int(q, 2);
-        int r;
-
-        memset(n, 0, sizeof(*n));
-        if (state < 0 || state >= NODE_STATES)
-                return -EBADMSG;
-        pg_col_text(q, 0, n->id, sizeof(n->id));
-        pg_col_text(q, 1, n->name, sizeof(n->name));
-        n->state = (enum node_state)state;
-        pg_col_text(q, 3, n->reason, sizeof(n->reason));
-        pg_col_text(q, 4, n->profile, sizeof(n->profile));
-        n->chain = (enum ek_chain)pg_col_int(q, 5);
-        n->without_cert = pg_col_int(q, 6) != 0;
-        pg_col_text(q, 7, n->assigned_boot, sizeof(n->assigned_boot));
-        pg_col_text(q, 8, n->assigned_image, sizeof(n->assigned_image));
-        pg_col_text(q, 9, n->boot, sizeof(n->boot));
-        pg_col_text(q, 10, n->image, sizeof(n->image));
-        pg_col_text(q, 12, n->uuid, sizeof(n->uuid));
-        n->has_ak = pg_col_bytes(q, 17, n->ak_name, sizeof(n->ak_name)) == 0;
-        n->reset_count = (uint32_t)pg_col_int(q, 18);
-        (void)pg_col_bytes(q, 19, n->pcr_digest, sizeof(n->pcr_digest));
-        (void)read_times(q, n);
-        if (pg_col_str(q, 11)[0] != '\0') {
-                n->facts = strdup(pg_col_str(q, 11));
-                if (!n->facts)
-                        return -ENOMEM;
-        }
-        r = read_blobs(q, n);
-        if (r < 0)
-                node_wipe(n);
-        return r;
-}
-
 static int get_one(struct store *s, enum pg_query which, const char *a, const char *b, struct node *ret)
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
@@ -70,15 +11,7 @@ static int get_one(struct store *s, enum pg_query which, const char *a, const ch
         pg_text(&q, 1, a);
         if (b)
                 pg_text(&q, 2, b);
-        r = pg_step(&q);
-        if (r <= 0)
-                return r < 0 ? r : -ENOENT;
-        r = read_node(&q, ret);
-        if (r == 0 && pg_step(&q) > 0) {
-                node_wipe(ret);
-                return -ENOTUNIQ;
-        }
-        return r;
+        return rows_one_node(&q.rows, ret);
 }
 
 int pg_node_get(struct store *s, const char *id, struct node *ret)
@@ -215,50 +148,55 @@ int pg_node_delete(struct store *s, const char *id)
         return r < 0 ? r : pg_evidence_put(s, id, 0, NULL, 0);
 }
 
-/* A page: how many there were, and the last one's id. */
-static int list_page(struct store *s, int state, size_t want, char last[NODE_ID_HEX + 1], node_fn fn, void *ctx)
+struct page {
+        node_fn fn;
+        void *ctx;
+        char last[NODE_ID_HEX + 1]; /* the id after which the next one begins */
+        size_t n;
+};
+
+static int of_page(void *ctx, const struct node *n)
+{
+        struct page *p = ctx;
+
+        p->n++;
+        memcpy(p->last, n->id, sizeof(p->last));
+        return p->fn(p->ctx, n);
+}
+
+static int list_page(struct store *s, int state, size_t want, struct page *p)
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
-        int n = 0;
+        char after[NODE_ID_HEX + 1];
         int r = pg_start(s, state < 0 ? PQ_NODE_LIST : PQ_NODE_LIST_STATE, &q);
 
         if (r < 0)
                 return r;
-        pg_text(&q, 1, last);
+        memcpy(after, p->last, sizeof(after));
+        p->n = 0;
+        pg_text(&q, 1, after);
         pg_int(&q, 2, (int64_t)want);
         if (state >= 0)
                 pg_int(&q, 3, state);
-        while ((r = pg_step(&q)) > 0) {
-                _cleanup_(node_wipe) struct node one = { 0 };
-
-                r = read_node(&q, &one);
-                if (r == 0)
-                        r = fn(ctx, &one);
-                if (r < 0)
-                        return r;
-                n++;
-                if (n == PQntuples(q.res))
-                        memcpy(last, one.id, NODE_ID_HEX + 1);
-        }
-        return r < 0 ? r : n;
+        return rows_nodes(&q.rows, of_page, p);
 }
 
 int pg_node_list(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx)
 {
-        char last[NODE_ID_HEX + 1] = "";
-        int n;
+        struct page p = { .fn = fn, .ctx = ctx };
 
-        (void)snprintf(last, sizeof(last), "%s", after ? after : "");
-        for (;;) {
+        (void)snprintf(p.last, sizeof(p.last), "%s", after ? after : "");
+        while (limit > 0) {
                 size_t want = limit < PG_PAGE ? limit : PG_PAGE;
+                int r = list_page(s, state, want, &p);
 
-                n = want > 0 ? list_page(s, state, want, last, fn, ctx) : 0;
-                if (n < 0)
-                        return n;
-                if ((size_t)n < want || n == 0)
-                        return 0;
-                limit -= limit == STORE_ALL ? 0 : (size_t)n;
+                if (r < 0)
+                        return r;
+                if (p.n < want)
+                        break;
+                limit -= limit == STORE_ALL ? 0 : p.n;
         }
+        return 0;
 }
 
 int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES])
@@ -266,16 +204,7 @@ int pg_node_counts(struct store *s, uint64_t ret[NODE_STATES])
         _cleanup_(pg_end) struct pgq q = { 0 };
         int r = pg_start(s, PQ_NODE_COUNTS, &q);
 
-        memset(ret, 0, NODE_STATES * sizeof(ret[0]));
-        if (r < 0)
-                return r;
-        while ((r = pg_step(&q)) > 0) {
-                int64_t state = pg_col_int(&q, 0);
-
-                if (state >= 0 && state < NODE_STATES)
-                        ret[state] = (uint64_t)pg_col_int(&q, 1);
-        }
-        return r;
+        return r < 0 ? r : rows_counts(&q.rows, ret);
 }
 
 int pg_node_assigned(struct store *s, const char *name, bool image)
@@ -297,12 +226,7 @@ int pg_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)
         if (r < 0)
                 return r;
         pg_text(&q, 1, id);
-        while ((r = pg_step(&q)) > 0) {
-                r = fn(ctx, pg_col_str(&q, 0), "");
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return rows_texts(&q.rows, 1, fn, ctx);
 }
 
 /* An empty body stands for no evidence. */
@@ -327,9 +251,5 @@ int pg_evidence_get(struct store *s, const char *id, struct buf *ret)
         if (r < 0)
                 return r;
         pg_text(&q, 1, id);
-        r = pg_step(&q);
-        if (r <= 0)
-                return r < 0 ? r : -ENOENT;
-        r = pg_col_buf(&q, 0, ret);
-        return r < 0 ? r : ret->len == 0 ? -ENOENT : 0;
+        return rows_evidence(&q.rows, ret);
 }

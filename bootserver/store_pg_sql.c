@@ -64,12 +64,6 @@ const char pg_schema_2[] =
         "CREATE TRIGGER nodes_changed AFTER UPDATE OF state ON nodes FOR EACH ROW"
         " WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION count_nodes();";
 
-#define NODE_COLUMNS \
-        "id, name, state, reason, profile, chain, without_cert, assigned_boot, assigned_image, boot, image, facts, uuid," \
-        " first_seen, last_seen, last_ok, last_ipxe, ak_name, reset_count, pcr_digest, ek_public, bundle_public," \
-        " bundle_duplicate, bundle_seed, bundle_data, ssh_key, tls_key, ssh_cert, tls_cert, ssh_from, ssh_to, tls_from, tls_to"
-#define EVENT_COLUMNS "seq, time, node, name, event, code, incident, detail, explain, hash"
-
 /* Of nodes that claim the same MAC or UUID the approved one that was ok
  * most lately comes first: claims prove nothing. */
 #define BEST_FIRST "ORDER BY (state NOT IN (1, 2, 3)), last_ok DESC, first_seen LIMIT 1"
@@ -114,14 +108,14 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_EVIDENCE_PUT] = { "tib", "INSERT INTO evidence (node, time, body) VALUES ($1, $2, $3)"
                  " ON CONFLICT(node) DO UPDATE SET time = $2, body = $3" },
         [PQ_EVIDENCE_GET] = { "t", "SELECT body FROM evidence WHERE node = $1" },
-        [PQ_BOOT_PUT] = { "ttttiii", "INSERT INTO boots (name, file, cmdline, sha256, size, added, allow_shell)"
+        [PQ_BOOT_PUT] = { "ttttiii", "INSERT INTO boots (" BOOT_COLUMNS ")"
                  " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING" },
         [PQ_BOOT_DELETE] = { "t", "DELETE FROM boots WHERE name = $1" },
-        [PQ_BOOT_LIST] = { "", "SELECT name, file, cmdline, sha256, size, added, allow_shell FROM boots ORDER BY added, name" },
-        [PQ_IMAGE_PUT] = { "tttiibbi", "INSERT INTO images (name, file, format, size, plain_size, header, wrapped_key, added)"
+        [PQ_BOOT_LIST] = { "", "SELECT " BOOT_COLUMNS " FROM boots ORDER BY added, name" },
+        [PQ_IMAGE_PUT] = { "tttiibbi", "INSERT INTO images (" IMAGE_COLUMNS ")"
                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING" },
         [PQ_IMAGE_DELETE] = { "t", "DELETE FROM images WHERE name = $1" },
-        [PQ_IMAGE_LIST] = { "", "SELECT name, file, format, size, plain_size, header, wrapped_key, added FROM images"
+        [PQ_IMAGE_LIST] = { "", "SELECT " IMAGE_COLUMNS " FROM images"
                  " ORDER BY added, name" },
         [PQ_PROFILE_PUT] = { "tttt", "INSERT INTO profiles (name, current, previous, proposed) VALUES ($1, $2, $3, $4)"
                  " ON CONFLICT(name) DO UPDATE SET current = $2, previous = $3, proposed = $4" },

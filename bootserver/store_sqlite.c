@@ -29,17 +29,6 @@ int sql_errno(struct sqlite_store *s, int rc, const char *what)
         return sql_errno_of(s, s->db, rc, what);
 }
 
-int sql_start(struct store *st, enum query q, struct sql *ret)
-{
-        struct sqlite_store *s = sqlite_of(st);
-
-        (void)pthread_mutex_lock(&s->lock);
-        ret->s = s;
-        ret->stmt = s->stmt[q];
-        ret->bad = 0;
-        return 0;
-}
-
 void sql_end(struct sql *q)
 {
         if (!q->s)
@@ -97,43 +86,46 @@ void sql_blob(struct sql *q, int i, const void *p, size_t n)
         keep(q, p ? sqlite3_bind_blob64(q->stmt, i, p, n, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
 }
 
-const char *col_str(const struct sql *q, int i)
+/* ---- what it answers, for store_rows.c ------------------------------ */
+
+static int row_step(struct rows *q)
 {
-        const unsigned char *t = sqlite3_column_text(q->stmt, i);
+        return sql_step((struct sql *)(void *)q);
+}
+
+static sqlite3_stmt *stmt_of(const struct rows *q)
+{
+        return ((const struct sql *)(const void *)q)->stmt;
+}
+
+static int64_t row_number(const struct rows *q, int i)
+{
+        return sqlite3_column_int64(stmt_of(q), i);
+}
+
+static const char *row_text(const struct rows *q, int i)
+{
+        const unsigned char *t = sqlite3_column_text(stmt_of(q), i);
 
         return t ? (const char *)t : "";
 }
 
-void col_text(const struct sql *q, int i, char *out, size_t n)
+static const void *row_blob(const struct rows *q, int i, size_t *ret_len)
 {
-        (void)snprintf(out, n, "%s", col_str(q, i));
+        const void *p = sqlite3_column_blob(stmt_of(q), i); /* NULL for an empty one */
+
+        *ret_len = (size_t)sqlite3_column_bytes(stmt_of(q), i);
+        return p;
 }
 
-int col_buf(const struct sql *q, int i, struct buf *ret)
+static const struct rows_ops row_ops = { .step = row_step, .number = row_number, .text = row_text, .blob = row_blob };
+
+int sql_start(struct store *st, enum query q, struct sql *ret)
 {
-        const void *p = sqlite3_column_blob(q->stmt, i);
-        int n = sqlite3_column_bytes(q->stmt, i);
+        struct sqlite_store *s = sqlite_of(st);
 
-        ret->p = NULL;
-        ret->len = 0;
-        if (!p || n <= 0)
-                return 0;
-        ret->p = malloc((size_t)n + 1);
-        if (!ret->p)
-                return -ENOMEM;
-        memcpy(ret->p, p, (size_t)n);
-        ret->p[n] = '\0';
-        ret->len = (size_t)n;
-        return 0;
-}
-
-int col_bytes(const struct sql *q, int i, void *out, size_t n)
-{
-        const void *p = sqlite3_column_blob(q->stmt, i);
-
-        if (!p || sqlite3_column_bytes(q->stmt, i) != (int)n)
-                return -EBADMSG;
-        memcpy(out, p, n);
+        (void)pthread_mutex_lock(&s->lock);
+        *ret = (struct sql){ .rows.ops = &row_ops, .s = s, .stmt = s->stmt[q] };
         return 0;
 }
 

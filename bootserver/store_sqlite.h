@@ -13,7 +13,7 @@
 #ifndef MUSTER_STORE_SQLITE_H
 #define MUSTER_STORE_SQLITE_H
 
-#include "store.h"
+#include "store_rows.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -58,6 +58,7 @@ struct sqlite_store {
 };
 
 struct sql {
+        struct rows rows; /* first: store_rows.c reads what it answers */
         struct sqlite_store *s;
         sqlite3_stmt *stmt;
         int bad; /* first SQLite error of a bind */
@@ -88,15 +89,6 @@ void sql_text(struct sql *q, int i, const char *v);
 void sql_int(struct sql *q, int i, int64_t v);
 void sql_blob(struct sql *q, int i, const void *p, size_t n); /* NULL p: null */
 int sql_changed(struct sql *q); /* 0, or -ENOENT when no row was changed */
-
-void col_text(const struct sql *q, int i, char *out, size_t n);
-const char *col_str(const struct sql *q, int i); /* "" for null */
-int col_buf(const struct sql *q, int i, struct buf *ret);
-int col_bytes(const struct sql *q, int i, void *out, size_t n); /* exactly n bytes, else -EBADMSG */
-static inline int64_t col_int(const struct sql *q, int i)
-{
-        return sqlite3_column_int64(q->stmt, i);
-}
 
 /* store_sqlite_sync.c: sql_sync_open() when the schema is there; SQLite's codes */
 int sql_sync_open(struct sqlite_store *s, const char *path);

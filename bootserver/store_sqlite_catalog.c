@@ -44,23 +44,7 @@ int sq_boot_list(struct store *s, boot_row_fn fn, void *ctx)
         _cleanup_(sql_end) struct sql q = { 0 };
         int r = sql_start(s, Q_BOOT_LIST, &q);
 
-        if (r < 0)
-                return r;
-        while ((r = sql_step(&q)) > 0) {
-                _cleanup_(freep) char *cmdline = strdup(col_str(&q, 2));
-                struct boot_row b = { .cmdline = cmdline, .size = (uint64_t)col_int(&q, 4), .added = col_int(&q, 5),
-                                      .allow_shell = col_int(&q, 6) != 0 };
-
-                if (!cmdline)
-                        return -ENOMEM;
-                col_text(&q, 0, b.name, sizeof(b.name));
-                col_text(&q, 1, b.file, sizeof(b.file));
-                col_text(&q, 3, b.sha256, sizeof(b.sha256));
-                r = fn(ctx, &b);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return r < 0 ? r : rows_boots(&q.rows, fn, ctx);
 }
 
 int sq_image_put(struct store *s, const struct image_row *i)
@@ -92,23 +76,7 @@ int sq_image_list(struct store *s, image_row_fn fn, void *ctx)
         _cleanup_(sql_end) struct sql q = { 0 };
         int r = sql_start(s, Q_IMAGE_LIST, &q);
 
-        if (r < 0)
-                return r;
-        while ((r = sql_step(&q)) > 0) {
-                struct image_row i = { .size = (uint64_t)col_int(&q, 3), .plain_size = (uint64_t)col_int(&q, 4),
-                                       .added = col_int(&q, 7) };
-
-                col_text(&q, 0, i.name, sizeof(i.name));
-                col_text(&q, 1, i.file, sizeof(i.file));
-                col_text(&q, 2, i.format, sizeof(i.format));
-                if (col_bytes(&q, 5, i.header, sizeof(i.header)) < 0 ||
-                    col_bytes(&q, 6, i.wrapped_key, sizeof(i.wrapped_key)) < 0)
-                        return -EBADMSG;
-                r = fn(ctx, &i);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return r < 0 ? r : rows_images(&q.rows, fn, ctx);
 }
 
 int sq_profile_put(struct store *s, const char *name, const char *const json[PROFILE_SLOTS])
@@ -133,16 +101,7 @@ int sq_profile_list(struct store *s, const char *name, profile_fn fn, void *ctx)
         if (r < 0)
                 return r;
         sql_text(&q, 1, name);
-        while ((r = sql_step(&q)) > 0) {
-                const char *json[PROFILE_SLOTS];
-
-                for (int i = 0; i < PROFILE_SLOTS; i++)
-                        json[i] = col_str(&q, 1 + i)[0] ? col_str(&q, 1 + i) : NULL;
-                r = fn(ctx, col_str(&q, 0), json);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return rows_profiles(&q.rows, fn, ctx);
 }
 
 int sq_setting_put(struct store *s, const char *key, const char *value)
@@ -167,14 +126,7 @@ int sq_setting_get(struct store *s, const char *key, char *ret, size_t n)
         if (r < 0)
                 return r;
         sql_text(&q, 1, key);
-        r = sql_step(&q);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                ret[0] = '\0';
-        else
-                col_text(&q, 0, ret, n);
-        return 0;
+        return rows_setting(&q.rows, ret, n);
 }
 
 int sq_setting_list(struct store *s, text_fn fn, void *ctx)
@@ -182,12 +134,5 @@ int sq_setting_list(struct store *s, text_fn fn, void *ctx)
         _cleanup_(sql_end) struct sql q = { 0 };
         int r = sql_start(s, Q_SETTING_LIST, &q);
 
-        if (r < 0)
-                return r;
-        while ((r = sql_step(&q)) > 0) {
-                r = fn(ctx, col_str(&q, 0), col_str(&q, 1));
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return r < 0 ? r : rows_texts(&q.rows, 2, fn, ctx);
 }

@@ -31,15 +31,7 @@ int sq_event_head(struct store *s, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LE
         _cleanup_(sql_end) struct sql q = { 0 };
         int r = sql_start(s, Q_EVENT_HEAD, &q);
 
-        *ret_seq = 0;
-        memset(ret_hash, 0, DIGEST_LEN);
-        if (r < 0)
-                return r;
-        r = sql_step(&q);
-        if (r <= 0)
-                return r;
-        *ret_seq = (uint64_t)col_int(&q, 0);
-        return col_bytes(&q, 1, ret_hash, DIGEST_LEN);
+        return r < 0 ? r : rows_head(&q.rows, ret_seq, ret_hash);
 }
 
 static enum query query_of(const struct event_filter *f)
@@ -60,18 +52,5 @@ int sq_event_list(struct store *s, const struct event_filter *f, event_fn fn, vo
         sql_int(&q, 2, f->limit == STORE_ALL ? -1 : (int64_t)f->limit);
         if (f->node)
                 sql_text(&q, 3, f->node);
-        while ((r = sql_step(&q)) > 0) {
-                struct event_row e = {
-                        .seq = (uint64_t)col_int(&q, 0), .time = col_int(&q, 1), .node = col_str(&q, 2),
-                        .name = col_str(&q, 3), .event = col_str(&q, 4), .code = col_str(&q, 5),
-                        .incident = col_str(&q, 6), .detail = col_str(&q, 7), .explain = col_str(&q, 8),
-                };
-
-                /* a hash of another length stays zero and fails verification */
-                (void)col_bytes(&q, 9, e.hash, sizeof(e.hash));
-                r = fn(ctx, &e);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return rows_events(&q.rows, fn, ctx);
 }

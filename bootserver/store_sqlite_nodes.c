@@ -3,65 +3,6 @@
 
 #include "fault.h"
 
-static int read_times(const struct sql *q, struct node *n)
-{
-        n->first_seen = col_int(q, 13);
-        n->last_seen = col_int(q, 14);
-        n->last_ok = col_int(q, 15);
-        n->last_ipxe = col_int(q, 16);
-        n->ssh_from = col_int(q, 29);
-        n->ssh_to = col_int(q, 30);
-        n->tls_from = col_int(q, 31);
-        n->tls_to = col_int(q, 32);
-        return 0;
-}
-
-static int read_blobs(const struct sql *q, struct node *n)
-{
-        struct buf *const dest[] = { &n->ek_public, &n->bundle[0], &n->bundle[1], &n->bundle[2], &n->bundle[3],
-                                     &n->ssh_key,   &n->tls_key,   &n->ssh_cert,  &n->tls_cert };
-        int r = 0;
-
-        for (size_t i = 0; i < ELEMENTSOF(dest) && r == 0; i++)
-                r = col_buf(q, 20 + (int)i, dest[i]);
-        return r;
-}
-
-static int read_node(const struct sql *q, struct node *n)
-{
-        int64_t state = col_int(q, 2);
-        int r;
-
-        memset(n, 0, sizeof(*n));
-        if (state < 0 || state >= NODE_STATES)
-                return -EBADMSG;
-        col_text(q, 0, n->id, sizeof(n->id));
-        col_text(q, 1, n->name, sizeof(n->name));
-        n->state = (enum node_state)state;
-        col_text(q, 3, n->reason, sizeof(n->reason));
-        col_text(q, 4, n->profile, sizeof(n->profile));
-        n->chain = (enum ek_chain)col_int(q, 5);
-        n->without_cert = col_int(q, 6) != 0;
-        col_text(q, 7, n->assigned_boot, sizeof(n->assigned_boot));
-        col_text(q, 8, n->assigned_image, sizeof(n->assigned_image));
-        col_text(q, 9, n->boot, sizeof(n->boot));
-        col_text(q, 10, n->image, sizeof(n->image));
-        col_text(q, 12, n->uuid, sizeof(n->uuid));
-        n->has_ak = col_bytes(q, 17, n->ak_name, sizeof(n->ak_name)) == 0;
-        n->reset_count = (uint32_t)col_int(q, 18);
-        (void)col_bytes(q, 19, n->pcr_digest, sizeof(n->pcr_digest));
-        (void)read_times(q, n);
-        if (col_str(q, 11)[0] != '\0') {
-                n->facts = strdup(col_str(q, 11));
-                if (!n->facts)
-                        return -ENOMEM;
-        }
-        r = read_blobs(q, n);
-        if (r < 0)
-                node_wipe(n);
-        return r;
-}
-
 static int get_one(struct store *s, enum query which, const char *a, const char *b, struct node *ret)
 {
         _cleanup_(sql_end) struct sql q = { 0 };
@@ -72,15 +13,7 @@ static int get_one(struct store *s, enum query which, const char *a, const char 
         sql_text(&q, 1, a);
         if (b)
                 sql_text(&q, 2, b);
-        r = sql_step(&q);
-        if (r <= 0)
-                return r < 0 ? r : -ENOENT;
-        r = read_node(&q, ret);
-        if (r == 0 && sql_step(&q) > 0) {
-                node_wipe(ret);
-                return -ENOTUNIQ;
-        }
-        return r;
+        return rows_one_node(&q.rows, ret);
 }
 
 int sq_node_get(struct store *s, const char *id, struct node *ret)
@@ -246,16 +179,7 @@ int sq_node_list(struct store *s, int state, const char *after, size_t limit, no
         sql_int(&q, 2, limit == STORE_ALL ? -1 : (int64_t)limit);
         if (state >= 0)
                 sql_int(&q, 3, state);
-        while ((r = sql_step(&q)) > 0) {
-                _cleanup_(node_wipe) struct node n = { 0 };
-
-                r = read_node(&q, &n);
-                if (r == 0)
-                        r = fn(ctx, &n);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return rows_nodes(&q.rows, fn, ctx);
 }
 
 int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES])
@@ -263,16 +187,7 @@ int sq_node_counts(struct store *s, uint64_t ret[NODE_STATES])
         _cleanup_(sql_end) struct sql q = { 0 };
         int r = sql_start(s, Q_NODE_COUNTS, &q);
 
-        memset(ret, 0, NODE_STATES * sizeof(ret[0]));
-        if (r < 0)
-                return r;
-        while ((r = sql_step(&q)) > 0) {
-                int64_t state = col_int(&q, 0);
-
-                if (state >= 0 && state < NODE_STATES)
-                        ret[state] = (uint64_t)col_int(&q, 1);
-        }
-        return r;
+        return r < 0 ? r : rows_counts(&q.rows, ret);
 }
 
 int sq_node_assigned(struct store *s, const char *name, bool image)
@@ -294,12 +209,7 @@ int sq_mac_list(struct store *s, const char *id, text_fn fn, void *ctx)
         if (r < 0)
                 return r;
         sql_text(&q, 1, id);
-        while ((r = sql_step(&q)) > 0) {
-                r = fn(ctx, col_str(&q, 0), "");
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return rows_texts(&q.rows, 1, fn, ctx);
 }
 
 /* An empty body stands for no evidence. */
@@ -325,9 +235,5 @@ int sq_evidence_get(struct store *s, const char *id, struct buf *ret)
         if (r < 0)
                 return r;
         sql_text(&q, 1, id);
-        r = sql_step(&q);
-        if (r <= 0)
-                return r < 0 ? r : -ENOENT;
-        r = col_buf(&q, 0, ret);
-        return r < 0 ? r : ret->len == 0 ? -ENOENT : 0;
+        return rows_evidence(&q.rows, ret);
 }

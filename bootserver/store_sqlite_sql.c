@@ -67,12 +67,6 @@ const char store_schema_2[] =
         " UPDATE counts SET n = n - 1 WHERE state = OLD.state;"
         " INSERT INTO counts VALUES (NEW.state, 1) ON CONFLICT(state) DO UPDATE SET n = n + 1; END;";
 
-#define NODE_COLUMNS \
-        "id, name, state, reason, profile, chain, without_cert, assigned_boot, assigned_image, boot, image, facts, uuid," \
-        " first_seen, last_seen, last_ok, last_ipxe, ak_name, reset_count, pcr_digest, ek_public, bundle_public," \
-        " bundle_duplicate, bundle_seed, bundle_data, ssh_key, tls_key, ssh_cert, tls_cert, ssh_from, ssh_to, tls_from, tls_to"
-#define EVENT_COLUMNS "seq, time, node, name, event, code, incident, detail, explain, hash"
-
 /* Of nodes that claim the same MAC or UUID the approved one that was ok
  * most lately comes first: claims prove nothing. */
 #define BEST_FIRST "ORDER BY (state NOT IN (1, 2, 3)), last_ok DESC, first_seen LIMIT 1"
@@ -109,14 +103,14 @@ const char *const store_queries[QUERIES] = {
         [Q_EVIDENCE_PUT] = "INSERT INTO evidence (node, time, body) VALUES (?1, ?2, ?3)"
                            " ON CONFLICT(node) DO UPDATE SET time = ?2, body = ?3",
         [Q_EVIDENCE_GET] = "SELECT body FROM evidence WHERE node = ?1",
-        [Q_BOOT_PUT] = "INSERT INTO boots (name, file, cmdline, sha256, size, added, allow_shell)"
+        [Q_BOOT_PUT] = "INSERT INTO boots (" BOOT_COLUMNS ")"
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         [Q_BOOT_DELETE] = "DELETE FROM boots WHERE name = ?1",
-        [Q_BOOT_LIST] = "SELECT name, file, cmdline, sha256, size, added, allow_shell FROM boots ORDER BY added, name",
-        [Q_IMAGE_PUT] = "INSERT INTO images (name, file, format, size, plain_size, header, wrapped_key, added)"
+        [Q_BOOT_LIST] = "SELECT " BOOT_COLUMNS " FROM boots ORDER BY added, name",
+        [Q_IMAGE_PUT] = "INSERT INTO images (" IMAGE_COLUMNS ")"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         [Q_IMAGE_DELETE] = "DELETE FROM images WHERE name = ?1",
-        [Q_IMAGE_LIST] = "SELECT name, file, format, size, plain_size, header, wrapped_key, added FROM images"
+        [Q_IMAGE_LIST] = "SELECT " IMAGE_COLUMNS " FROM images"
                          " ORDER BY added, name",
         [Q_PROFILE_PUT] = "INSERT INTO profiles (name, current, previous, proposed) VALUES (?1, ?2, ?3, ?4)"
                           " ON CONFLICT(name) DO UPDATE SET current = ?2, previous = ?3, proposed = ?4",

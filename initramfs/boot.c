@@ -2,10 +2,11 @@
 /* DOC: Theory of operation
  * An attempt does everything from opening the TPM to the cap and owns all
  * it touches, so that a failed one leaves nothing behind: no handle in the
- * TPM, no mount, no key file. Attempts repeat with jittered back-off. There
+ * TPM, no mount, no key file. Attempts repeat after a wait (backoff.h). There
  * is no path to a shell, and nothing is ever executed. */
 #include "node.h"
 
+#include "backoff.h"
 #include "facts.h"
 #include "testing.h"
 
@@ -13,8 +14,6 @@
 #include <signal.h>
 #include <sys/reboot.h>
 
-#define BACKOFF_MIN_MS 1000
-#define BACKOFF_MAX_MS 60000
 #define LAST_WORDS_MS 15000 /* to read the line before a reboot or halt */
 
 static const char *event_log_path(void)
@@ -192,7 +191,7 @@ int cmd_boot(const struct boot_options *opt)
 {
         _cleanup_(freep) struct node *n = calloc(1, sizeof(*n));
         enum onfail onfail = choose_onfail(opt);
-        int64_t backoff = BACKOFF_MIN_MS;
+        struct backoff backoff = { 0 };
 
         if (!n)
                 return EXIT_OTHER;
@@ -207,7 +206,7 @@ int cmd_boot(const struct boot_options *opt)
 
                 if (r == 0)
                         return EXIT_OK;
-                wait = jittered(n->retry_after * 1000LL > backoff ? n->retry_after * 1000LL : backoff);
+                wait = backoff_next(&backoff, n->retry_after * 1000LL, random_bits());
                 if (!opt->once && onfail == ONFAIL_RETRY)
                         (void)snprintf(then, sizeof(then), " Trying again in %lld s", (long long)(wait + 999) / 1000);
                 else if (!opt->once)
@@ -218,6 +217,5 @@ int cmd_boot(const struct boot_options *opt)
                 if (onfail != ONFAIL_RETRY)
                         give_up(onfail);
                 sleep_ms(wait);
-                backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
         }
 }

@@ -15,6 +15,8 @@
 # AR are honoured. Exit: 0 done, 1 failed, 2 usage.
 set -euo pipefail
 
+. "$(dirname "${BASH_SOURCE[0]}")/build-lib.sh"
+
 # bump when the recipe changes, so that old builds are redone
 readonly recipe=1
 
@@ -29,20 +31,6 @@ readonly without="shared module tests docs apps legacy deprecated autoload-confi
 	cms ts ocsp cmp comp ct srp psk srtp nextprotoneg ssl-trace rfc3779 multiblock ktls http tls-deprecated-ec
 	aria bf blake2 camellia cast des dsa dh ec2m gost idea md4 mdc2 ml-dsa ml-kem slh-dsa lms argon2 rc2 rc4 rc5 rmd160
 	scrypt seed siphash siv sm2 whirlpool ocb cmac"
-
-die() {
-	echo "build-openssl: $*" >&2
-	exit 1
-}
-
-# run LOG CMD...: quiet unless it fails
-run() {
-	local log=$1
-	shift
-	"$@" >"$log" 2>&1 && return
-	tail -n 30 "$log" >&2
-	die "'$*' failed; the whole log is $log"
-}
 
 # use_distribution WHY: no archives of our own
 use_distribution() {

@@ -16,23 +16,11 @@
 # Exit: 0 done, 1 failed, 2 usage.
 set -euo pipefail
 
+. "$(dirname "${BASH_SOURCE[0]}")/build-lib.sh"
+
 readonly version=4.1.3
 # bump when the recipe changes, so that old builds are redone
 readonly recipe=1
-
-die() {
-	echo "build-tss: $*" >&2
-	exit 1
-}
-
-# run LOG CMD...: quiet unless it fails
-run() {
-	local log=$1
-	shift
-	"$@" >"$log" 2>&1 && return
-	tail -n 30 "$log" >&2
-	die "'$*' failed; the whole log is $log"
-}
 
 configure() {
 	run "$work/configure.log" "$src/configure" --quiet --prefix="$work/inst" \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
+#include "backoff.h"
+
 #include <fcntl.h>
 #include <openssl/rand.h>
 #include <stdarg.h>
@@ -45,13 +47,13 @@ void console_line(const char *fmt, ...)
                 to_device(line);
 }
 
-int64_t jittered(int64_t ms)
+uint32_t random_bits(void)
 {
         uint32_t random = 0;
 
         if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
                 random = (uint32_t)stream_now_ms() * 2654435761u;
-        return ms - (int64_t)((uint64_t)ms / 2 * random >> 32);
+        return random;
 }
 
 void sleep_ms(int64_t ms)
@@ -64,5 +66,5 @@ void sleep_ms(int64_t ms)
 
 void sleep_jittered(int64_t ms)
 {
-        sleep_ms(jittered(ms));
+        sleep_ms(backoff_jitter(ms, random_bits()));
 }

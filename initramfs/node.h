@@ -118,10 +118,9 @@ int file_write_at(int dir, const char *name, mode_t mode, const void *p, size_t 
 /* console.c: one line to standard error and, when booting, /dev/console. */
 void console_use_device(void);
 void console_line(const char *fmt, ...) _printf_(1, 2);
-/* ms less up to half of it, at random; and sleeping that long. */
-int64_t jittered(int64_t ms);
+uint32_t random_bits(void);
 void sleep_ms(int64_t ms);
-void sleep_jittered(int64_t ms);
+void sleep_jittered(int64_t ms); /* at random half to all of it */
 
 /* boot.c, status.c: the commands. They return an exit status. */
 int cmd_boot(const struct boot_options *opt);

@@ -14,11 +14,6 @@ boots=${MUSTER_BENCH_BOOTS:-5}
 d=$tmp/node
 json=$tmp/boots.jsonl
 
-die() {
-        echo "bench: $*. See $out" >&2
-        tail -n 20 "$d/console.log" >&2
-        exit 1
-}
 keep() { cp "$d/console.log" "$d/console.ts" "$tmp/musterd.log" "$out/" 2>/dev/null; }
 cleanup_fn keep
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decide_bench [EVENTLOG]: how many decisions a core makes, with OpenSSL's
- * floor beside it, for tests/bench/part-decide: JSON on standard output. One thread.
- * Each figure is the median of ROUNDS rounds of MS milliseconds of CPU, each
- * ratio that of the ratios within a round; the rounds are taken in turns.
+ * floor beside it, for tests/bench/part-decide: JSON on standard output. Of
+ * CPU time: rounds.h.
  *
  * Without EVENTLOG the log is the fixture's, brought to EVENTS events; the
  * verdict is OK. With it, it is that file's bytes as they are, and what the
@@ -11,12 +10,9 @@
  * `code` says M-PCRS then, instead of nothing. */
 #include "evidence_impl.h"
 #include "keycache.h"
+#include "rounds.h"
 #include "../unit/fixture_evidence.c"
 
-#include <time.h>
-
-#define ROUNDS 7
-#define MS 300
 #define EVENTS 46
 
 static struct fixture fx;
@@ -33,14 +29,6 @@ struct floor {
 };
 
 static struct floor floor_;
-
-static int64_t now_us(void)
-{
-        struct timespec t;
-
-        FX(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
-        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* As musterd runs the stages; `kept`: with the key cache. */
 static void judge(const struct attest_request *req, bool kept)
@@ -217,40 +205,9 @@ static void setup(const char *file)
 
 /* ---- figures ----------------------------------------------------------- */
 
-static double rate(void (*f)(void))
-{
-        int64_t start = now_us();
-        int64_t t;
-        unsigned n = 0;
-
-        do {
-                for (int i = 0; i < 50; i++, n++)
-                        f();
-                t = now_us() - start;
-        } while (t < MS * 1000);
-        return n * 1e6 / (double)t;
-}
-
-static int ascending(const void *a, const void *b)
-{
-        double x = *(const double *)a;
-        double y = *(const double *)b;
-
-        return (x > y) - (x < y);
-}
-
-static double median(double v[ROUNDS])
-{
-        qsort(v, ROUNDS, sizeof(v[0]), ascending);
-        return v[ROUNDS / 2];
-}
-
 enum { BYTES_ANEW, BYTES_KEPT, REQUEST_ANEW, REQUEST_KEPT, FLOOR_ALL, FLOOR_VERIFY, FIGURES };
 
-static const struct {
-        const char *name;
-        void (*f)(void);
-} figures[FIGURES] = {
+static struct figure figures[FIGURES] = {
         [BYTES_ANEW] = { "request_to_verdict", bytes_anew },
         [BYTES_KEPT] = { "request_to_verdict_key_kept", bytes_kept },
         [REQUEST_ANEW] = { "evidence_to_verdict", request_anew },
@@ -261,23 +218,16 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-        double r[FIGURES][ROUNDS];
-        double ratio[FIGURES][ROUNDS];
-
         setup(argc > 1 ? argv[1] : NULL);
-        for (int round = 0; round < ROUNDS; round++) {
-                for (size_t i = 0; i < FIGURES; i++)
-                        r[i][round] = rate(figures[i].f);
-                for (size_t i = 0; i < FIGURES; i++)
-                        ratio[i][round] = r[i][round] / r[FLOOR_VERIFY][round];
-        }
+        rounds_measure(figures, FIGURES, CLOCK_PROCESS_CPUTIME_ID);
         (void)printf("{\"events\":%zu,\"eventlog_bytes\":%zu,\"request_bytes\":%zu,\"code\":\"%s\",\"rounds\":%d",
                      fx.evidence->log.n_events, fx.req.eventlog.len, fx.body.len, code ? code : "", ROUNDS);
         for (size_t i = 0; i < FIGURES; i++)
-                (void)printf(",\"%s\":%.0f", figures[i].name, median(r[i]));
+                (void)printf(",\"%s\":%.0f", figures[i].name, rounds_median(&figures[i]));
         (void)printf(",\"of_openssl_verify\":{");
         for (size_t i = 0; i < FLOOR_VERIFY; i++)
-                (void)printf("%s\"%s\":%.3f", i > 0 ? "," : "", figures[i].name, median(ratio[i]));
+                (void)printf("%s\"%s\":%.3f", i > 0 ? "," : "", figures[i].name,
+                             rounds_ratio(&figures[i], &figures[FLOOR_VERIFY]));
         (void)printf("}}\n");
         EVP_MD_CTX_free(floor_.verify);
         EVP_MD_CTX_free(floor_.hash);

@@ -15,6 +15,12 @@
 bench_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$bench_here/../.." && pwd)
 say() { echo "bench: $*" >&2; }
+# die WORDS: for what boots a node in $d and leaves its logs in $out
+die() {
+        say "$*. See $out"
+        tail -n 20 "$d/console.log" >&2
+        exit 1
+}
 
 # bench_part NAME BUILDDIR: names and folders of a part; `work` goes when it ends
 bench_part() {

@@ -11,11 +11,6 @@ rounds=${MUSTER_BENCH_OVERHEAD:-5}
 https=18444
 d=$tmp/node
 
-die() {
-        echo "bench: $*. See $out" >&2
-        tail -n 20 "$d/console.log" >&2
-        exit 1
-}
 keep() { cp "$d/console.log" "$out/overhead-console.log" 2>/dev/null; }
 cleanup_fn keep
 

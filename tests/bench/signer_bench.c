@@ -2,15 +2,12 @@
 /* What it costs that signatures are made in a process of their own, for
  * tests/bench/part-signer: JSON on standard output, operations per second of
  * wall time, in the same process and through the signer with its log on
- * /dev/null. One thread; medians of ROUNDS rounds of MS milliseconds, in
- * turns; each ratio that of the ratios within a round. */
+ * /dev/null: rounds.h. */
+#include "rounds.h"
 #include "signer_impl.h"
 
 #include <fcntl.h>
-#include <time.h>
 
-#define ROUNDS 7
-#define MS 300
 #define MUST(x) \
         do { \
                 if (!(x)) { \
@@ -120,64 +117,27 @@ static void tls_there(void)
         buf_wipe(&i.cert);
 }
 
-static double rate(void (*f)(void))
-{
-        struct timespec from;
-        struct timespec to;
-        double us = 0;
-        unsigned n = 0;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &from);
-        for (; us < MS * 1e3; n += 20) {
-                for (int i = 0; i < 20; i++)
-                        f();
-                (void)clock_gettime(CLOCK_MONOTONIC, &to);
-                us = (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
-        }
-        return n * 1e6 / us;
-}
-
-static int ascending(const void *a, const void *b)
-{
-        double x = *(const double *)a;
-        double y = *(const double *)b;
-
-        return (x > y) - (x < y);
-}
-
-static double median(double v[ROUNDS])
-{
-        qsort(v, ROUNDS, sizeof(v[0]), ascending);
-        return v[ROUNDS / 2];
-}
+/* in this process, then through the signer */
+static struct figure figures[] = {
+        { "release", release_here },     { "release", release_there },
+        { "tls_certificate", tls_here }, { "tls_certificate", tls_there },
+};
 
 int main(void)
 {
-        static const struct {
-                const char *name;
-                void (*here)(void);
-                void (*there)(void);
-        } what[] = { { "release", release_here, release_there },
-                     { "tls_certificate", tls_here, tls_there } };
-        double r[ELEMENTSOF(what)][3][ROUNDS];
         char path[128];
 
         MUST(freopen("/dev/null", "w", stderr));
         log_init("bench", LOG_LVL_INFO);
         setup();
-        for (int round = 0; round < ROUNDS; round++)
-                for (size_t i = 0; i < ELEMENTSOF(what); i++) {
-                        r[i][0][round] = rate(what[i].here);
-                        r[i][1][round] = rate(what[i].there);
-                        r[i][2][round] = r[i][1][round] / r[i][0][round];
-                }
+        rounds_measure(figures, ELEMENTSOF(figures), CLOCK_MONOTONIC);
         (void)printf("{\"rounds\":%d", ROUNDS);
-        for (size_t i = 0; i < ELEMENTSOF(what); i++) {
-                double process = median(r[i][0]);
-                double signer = median(r[i][1]);
+        for (size_t i = 0; i < ELEMENTSOF(figures); i += 2) {
+                double process = rounds_median(&figures[i]);
+                double signer = rounds_median(&figures[i + 1]);
 
-                (void)printf(",\"%s\":{\"same_process\":%.0f,\"signer\":%.0f,\"ratio\":%.3f,\"added_us\":%.1f}", what[i].name, process,
-                             signer, median(r[i][2]), 1e6 / signer - 1e6 / process);
+                (void)printf(",\"%s\":{\"same_process\":%.0f,\"signer\":%.0f,\"ratio\":%.3f,\"added_us\":%.1f}", figures[i].name,
+                             process, signer, rounds_ratio(&figures[i + 1], &figures[i]), 1e6 / signer - 1e6 / process);
         }
         (void)printf("}\n");
         signer_stop(there);

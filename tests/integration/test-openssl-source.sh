@@ -8,7 +8,7 @@ requires dpkg-query -W libssl-dev
 have=$(dpkg-query -W -f='${Version}' libssl-dev)
 tree=$tmp/tree
 mkdir -p "$tree/initramfs" "$tree/ipxe"
-cp "$top/initramfs/build-openssl.sh" "$tree/initramfs/"
+cp "$top/initramfs/build-openssl.sh" "$top/initramfs/build-lib.sh" "$tree/initramfs/"
 
 # mirror LISTED GIVEN: what each suite says it has, and what it gives ('' for nothing)
 mirror() {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who dials when, and what a node does next: as initramfs/boot.c and attest.c,
- * next parent at once, then jittered back-off. */
+ * next parent at once, then a wait (backoff.h). */
 #include "storm.h"
 
 #include <math.h>
@@ -8,8 +8,6 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#define BACKOFF_MIN_MS 1000
-#define BACKOFF_MAX_MS 60000
 #define EVENTS 1024
 #define DIALS 32 /* that go on in a turn, after what the others have to say */
 #define TURN_US 5000 /* how often all nodes are looked over */
@@ -26,17 +24,17 @@ int64_t now_us(void)
         return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static double uniform(void) /* 0 < x <= 1 */
+static uint32_t random_bits(void)
 {
         uint32_t r = 0;
 
         (void)RAND_bytes((unsigned char *)&r, sizeof(r));
-        return ((double)r + 1) / 4294967296.0;
+        return r;
 }
 
-static int64_t jittered_us(int64_t ms)
+static double uniform(void) /* 0 < x <= 1 */
 {
-        return (int64_t)((double)ms * 1000 * (1 - uniform() / 2));
+        return ((double)random_bits() + 1) / 4294967296.0;
 }
 
 static void finish(struct node *n, enum stage stage)
@@ -46,21 +44,19 @@ static void finish(struct node *n, enum stage stage)
         n->stage = stage;
 }
 
-static void try_later(struct node *n, int64_t least_ms)
+static void try_later(struct node *n)
 {
-        int64_t ms = least_ms > n->backoff ? least_ms : n->backoff;
-
         link_close(n);
         n->parent = 0;
         n->stage = S_LATER;
-        n->due = now_us() + jittered_us(ms);
-        n->backoff = n->backoff * 2 < BACKOFF_MAX_MS ? n->backoff * 2 : BACKOFF_MAX_MS;
+        n->due = now_us() + backoff_next(&n->backoff, n->told, random_bits()) * 1000;
+        n->told = 0;
 }
 
-static void fail_over(struct node *n, int64_t least_ms)
+static void fail_over(struct node *n)
 {
         if (n->parent + 1 >= opt.n_parents) {
-                try_later(n, least_ms);
+                try_later(n);
                 return;
         }
         link_close(n);
@@ -81,7 +77,7 @@ void fleet_lost(struct node *n, const char *code)
                 return;
         }
         tally_code(code);
-        fail_over(n, 0);
+        fail_over(n);
 }
 
 static void released(struct node *n, const struct verdict *v)
@@ -127,11 +123,12 @@ void fleet_verdict(struct node *n, struct verdict *v)
         case VERDICT_PENDING:
                 tally_code("pending");
                 n->stage = S_PAUSE;
-                n->due = now_us() + jittered_us(v->retry_after > 0 ? v->retry_after * 1000 : 1000);
+                n->due = now_us() + backoff_jitter(v->retry_after > 0 ? v->retry_after * 1000 : 1000, random_bits()) * 1000;
                 break;
         case VERDICT_BUSY:
                 tally_code(v->code);
-                fail_over(n, v->retry_after * 1000);
+                n->told = v->retry_after * 1000;
+                fail_over(n);
                 break;
         default:
                 tally_code(v->code);
@@ -139,7 +136,8 @@ void fleet_verdict(struct node *n, struct verdict *v)
                         link_close(n);
                         finish(n, S_GIVEN_UP);
                 } else {
-                        try_later(n, v->retry_after * 1000);
+                        n->told = v->retry_after * 1000;
+                        try_later(n);
                 }
         }
 }
@@ -158,7 +156,6 @@ static void arrivals(int64_t start)
                 else if (opt.arrival.how == WAVES)
                         at = i / opt.arrival.size * opt.arrival.interval;
                 n->fd = -1;
-                n->backoff = BACKOFF_MIN_MS;
                 n->stage = S_LATER;
                 n->due = n->arrived = start + (int64_t)(at * 1e6);
         }

@@ -14,6 +14,7 @@
 #ifndef MUSTER_STORM_H
 #define MUSTER_STORM_H
 
+#include "backoff.h"
 #include "policy.h"
 #include "wire_verdict.h"
 
@@ -45,7 +46,8 @@ struct node {
         size_t sent;
         int64_t due; /* us: when to act, or to lose patience */
         int64_t arrived, dialled, asked;
-        int64_t backoff; /* ms */
+        struct backoff backoff;
+        int64_t told; /* ms, named by a parent since it began with the first one; 0: none */
         bool heard; /* the parent has begun its side of the handshake */
         unsigned parent;
         unsigned asks; /* that could end in a release */

@@ -77,14 +77,26 @@ static int header_drip(struct conn *c, const struct target *t)
         return drip(c, head, sizeof(head), 1, 2000, WHEN_READABLE);
 }
 
-static int body_drip(struct conn *c, const struct target *t)
+static int drip_body(struct conn *c, int ms)
 {
         static char script[4096];
 
-        (void)t;
         memset(script, ' ', sizeof(script));
         memcpy(script, attest_head, sizeof(attest_head) - 1);
-        return drip(c, script, sizeof(script), c->sent == 0 ? sizeof(attest_head) - 1 : 1, 1000, WHEN_READABLE);
+        return drip(c, script, sizeof(script), c->sent == 0 ? sizeof(attest_head) - 1 : 1, ms, WHEN_READABLE);
+}
+
+static int body_drip(struct conn *c, const struct target *t)
+{
+        (void)t;
+        return drip_body(c, 1000);
+}
+
+/* Never silent for as long as the door would take it for stalled. */
+static int body_trickle(struct conn *c, const struct target *t)
+{
+        (void)t;
+        return drip_body(c, 50);
 }
 
 /* All of the largest body but its last byte. */
@@ -201,6 +213,7 @@ const struct attack attacks[] = {
         { "header-drip", PLAIN, false, header_drip, "a header, a byte each two seconds" },
         { "header-drip-tls", TLS, false, header_drip, "the same over TLS" },
         { "body-drip", TLS, false, body_drip, "a body, a byte each second" },
+        { "body-trickle", TLS, false, body_trickle, "the same, a byte each twentieth of a second" },
         { "body-hoard", TLS, false, body_hoard, "largest bodies that lack a byte" },
         { "slow-read", PLAIN, true, slow_read, "asks for a large file, reads a byte each second" },
         { "pipeline", PLAIN, false, pipeline, "a thousand requests in one write, without end" },
