@@ -78,7 +78,7 @@ static int allow_port(int ruleset, uint16_t port)
         return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0 ? -errno : 0;
 }
 
-int landlock_confine(const struct landlock_dir *dirs, size_t n, const uint16_t *ports, size_t n_ports)
+int landlock_confine(const struct landlock_dir *dirs, size_t n, const uint16_t *ports, size_t n_ports, const char **ret_at)
 {
         int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
         _cleanup_(closep) int fd = -1;
@@ -86,14 +86,19 @@ int landlock_confine(const struct landlock_dir *dirs, size_t n, const uint16_t *
         size_t size;
         int r = 0;
 
+        *ret_at = NULL;
         if (abi <= 0)
                 return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
         size = handled(abi, &rs);
         fd = (int)syscall(SYS_landlock_create_ruleset, &rs, size, 0);
         if (fd < 0)
                 return -errno;
-        for (size_t i = 0; i < n && r == 0; i++)
+        for (size_t i = 0; i < n && r == 0; i++) {
+                *ret_at = dirs[i].path;
                 r = allow(fd, &dirs[i], rs.fs);
+        }
+        if (r == 0)
+                *ret_at = NULL;
         for (size_t i = 0; i < n_ports && ports[i] && rs.net && r == 0; i++)
                 r = allow_port(fd, ports[i]);
         if (r < 0)

@@ -9,7 +9,8 @@
  * threads made later, and cannot be undone; no_new_privs must be set.
  *
  * Returns the kernel's ABI version, or 0: this kernel has no Landlock, and
- * nothing was confined; or negative errno. */
+ * nothing was confined; or negative errno, with *ret_at the directory that
+ * cannot be opened (`dirs` own path), NULL when it is none's. */
 #ifndef MUSTER_LANDLOCK_H
 #define MUSTER_LANDLOCK_H
 
@@ -24,6 +25,6 @@ struct landlock_dir {
 };
 
 /* `ports`: where TCP may connect to, up to the first 0; NULL: nowhere. */
-int landlock_confine(const struct landlock_dir *dirs, size_t n, const uint16_t *ports, size_t n_ports);
+int landlock_confine(const struct landlock_dir *dirs, size_t n, const uint16_t *ports, size_t n_ports, const char **ret_at);
 
 #endif

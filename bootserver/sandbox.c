@@ -51,8 +51,18 @@ static unsigned sockets_of(const struct store_reach *reach)
         return !reach ? 0 : (reach->local ? SOCKETS_LOCAL : 0u) | (reach->tcp ? SOCKETS_TCP : 0u);
 }
 
+static int landlock_failed(const char *who, int r, const char *at, struct fail *fail)
+{
+        if (at)
+                return fail_set(fail, r, "", "let its user enter the folders above it, or put it elsewhere",
+                                "%s: it cannot reach %s: %s", who, at, strerror(-r));
+        return fail_set(fail, r, "", "set sandbox = log in musterd.conf until it is found out why",
+                        "%s: cannot confine itself to its files (Landlock): %s", who, strerror(-r));
+}
+
 static int confine(const char *who, bool log_only, const struct room *room, struct fail *fail)
 {
+        const char *at = NULL;
         int abi = 0;
         int r = 0;
 
@@ -66,10 +76,9 @@ static int confine(const char *who, bool log_only, const struct room *room, stru
                 return fail_set(fail, -errno, "", "", "%s: cannot give up new privileges: %s", who, strerror(errno));
         if (!log_only)
                 abi = landlock_confine(room->dirs, room->n, room->reach ? room->reach->ports : NULL,
-                                       room->reach ? ELEMENTSOF(room->reach->ports) : 0);
+                                       room->reach ? ELEMENTSOF(room->reach->ports) : 0, &at);
         if (abi < 0)
-                return fail_set(fail, abi, "", "set sandbox = log in musterd.conf until it is found out why",
-                                "%s: cannot confine itself to its files (Landlock): %s", who, strerror(-abi));
+                return landlock_failed(who, abi, at, fail);
         r = room->syscalls(log_only, sockets_of(room->reach));
         if (r < 0)
                 return fail_set(fail, r, "", "run a kernel with CONFIG_SECCOMP_FILTER, or set sandbox = log in musterd.conf",

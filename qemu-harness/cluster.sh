@@ -9,6 +9,26 @@ cluster_boot_port=${cluster_boot_port:-18080}
 cluster_attest_port=${cluster_attest_port:-18443}
 cluster_pid=
 
+# cluster_dir DIR: makes it anew, empty, and prints its path without links.
+# A root's checkout may lie in a home that nobody else may enter, and musterd
+# never runs as root: then DIR is a link to a folder in /var/tmp.
+cluster_dir() {
+        local real
+        if [ -L "$1" ]; then
+                real=$(readlink "$1")
+                case $real in /var/tmp/muster-cluster.*) rm -rf "$real" ;; esac
+        fi
+        rm -rf "$1"
+        mkdir -p "$1"
+        if [ "$(id -u)" -eq 0 ] && ! setpriv --reuid nobody --regid nogroup --clear-groups test -x "$1"; then
+                real=$(mktemp -d /var/tmp/muster-cluster.XXXXXX)
+                chmod 755 "$real"
+                rmdir "$1"
+                ln -s "$real" "$1"
+        fi
+        (cd "$1" && pwd -P)
+}
+
 # cluster_init DIR: keys and configuration, as `muster init` makes them
 cluster_init() {
         local user
@@ -18,8 +38,10 @@ cluster_init() {
         "$cluster_bin/muster" init --etc "$1/etc" --state "$1/state" --address 10.0.2.2 --boot-port "$cluster_boot_port" \
                 --attest-port "$cluster_attest_port" --socket "$1/run/admin.sock" --user "$user" --ipxe "$top/build/ipxe"
         # nothing is installed here: the template comes from the checkout
-        grep -q '^ipxe-template' "$1/etc/musterd.conf" ||
-                echo "ipxe-template = $top/ipxe/muster.ipxe.in" >>"$1/etc/musterd.conf"
+        if ! grep -q '^ipxe-template' "$1/etc/musterd.conf"; then
+                install -m 644 "$top/ipxe/muster.ipxe.in" "$1/etc/"
+                echo "ipxe-template = $1/etc/muster.ipxe.in" >>"$1/etc/musterd.conf"
+        fi
 }
 
 # cluster_netns SCRIPT ARG…: runs SCRIPT in a network of its own, with loopback only

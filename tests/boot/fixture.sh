@@ -19,10 +19,8 @@ if [ "$(cat "$fixture/stamp" 2>/dev/null)" = "$stamp" ]; then
         echo "the boot fixture is up to date"
         exit 0
 fi
-rm -rf "$fixture"
-mkdir -p "$fixture"
-
 . "$top/qemu-harness/cluster.sh"
+fixture=$(cluster_dir "$fixture")
 
 echo "== keys"
 cluster_init "$fixture"

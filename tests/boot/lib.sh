@@ -4,7 +4,7 @@
 # namespace of its own, so ports and addresses are always the same.
 # shellcheck shell=bash
 
-fixture=$top/build/boot-fixture
+fixture=$(readlink -f "$top/build/boot-fixture")
 vnode=$top/qemu-harness/vnode
 boot_port=18080
 # shellcheck disable=SC2034

@@ -243,3 +243,15 @@ parent_start "$p"
 check "with sandbox = log, muster status warns" grep -q 'WARNING: .*NOT CONFINED' <("$bin/muster" status)
 is "and says so to programs" log "$("$bin/muster" status -o json | jq -r .sandbox.system_calls)"
 parent_stop
+
+# ---- below a home that its user may not enter -----------------------------------------
+install -d -m 700 "$tmp/closed" "$tmp/closed/ek-ca"
+sed -i "/^sandbox = log/d; s|^ek-ca-dir = .*|ek-ca-dir = $tmp/closed/ek-ca|" "$p/etc/musterd.conf"
+timeout 20 "$bin/musterd" --config "$p/etc/musterd.conf" >"$tmp/closed.log" 2>&1
+rc=$?
+if [ "$landlock" = 0 ]; then
+        ok "musterd does not look where it may go: this kernel has no Landlock"
+else
+        is "musterd does not start where it cannot reach its files" 1 "$((rc != 0 && rc != 124))"
+        check "and says which, and what to do" grep -q "cannot reach $tmp/closed/ek-ca: Permission denied. Next: let its user enter" "$tmp/closed.log"
+fi
