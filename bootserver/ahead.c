@@ -95,8 +95,8 @@ ssize_t __wrap_sendfile64(int out, int in, off64_t *offset, size_t count)
 
         if (!a || !offset || *offset < 0 || (uint64_t)*offset != a->told)
                 return __real_sendfile64(out, in, offset, count);
-        if (push(a, out, in, count) < 0 && (errno != EAGAIN || a->sent == a->told))
-                return -1;
+        if (push(a, out, in, count) < 0)
+                return -1; /* what was sent and not told of is told of next time */
         n = a->sent - a->told < count ? a->sent - a->told : count;
         a->told += n;
         *offset = (off64_t)a->told;

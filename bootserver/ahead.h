@@ -11,9 +11,9 @@
  * relies on holds as before:
  *   - what it was told of was sent, in order, and nothing after the last
  *     byte of the answer was: ahead_begin() says which that is;
- *   - it is told of fewer bytes than it asked for, or EAGAIN, only when the
- *     socket takes no more, so that epoll's edge comes;
- *   - an error that ends the connection is told at once.
+ *   - it is told EAGAIN only when the socket takes no more, so that epoll's
+ *     edge comes, and of fewer bytes than it asked for only at the end;
+ *   - an error is told at once, whatever was sent before.
  * It sends nothing else on a connection until the answer is whole, or it
  * closes it. A call that is not the next one of an answer begun here is the
  * kernel's as it is.
