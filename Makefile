@@ -57,8 +57,8 @@ CLI     := $(wildcard provisioning/*.c)
 UNIT    := $(wildcard tests/unit/test_*.c)
 obj      = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
-# libmicrohttpd's archive calls bootserver/tls_gnutls.c instead of GnuTLS
-SERVERLIB := -Wl,-u,gnutls_init -l:libmicrohttpd.a -lseccomp -lsqlite3 -lpq -ljson-c -lssl -lcrypto -lpthread
+# libmicrohttpd's archive calls bootserver/tls_gnutls.c instead of GnuTLS, and bootserver/ahead.c for sendfile64()
+SERVERLIB := -Wl,-u,gnutls_init,-u,__wrap_sendfile64,--wrap=sendfile64 -l:libmicrohttpd.a -lseccomp -lsqlite3 -lpq -ljson-c -lssl -lcrypto -lpthread
 CLILIB    := -lsqlite3 -lpq -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster

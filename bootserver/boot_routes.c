@@ -128,7 +128,7 @@ static enum MHD_Result answer_file(struct call *c, int fd, const struct served *
                 (void)close(fd);
                 return reply_unchanged(c);
         }
-        if (part < 0 || (!c->head && !send_begin(c->srv, &c->send, c->session->conn.fd, len, image))) {
+        if (part < 0 || (!c->head && !send_begin(c->srv, &c->send, c->session->conn.fd, first, len, image))) {
                 (void)close(fd);
                 c->etag = NULL;
                 c->retry = part >= 0;

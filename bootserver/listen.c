@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "listen.h"
 
+#include "ahead.h"
 #include "outbox.h"
 #include "serve.h"
 #include "tls_server.h"
@@ -283,8 +284,10 @@ static struct MHD_Daemon *start_boot(struct server *srv)
 int listen_start(struct server *srv, struct fail *fail)
 {
         const char *const names[LISTENERS] = { srv->conf.boot_listen, srv->conf.attest_listen, srv->conf.admin_socket };
-        int r;
+        int r = ahead_open((size_t)files(&srv->conf));
 
+        if (r < 0)
+                return fail_set(fail, r, "", "", "cannot serve files: %s", strerror(-r));
         for (int i = 0; i < LISTENERS; i++) {
                 srv->daemon[i] = i == L_BOOT ? start_boot(srv) : start_one(srv, (enum listener)i);
                 if (!srv->daemon[i])
@@ -320,4 +323,5 @@ void listen_stop(struct server *srv)
         if (srv->door)
                 door_free(srv->door);
         srv->door = NULL;
+        ahead_close();
 }

@@ -4,27 +4,19 @@
 #include "server.h"
 
 #include <linux/pkt_sched.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
-
-/* What waits in the kernel for one reader, beyond what is on its way: ten
- * thousand of them would else have up to tcp_wmem each. */
-#define UNSENT_MAX (1 << 20)
 
 /* Whatever the kernel refuses of this is no reason not to send. */
 static void tune(int fd, unsigned rate)
 {
         int bulk = TC_PRIO_BULK;
-        int unsent = UNSENT_MAX;
 
         (void)setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &bulk, sizeof(bulk));
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
         if (rate > 0)
                 (void)setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate));
 }
 
-bool send_begin(struct server *srv, struct send *s, int fd, uint64_t len, bool image)
+bool send_begin(struct server *srv, struct send *s, int fd, uint64_t first, uint64_t len, bool image)
 {
         unsigned limit = srv->conf.image_sends;
 
@@ -39,6 +31,7 @@ bool send_begin(struct server *srv, struct send *s, int fd, uint64_t len, bool i
                 metric_set(&srv->metrics, M_IMAGE_SENDS, atomic_load(&srv->image_sends));
                 tune(fd, srv->conf.image_rate);
         }
+        ahead_begin(fd, &s->ahead, first, len, image ? &srv->image_sends : NULL);
         return true;
 }
 
@@ -49,6 +42,7 @@ void send_end(struct server *srv, struct send *s, bool whole)
 
         if (!s->on)
                 return;
+        ahead_end(s->fd);
         /* of one that was cut off, what the peer said it has */
         if (!whole && guard_acked(s->fd, &acked) && acked - s->acked < s->len)
                 bytes = acked - s->acked;

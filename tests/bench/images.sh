@@ -75,12 +75,26 @@ one_round() {
         opened=$("$fetch" open "$tmp/big.meta" "$tmp/big.sealed" "$tmp/ram/out")
         client=$("$fetch" time "$tmp/big.meta" "$tmp/ram/out" "$at_musterd")
         jq -cn --argjson bytes "$bytes" --argjson floor "$floor" --argjson open "$opened" --argjson client "$client" \
-                --argjson musterd "$(per_gib "$musterd_pid" "$at_musterd")" --argjson nginx "$(per_gib "$nginx_pid" "$at_web")" \
-                --argjson nginx_tls "$(per_gib "$nginx_pid" "$at_tls")" \
                 --argjson sha256sum_us "$(wall_us by_sha256sum "$at_tls")" --argjson openssl_us "$(wall_us by_openssl "$at_tls")" '
-                {bytes: $bytes, serve: {$musterd, $nginx, $nginx_tls}, floor_cpu_us: ($floor.user_us + $floor.sys_us),
+                {bytes: $bytes, floor_cpu_us: ($floor.user_us + $floor.sys_us),
                  open_cpu_us: ($open.user_us + $open.sys_us), client_cpu_us: ($client.user_us + $client.sys_us), client_us: $client.us,
                  floor_us: $floor.us, $sha256sum_us, $openssl_us}'
+}
+
+# by_turns: the servers' CPU for a GiB, three times, each time another one first
+by_turns() {
+        local i way
+        local -A ms
+        for i in 0 1 2; do
+                for way in $((i % 3)) $(((i + 1) % 3)) $(((i + 2) % 3)); do
+                        case $way in
+                        0) ms[0]=$(per_gib "$musterd_pid" "$at_musterd") ;;
+                        1) ms[1]=$(per_gib "$nginx_pid" "$at_web") ;;
+                        2) ms[2]=$(per_gib "$nginx_pid" "$at_tls") ;;
+                        esac
+                done
+                echo "{\"musterd\":${ms[0]},\"nginx\":${ms[1]},\"nginx_tls\":${ms[2]}}"
+        done
 }
 
 # fair URL: so many readers at once, for so many seconds; the bytes of each.
@@ -134,7 +148,10 @@ at_web=http://127.0.0.1:$web_port/image/big.sealed
 at_tls=https://127.0.0.1:$tls_port/image/big.sealed
 say "server and client, $rounds rounds of $mib MiB"
 one_round >/dev/null # memory and caches are warm
-for ((i = 0; i < rounds; i++)); do one_round; done >"$tmp/rounds"
+for ((i = 0; i < rounds; i++)); do
+        one_round >>"$tmp/rounds"
+        by_turns >>"$tmp/serve"
+done
 say "$readers readers at once"
 many_musterd=$(fair "$at_musterd")
 many_nginx=$(fair "$at_web")
@@ -144,4 +161,4 @@ storm_enrol || exit 1
 storm_go "$nodes" --boot "$boot" --arrival poisson:50 >/dev/null
 for ((i = 0; i < rounds; i++)); do attest_round; done >"$tmp/attests"
 jq -n --argjson readers "$readers" --argjson musterd "$many_musterd" --argjson nginx "$many_nginx" --slurpfile rounds "$tmp/rounds" \
-        --slurpfile attest "$tmp/attests" '{$readers, fair: {$musterd, $nginx}, $rounds, $attest}' >"$result"
+        --slurpfile serve "$tmp/serve" --slurpfile attest "$tmp/attests" '{$readers, fair: {$musterd, $nginx}, $rounds, $serve, $attest}' >"$result"
