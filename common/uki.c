@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uki.h"
 
+#include "uki_initrd.h"
+
 /* What systemd-stub measures, in its order, and since which version. The
  * signatures (.pcrsig) are never measured: they sign the result. */
 static const struct {
         const char *name;
         unsigned since;
 } measured[] = {
-        { ".linux", 0 }, { ".osrel", 0 },   { ".cmdline", 0 }, { ".initrd", 0 },  { ".splash", 0 },
-        { ".dtb", 0 },   { ".uname", 253 }, { ".sbat", 254 },  { ".pcrpkey", 0 },
+        { ".linux", 0 }, { ".osrel", 0 },   { ".cmdline", 0 }, { ".initrd", 0 },  { ".ucode", 256 },
+        { ".splash", 0 }, { ".dtb", 0 },   { ".uname", 253 }, { ".sbat", 254 },  { ".pcrpkey", 0 },
 };
 
 static int hash_zeros(EVP_MD_CTX *ctx, size_t n)
@@ -122,10 +124,8 @@ int uki_parse(const void *p, size_t len, struct uki *ret, const char **ret_why)
         }
         if (r == 0 && (s = pe_find(&u.pe, ".cmdline")))
                 note_cmdline(&u, s);
-        if (r == 0 && (s = pe_find(&u.pe, ".initrd")) && s->size > 0) {
-                u.has_initrd = true;
-                r = hash_section(s, u.initrd_sha256);
-        }
+        if (r == 0)
+                r = uki_initrd(&u.pe, version, &u.has_initrd, u.initrd_sha256);
         if (r < 0) {
                 if (ret_why)
                         *ret_why = why ? why : "its sections overlap";

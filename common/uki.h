@@ -6,11 +6,11 @@
  * no UKI: no .linux, or what is in it no kernel), both with a static
  * reason.
  *
- * uki_predict() gives the SHA-256 events that the stub (as of systemd 252)
+ * uki_predict() gives the SHA-256 events that the stub (of systemd 252 to 257)
  * and the kernel's EFI stub cause: PCR 4 the image's and the kernel's
  * Authenticode digests (a loader that probes with LoadImage, as iPXE does,
  * makes firmware measure the image once more), 9 the load options and the
- * initrd, 11 the sections, 12 the load options when they replace the
+ * initrd as the stub makes it (uki_initrd.h), 11 the sections, 12 the load options when they replace the
  * embedded command line. `options` is the whole load options string as
  * passed, iPXE's leading file name included; NULL for none. With
  * secure_boot the embedded command line, if any, wins. pcr9, pcr11 and

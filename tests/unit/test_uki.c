@@ -298,11 +298,64 @@ static void a_section_larger_in_memory_than_in_the_file_is_measured_with_zeros(v
         buf_wipe(&b);
 }
 
+/* One file's archive, as the stub writes it. */
+static size_t cpio(char *to, const char *name, const char *content)
+{
+        size_t n = 0;
+
+        n += (size_t)sprintf(to + n, "070701000000010000416d000000000000000000000001000000000000000000000000000000000000000000000000000000070"
+                                     "0000000.extra") + 1;
+        while (n % 4)
+                to[n++] = 0;
+        n += (size_t)sprintf(to + n, "0707010000000200008124000000000000000000000001000000000000000%01zx00000000000000000000000000000000%08zx"
+                                     "00000000.extra/%s", strlen(content), strlen(name) + 8, name) + 1;
+        while (n % 4)
+                to[n++] = 0;
+        n += (size_t)sprintf(to + n, "%s", content);
+        while (n % 4)
+                to[n++] = 0;
+        memcpy(to + n, "07070100000000000000000000000000000000000000010000000000000000000000000000000000000000000000000000000B00000000"
+                       "TRAILER!!!\0\0\0", 124);
+        return n + 124;
+}
+
+static void assert_initrd(const char *extra, const char *version, const void *p, size_t n)
+{
+        struct buf b = make_uki("quiet", extra, version);
+        struct uki u;
+
+        assert_int_equal(uki_parse(b.p, b.len, &u, NULL), 0);
+        assert_true(u.has_initrd);
+        assert_digest(u.initrd_sha256, p, n);
+        buf_wipe(&b);
+}
+
+static void the_initrd_is_what_the_stub_makes_of_it(void **state)
+{
+        char all[2048] = "initrd\0\0"; /* padded to four bytes when something follows */
+        size_t n = 8;
+
+        (void)state;
+        assert_initrd(".other", "#### LoaderInfo: systemd-stub 251.2 ####", "initrd", 6);
+        n += cpio(all + n, "tpm2-pcr-signature.json", "{}");
+        assert_initrd(".other", "#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####", all, n);
+        n += cpio(all + n, "tpm2-pcr-public-key.pem", "extra");
+        assert_initrd(".pcrpkey", "#### LoaderInfo: systemd-stub 254.1 ####", all, n);
+        n += cpio(all + n, "os-release", "ID=x\n");
+        assert_initrd(".pcrpkey", "#### LoaderInfo: systemd-stub 257.13-1~deb13u1 ####", all, n);
+        memmove(all + 8, all, n);
+        memcpy(all, "extra\0\0\0", 8);
+        n = 16 + cpio(all + 16, "tpm2-pcr-signature.json", "{}");
+        n += cpio(all + n, "os-release", "ID=x\n");
+        assert_initrd(".ucode", "#### LoaderInfo: systemd-stub 257.13-1~deb13u1 ####", all, n);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(authenticode_leaves_out_checksum_and_certificates_alone),
                 cmocka_unit_test(images_pointing_outside_themselves_are_refused),
+                cmocka_unit_test(the_initrd_is_what_the_stub_makes_of_it),
                 cmocka_unit_test(sections_are_measured_in_the_stubs_order_names_with_their_nul),
                 cmocka_unit_test(a_section_larger_in_memory_than_in_the_file_is_measured_with_zeros),
                 cmocka_unit_test(passed_options_replace_the_embedded_line_unless_secure_boot),
