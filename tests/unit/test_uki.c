@@ -343,7 +343,7 @@ static void the_initrd_is_what_the_stub_makes_of_it(void **state)
         assert_initrd(".pcrpkey", "#### LoaderInfo: systemd-stub 254.1 ####", all, n);
         n += cpio(all + n, "os-release", "ID=x\n");
         assert_initrd(".pcrpkey", "#### LoaderInfo: systemd-stub 257.13-1~deb13u1 ####", all, n);
-        memmove(all + 8, all, n);
+        memcpy(all + 8, "initrd\0\0", 8);
         memcpy(all, "extra\0\0\0", 8);
         n = 16 + cpio(all + 16, "tpm2-pcr-signature.json", "{}");
         n += cpio(all + n, "os-release", "ID=x\n");
