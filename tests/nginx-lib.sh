@@ -16,7 +16,7 @@ daemon off; worker_processes 2; pid $1/nginx.pid; error_log $1/error.log warn; $
 events { worker_connections 2048; }
 http {
         client_body_temp_path $1/t1; proxy_temp_path $1/t2; fastcgi_temp_path $1/t3; uwsgi_temp_path $1/t4; scgi_temp_path $1/t5;
-        default_type application/octet-stream;
+        default_type application/octet-stream; access_log $1/access.log;
         $(cat)
 }
 END
