@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-
 void hex_encode(const void *p, size_t n, char *ret)
 {
         static const char digits[] = "0123456789abcdef";

@@ -180,10 +180,11 @@ int jscan(const char *text, size_t len, unsigned depth, size_t *ret_members, str
                 *ret_why = "its brackets do not match";
                 if ((text[i] == '}' || text[i] == ']') && open-- == 0)
                         return -EBADMSG;
-                if (text[i] == ':')
+                if (text[i] == ':') {
                         members++;
-                if (text[i] == ':' && runs)
-                        runs->n = before; /* it was a name */
+                        if (runs)
+                                runs->n = before; /* it was a name */
+                }
                 i += n;
         }
         *ret_why = "its brackets do not match";

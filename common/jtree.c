@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#define WIDER 3 /* times as long at most: é becomes \u00e9 */
 #define MARK_LEN 2         /* NUL and a letter, in json-c's string */
 #define MARK_TEXT "\\u0000" /* and the letter, in what it reads */
 
@@ -138,8 +139,6 @@ static int by_json_c(const char *text, size_t len, char err[JTAB_ERR], struct js
 
 /* ---- what json-c reads ------------------------------------------------------- */
 
-#define WIDER 3 /* times as long at most: é becomes \u00e9 */
-
 static char *put_unit(char *to, unsigned unit)
 {
         static const char digits[] = "0123456789abcdef";
@@ -211,7 +210,7 @@ int jtree_parse(const char *text, size_t len, size_t least, char err[JTAB_ERR], 
         int r;
 
         *ret = (struct jtree){ .text = text, .runs.least = least > strlen(MARK_TEXT) ? least : strlen(MARK_TEXT) + 1 };
-        if (len > INT_MAX || jscan(text, len, JTAB_DEPTH, &members, &ret->runs, &why) < 0) {
+        if (len > INT_MAX / WIDER || jscan(text, len, JTAB_DEPTH, &members, &ret->runs, &why) < 0) {
                 (void)snprintf(err, JTAB_ERR, "not one JSON object: %s", why);
                 return -EBADMSG;
         }

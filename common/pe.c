@@ -196,3 +196,20 @@ int pe_authenticode(const struct pe *pe, uint8_t ret[DIGEST_LEN])
         memcpy(ret, h, DIGEST_LEN);
         return 0;
 }
+
+static bool update_zeros(EVP_MD_CTX *ctx, size_t n)
+{
+        static const uint8_t zeros[4096];
+
+        for (; n > sizeof(zeros); n -= sizeof(zeros))
+                if (EVP_DigestUpdate(ctx, zeros, sizeof(zeros)) != 1)
+                        return false;
+        return EVP_DigestUpdate(ctx, zeros, n) == 1;
+}
+
+bool pe_section_update(const struct pe_section *s, EVP_MD_CTX *ctx)
+{
+        size_t in_file = s->size < s->raw_size ? s->size : s->raw_size;
+
+        return EVP_DigestUpdate(ctx, s->data, in_file) == 1 && update_zeros(ctx, s->size - in_file);
+}

@@ -33,6 +33,8 @@ struct pe {
 
 int pe_parse(const void *p, size_t len, struct pe *ret, const char **ret_why);
 const struct pe_section *pe_find(const struct pe *pe, const char *name);
+/* Its bytes as they lie in memory: VirtualSize of them, zeros after the file's. */
+bool pe_section_update(const struct pe_section *s, EVP_MD_CTX *ctx);
 int pe_authenticode(const struct pe *pe, uint8_t ret[DIGEST_LEN]);
 
 #endif

@@ -13,28 +13,11 @@ static const struct {
         { ".splash", 0 }, { ".dtb", 0 },   { ".uname", 253 }, { ".sbat", 254 },  { ".pcrpkey", 0 },
 };
 
-static int hash_zeros(EVP_MD_CTX *ctx, size_t n)
-{
-        static const uint8_t zeros[4096];
-
-        while (n > 0) {
-                size_t k = n < sizeof(zeros) ? n : sizeof(zeros);
-
-                if (EVP_DigestUpdate(ctx, zeros, k) != 1)
-                        return -EIO;
-                n -= k;
-        }
-        return 0;
-}
-
-/* A section as it lies in memory: VirtualSize bytes, zeros after the file's. */
 static int hash_section(const struct pe_section *s, uint8_t ret[DIGEST_LEN])
 {
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        size_t in_file = s->size < s->raw_size ? s->size : s->raw_size;
 
-        if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
-            EVP_DigestUpdate(ctx, s->data, in_file) != 1 || hash_zeros(ctx, s->size - in_file) < 0 ||
+        if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 || !pe_section_update(s, ctx) ||
             EVP_DigestFinal_ex(ctx, ret, NULL) != 1)
                 return -EIO;
         return 0;

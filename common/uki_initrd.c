@@ -20,27 +20,9 @@ static const struct part {
         { ".osrel", 257, FOLDER "/os-release" },
 };
 
-static bool zeros(EVP_MD_CTX *ctx, size_t n)
-{
-        static const uint8_t none[4096];
-
-        for (; n > sizeof(none); n -= sizeof(none))
-                if (EVP_DigestUpdate(ctx, none, sizeof(none)) != 1)
-                        return false;
-        return EVP_DigestUpdate(ctx, none, n) == 1;
-}
-
-/* As it lies in memory: zeros after what the file has. */
-static bool section(EVP_MD_CTX *ctx, const struct pe_section *s)
-{
-        size_t in_file = s->size < s->raw_size ? s->size : s->raw_size;
-
-        return EVP_DigestUpdate(ctx, s->data, in_file) == 1 && zeros(ctx, s->size - in_file);
-}
-
 static bool pad(EVP_MD_CTX *ctx, size_t len)
 {
-        return zeros(ctx, (4 - len % 4) % 4);
+        return EVP_DigestUpdate(ctx, "\0\0\0", (4 - len % 4) % 4) == 1;
 }
 
 /* A header and a name of cpio's "newc"; nobody's, of no time. */
@@ -64,7 +46,7 @@ static bool trailer(EVP_MD_CTX *ctx)
 
 static bool archive(EVP_MD_CTX *ctx, const struct pe_section *s, const char *file)
 {
-        return head(ctx, 1, IS_FOLDER, 0, FOLDER) && head(ctx, 2, IS_FILE, s->size, file) && section(ctx, s) &&
+        return head(ctx, 1, IS_FOLDER, 0, FOLDER) && head(ctx, 2, IS_FILE, s->size, file) && pe_section_update(s, ctx) &&
                pad(ctx, s->size) && trailer(ctx);
 }
 
@@ -90,7 +72,7 @@ int uki_initrd(const struct pe *pe, unsigned version, bool *ret_has, uint8_t ret
                 if (s[i] && parts[i].file)
                         ok = archive(ctx, s[i], parts[i].file);
                 else if (s[i]) /* .initrd by itself stays as it is */
-                        ok = section(ctx, s[i]) && ((n == 1 && i == INITRD) || pad(ctx, s[i]->size));
+                        ok = pe_section_update(s[i], ctx) && ((n == 1 && i == INITRD) || pad(ctx, s[i]->size));
         }
         *ret_has = n > 0;
         return ok && EVP_DigestFinal_ex(ctx, ret, NULL) == 1 ? 0 : -EIO;

@@ -10,6 +10,8 @@
 #include "jscan.h"
 #include "jtab.h"
 
+#include <json-c/json_c_version.h>
+
 struct inner {
         char word[9];
         int64_t n;
@@ -64,6 +66,12 @@ static void refuses(const char *text, const char *words)
         if (r != -EBADMSG || !strstr(err, words))
                 fail_msg("%s: %d, \"%s\"", text, r, err);
         assert_memory_equal(&d, &zero, sizeof(d));
+}
+
+/* What is said of a number beyond int64_t: json-c 0.18 refuses it itself. */
+static const char *huge_number(void)
+{
+        return json_c_version_num() < (18 << 8) ? "range" : "number expected";
 }
 
 static void every_type_is_filled_in(void **state)
@@ -152,7 +160,7 @@ static void sizes_and_ranges_are_kept(void **state)
         refuses("{\"name\":\"123456789\"}", "too long");
         refuses("{\"name\":\"a\",\"n\":101}", "range");
         refuses("{\"name\":\"a\",\"n\":-1}", "range");
-        refuses("{\"name\":\"a\",\"n\":99999999999999999999}", ""); /* json-c 0.18 refuses it itself */
+        refuses("{\"name\":\"a\",\"n\":99999999999999999999}", huge_number());
         refuses("{\"name\":\"a\",\"blob\":\"AAECAwQ=\"}", "too long");
         refuses("{\"name\":\"a\",\"blobs\":[\"\",\"\",\"\"]}", "number of entries");
         refuses("{\"name\":\"a\",\"list\":[\"abcde\"]}", "too long");
