@@ -133,6 +133,17 @@ static int device_open(struct tpm *t, const char *spec, struct fail *f)
         return r < 0 ? tpm_fail(f, t, NULL, rc, "open the TPM") : 0;
 }
 
+/* Four characters of a property. Others than printable ones, and the blanks at the end, are left out. */
+static void four_characters(uint32_t v, char ret[5])
+{
+        size_t n = 0;
+
+        for (int shift = 24; shift >= 0; shift -= 8)
+                if ((v >> shift & 0xff) > 0x20 && (v >> shift & 0xff) < 0x7f)
+                        ret[n++] = (char)(v >> shift & 0xff);
+        ret[n] = '\0';
+}
+
 static int read_properties(struct tpm *t, uint32_t *ret_permanent, struct fail *f)
 {
         static const uint32_t groups[] = { TPM2_PT_FIXED, TPM2_PT_VAR };
@@ -156,6 +167,8 @@ static int read_properties(struct tpm *t, uint32_t *ret_permanent, struct fail *
                                 t->nv_index_max = v;
                         else if (p == TPM2_PT_NV_BUFFER_MAX && v >= 64)
                                 t->nv_buffer_max = v < TPM2_MAX_NV_BUFFER_SIZE ? v : TPM2_MAX_NV_BUFFER_SIZE;
+                        else if (p == TPM2_PT_MANUFACTURER)
+                                four_characters(v, t->maker);
                         else if (p == TPM2_PT_PERMANENT)
                                 permanent = v;
                         else if (p == TPM2_PT_FIRMWARE_VERSION_1)
@@ -188,6 +201,24 @@ int tpm_properties(struct tpm *t, struct fail *f)
                                 "use %s: its %s authorisation is set, Muster needs it empty", t->name,
                                 permanent & TPMA_PERMANENT_OWNERAUTHSET ? "owner" : "endorsement");
         t->asked = true;
+        return 0;
+}
+
+int tpm_manufacturer(struct tpm *t, char ret[5], struct fail *f)
+{
+        if (!t->maker[0]) {
+                _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *cap = NULL;
+                TPMI_YES_NO more = 0;
+                TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                                TPM2_CAP_TPM_PROPERTIES, TPM2_PT_MANUFACTURER, 1, &more, &cap);
+
+                if (rc != TSS2_RC_SUCCESS)
+                        return tpm_fail(f, t, NULL, rc, "read the TPM's manufacturer");
+                if (cap->data.tpmProperties.count == 1 &&
+                    cap->data.tpmProperties.tpmProperty[0].property == TPM2_PT_MANUFACTURER)
+                        four_characters(cap->data.tpmProperties.tpmProperty[0].value, t->maker);
+        }
+        memcpy(ret, t->maker, sizeof(t->maker));
         return 0;
 }
 

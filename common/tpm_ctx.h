@@ -29,6 +29,7 @@ struct tpm {
         TPM2_HANDLE nv_at[64];     /* indices that exist, tpm_nv_list()'s */
         size_t n_nv_at;
         bool nv_listed;
+        char maker[5];             /* "IFX"; "" until asked */
         char name[64];             /* "/dev/tpmrm0" */
         char vendor[40];           /* "IBM SW TPM, firmware 2019.1023"; "" until asked */
 };
@@ -39,6 +40,8 @@ int tpm_open(const char *spec, struct tpm **ret, struct fail *f);
 /* Asks for the limits and whether the hierarchies are open to us, once: only
  * what makes or writes something needs to know. E-AUTH: they are not. */
 int tpm_properties(struct tpm *t, struct fail *f);
+/* TPM2_PT_MANUFACTURER as text, its padding left out: "IBM", "STM", "INTC". */
+int tpm_manufacturer(struct tpm *t, char ret[5], struct fail *f);
 /* Leaves no object and no session in the TPM, whatever failed before. */
 void tpm_close(struct tpm *t);
 DEFINE_CLEANUP(struct tpm *, tpm_close)

@@ -23,6 +23,7 @@ static const struct jfield facts_tab[] = {
         STR(struct attest_facts, firmware, WIRE_FACT_MAX),
         {"macs", JT_STRS, offsetof(struct attest_facts, macs), WIRE_FACT_MAX, JF_REQUIRED, WIRE_MACS},
         STR(struct attest_facts, client, WIRE_FACT_MAX),
+        STR(struct attest_facts, tpm, WIRE_TPM_MAX),
 };
 
 struct nv_text {
@@ -53,6 +54,8 @@ static const struct jfield request_tab[] = {
         {"pcrs", JT_HEXS, AT(pcrs), DIGEST_LEN, JF_REQUIRED, POLICY_PCRS},
         {"eventlog", JT_B64, AT(eventlog), WIRE_EVENTLOG_MAX, JF_REQUIRED},
         {"nv", JT_OBJ, offsetof(struct parsed, nv), 0, JF_REQUIRED, 0, nv_tab, ELEMENTSOF(nv_tab)},
+        {"former", JT_STR, AT(former), WIRE_CODE_MAX, JF_REQUIRED},
+        {"policy", JT_HEX, AT(policy), DIGEST_LEN, JF_REQUIRED},
         {"facts", JT_OBJ, AT(facts), 0, JF_REQUIRED, 0, facts_tab, ELEMENTSOF(facts_tab)},
 };
 
@@ -87,6 +90,21 @@ static int nv_state_of(const char *text, enum nv_state *ret)
         return -EBADMSG;
 }
 
+bool wire_code_ok(const char *code)
+{
+        size_t n = strlen(code);
+
+        return n >= 4 && n <= WIRE_CODE_MAX && (code[0] == 'E' || code[0] == 'M') && code[1] == '-' &&
+               strspn(code + 2, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == n - 2;
+}
+
+static bool printable(const char *s)
+{
+        while (*s > 0x20 && *s < 0x7f)
+                s++;
+        return *s == '\0';
+}
+
 static void outer_wipe(struct outer *o)
 {
         jtab_wipe(outer_tab, ELEMENTSOF(outer_tab), o);
@@ -116,6 +134,14 @@ static int parse_request(const char *text, struct parsed *p, char err[JTAB_ERR])
         }
         if (nv_state_of(p->nv.ssh, &p->r.nv_ssh) < 0 || nv_state_of(p->nv.tls, &p->r.nv_tls) < 0) {
                 (void)snprintf(err, JTAB_ERR, "member \"nv\": not one of the states of the protocol");
+                return -EBADMSG;
+        }
+        if (p->r.former[0] && !wire_code_ok(p->r.former)) {
+                (void)snprintf(err, JTAB_ERR, "member \"former\": not the code of a failure");
+                return -EBADMSG;
+        }
+        if (!printable(p->r.facts.tpm)) {
+                (void)snprintf(err, JTAB_ERR, "member \"facts.tpm\": not the name of a manufacturer");
                 return -EBADMSG;
         }
         return digest_sha256(text, strlen(text), p->r.digest);
@@ -157,6 +183,7 @@ void wire_facts_out(struct jout *o, const char *key, const struct attest_facts *
                 jout_str(o, NULL, f->macs.v[i]);
         jout_end(o, ']');
         jout_str(o, "client", f->client);
+        jout_str(o, "tpm", f->tpm);
         jout_end(o, '}');
 }
 
@@ -200,6 +227,8 @@ int wire_request_build(const struct attest_request *r, struct buf *ret_text, uin
         jout_str(&o, "ssh", nv_state_name(r->nv_ssh));
         jout_str(&o, "tls", nv_state_name(r->nv_tls));
         jout_end(&o, '}');
+        jout_str(&o, "former", r->former);
+        jout_hex(&o, "policy", r->policy, DIGEST_LEN);
         wire_facts_out(&o, "facts", &r->facts);
         jout_end(&o, '}');
         rc = jout_take(&o, &text);

@@ -17,7 +17,9 @@
 #define WIRE_EK_CERTS 8
 #define WIRE_EK_CERT_MAX 4096
 #define WIRE_FACT_MAX 128
+#define WIRE_TPM_MAX 8
 #define WIRE_MACS 16
+#define WIRE_CODE_MAX 14 /* of an E- or M-code */
 
 enum nv_state { NV_STATE_ABSENT, NV_STATE_PRESENT, NV_STATE_ALTERED, NV_STATE_UNREADABLE, NV_STATE_NONE };
 
@@ -28,6 +30,7 @@ struct attest_facts {
         char uuid[WIRE_FACT_MAX + 1];
         char firmware[WIRE_FACT_MAX + 1];
         char client[WIRE_FACT_MAX + 1];
+        char tpm[WIRE_TPM_MAX + 1]; /* the TPM's manufacturer: "STM", "IFX", "INTC" */
         struct jstrs macs;
 };
 
@@ -40,6 +43,8 @@ struct attest_request {
         struct buf eventlog;
         enum nv_state nv_ssh, nv_tls;
         struct attest_facts facts;
+        char former[WIRE_CODE_MAX + 1]; /* what the attempt before failed with; "" */
+        uint8_t policy[DIGEST_LEN];     /* the policy key it has: its Name without the algorithm */
         struct buf quote;           /* TPMS_ATTEST */
         struct buf signature;       /* TPMT_SIGNATURE */
         uint8_t digest[DIGEST_LEN]; /* H(request text) */
@@ -62,6 +67,9 @@ int wire_activate_build(const void *secret, size_t len, struct buf *ret_body);
 int wire_activate_parse(const void *body, size_t len, struct buf *ret_secret, char err[JTAB_ERR]);
 
 const char *nv_state_name(enum nv_state s);
+
+/* [EM]-[A-Z]{2,12} */
+bool wire_code_ok(const char *code);
 
 /* The facts as one JSON object, for the store and the admin API, and back. */
 struct jout;

@@ -100,6 +100,8 @@ static int build_body(struct node *n, struct buf *ret)
         q.nv_ssh = n->nv[NV_SSH];
         q.nv_tls = n->nv[NV_TLS];
         q.facts = n->facts;
+        memcpy(q.former, n->former, sizeof(q.former));
+        memcpy(q.policy, n->policy, sizeof(q.policy));
         r = wire_request_build(&q, &text, digest);
         if (r == 0)
                 r = wire_qualifying_data(n->exporter, digest, qualifying);

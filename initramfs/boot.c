@@ -64,6 +64,8 @@ static int attempt(struct node *n)
                 r = eventlog_read(event_log_path(), &n->eventlog, &n->f);
         if (r == 0)
                 r = tpm_ak_open(n->tpm, &n->ak, &n->f);
+        if (r == 0)
+                r = tpm_manufacturer(n->tpm, n->facts.tpm, &n->f);
         if (r < 0)
                 return r;
         testing_forge(n);
@@ -122,11 +124,13 @@ static void say_success(const struct node *n)
                      n->verdict.boot, n->manifest.name, n->parent, (long long)(stream_now_ms() - n->start));
 }
 
-static int run_once(const struct boot_options *opt, const struct node_conf *conf, struct node *n)
+static int run_once(const struct boot_options *opt, const struct node_conf *conf, const char *former, struct node *n)
 {
         int r;
 
         *n = (struct node){ .conf = conf, .opt = opt, .ek.tr = ESYS_TR_NONE, .ak.tr = ESYS_TR_NONE };
+        if (wire_code_ok(former))
+                (void)snprintf(n->former, sizeof(n->former), "%s", former);
         n->start = n->stage_start = stream_now_ms();
         r = attempt(n);
         if (r == 0) {
@@ -170,16 +174,19 @@ static enum onfail choose_onfail(const struct boot_options *opt)
         return found == ONFAIL_UNSET ? ONFAIL_RETRY : found;
 }
 
-/* Loads node.conf anew each time: in a test bed it may get repaired. */
+/* Loads node.conf anew each time: in a test bed it may get repaired. The round
+ * tells the parent what the one before, which *n still holds, failed with. */
 static int one_round(const struct boot_options *opt, struct node *n)
 {
         struct node_conf *conf = calloc(1, sizeof(*conf));
+        char former[sizeof(n->f.code)];
         int r;
 
+        memcpy(former, n->f.code, sizeof(former));
         *n = (struct node){ .opt = opt };
         r = conf ? node_conf_load(opt->config, conf, &n->f) : -ENOMEM;
         if (r == 0) {
-                r = run_once(opt, conf, n);
+                r = run_once(opt, conf, former, n);
                 node_conf_free(conf);
         }
         n->conf = NULL;

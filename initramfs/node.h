@@ -39,6 +39,7 @@ struct node {
         const struct node_conf *conf;
         const struct boot_options *opt;
         struct fail f;
+        char former[WIRE_CODE_MAX + 1]; /* what the attempt before this one failed with, "" */
         char incident[17];
         int retry_after; /* seconds, from the parent; 0: none */
 
@@ -48,6 +49,7 @@ struct node {
         struct tpm_ek_certs certs;
         uint8_t id[DIGEST_LEN];
         char id_hex[2 * DIGEST_LEN + 1];
+        uint8_t policy[DIGEST_LEN]; /* the policy key: its Name without the algorithm */
         uint8_t nv_policy[DIGEST_LEN];
         enum nv_state nv[NV_PURPOSES + 1]; /* by enum nv_purpose */
         struct attest_facts facts;

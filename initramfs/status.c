@@ -32,6 +32,8 @@ int cmd_enroll(void)
                 return EXIT_OTHER;
         n->ek.tr = n->ak.tr = ESYS_TR_NONE;
         r = node_tpm_open(n);
+        if (r == 0)
+                r = tpm_manufacturer(n->tpm, n->facts.tpm, &n->f);
         if (r < 0) {
                 r = say(&n->f);
         } else {

@@ -63,6 +63,7 @@ static int look_at_nv(struct node *n)
         if (policy_key_name(n->conf->policy_key, name) < 0 || policy_auth_digest(name, POLICY_NV, n->nv_policy) < 0)
                 return fail_set(&n->f, -EINVAL, "E-CONFIG", "make the initramfs again with this parent's policy.pem",
                                 "use the policy key %s: it is not a P-256 key", n->conf->policy_path);
+        memcpy(n->policy, name + POLICY_NAME_LEN - DIGEST_LEN, DIGEST_LEN);
         for (int p = NV_SSH; r == 0 && p <= NV_PURPOSES; p++)
                 r = tpm_nv_presume(n->tpm, (enum nv_purpose)p, n->nv_policy, &n->nv[p], &n->f);
         return r;

@@ -43,11 +43,13 @@ class Node:
         with open(eventlog, "rb") as f:
             self.eventlog = f.read()
         self.facts = facts
+        self.former = ""
+        self.policy = bytes(32)
 
     def request(self, nv):
         t = self.tpm
         return wire.request_text(t.node_id(), t.ek.marshal(), t.certificates(), t.ak.marshal(), t.pcrs(), self.eventlog, nv,
-                                 self.facts)
+                                 self.former, self.policy, self.facts)
 
 
 def connect(url, ca, source=None):
@@ -163,6 +165,7 @@ def save_keys(out, verdict, keys):
 def boot(args, node, report):
     key = release.policy_key(args.policy_key)
     tpm = node.tpm
+    node.policy = key[1][2:]
     states = {p: release.nv_state(tpm, p, key[1]) for p in release.INDEX}
     report["nv"] = dict(states)
     parent = connect(args.parent, args.ca)

@@ -97,11 +97,12 @@ class Cursor:
 # ---- section 3: the request -------------------------------------------------
 
 
-def request_text(node, ek_public, certificates, ak_public, values, eventlog, nv, facts):
+def request_text(node, ek_public, certificates, ak_public, values, eventlog, nv, former, policy, facts):
     return json.dumps({
         "version": 1, "node": node.hex(), "ek_public": b64(ek_public),
         "ek_certificates": [b64(c) for c in certificates], "ak_public": b64(ak_public),
-        "pcrs": [v.hex() for v in values], "eventlog": b64(eventlog), "nv": nv, "facts": facts})
+        "pcrs": [v.hex() for v in values], "eventlog": b64(eventlog), "nv": nv,
+        "former": former, "policy": policy.hex(), "facts": facts})
 
 
 def qualifying(exporter, text):

@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE=1 TSS2_LOG=all+NONE
 
 independent_requires() { requires "$python" -c 'import tpm2_pytss, cryptography'; }
 
-facts='{"vendor":"Fixture Inc.","product":"Node 1","serial":"S1","uuid":"","firmware":"1.0","macs":["52:54:00:12:34:56"],"client":"independent 1"}'
+facts='{"vendor":"Fixture Inc.","product":"Node 1","serial":"S1","uuid":"","firmware":"1.0","macs":["52:54:00:12:34:56"],"client":"independent 1","tpm":"IBM"}'
 
 # independent_args PARENTDIR: sets args for muster_client.py and forge.py
 independent_args() {

@@ -25,6 +25,9 @@ static struct attest_request sample(void)
         for (size_t i = 0; i < POLICY_PCRS; i++)
                 r.pcrs[i][0] = (uint8_t)(i + 1);
         (void)snprintf(r.facts.vendor, sizeof(r.facts.vendor), "V \"x\" \xc3\xa9");
+        memset(r.policy, 0xcd, sizeof(r.policy));
+        (void)snprintf(r.former, sizeof(r.former), "M-RESETCOUNT");
+        (void)snprintf(r.facts.tpm, sizeof(r.facts.tpm), "IFX");
         (void)snprintf(r.facts.client, sizeof(r.facts.client), "muster-node 0.1.0");
         assert_int_equal(jstrs_add(&r.facts.macs, "52:54:00:12:34:56"), 0);
         return r;
@@ -68,6 +71,9 @@ static void an_attest_request_reads_back_as_built(void **state)
         assert_int_equal(got.nv_tls, NV_STATE_NONE);
         assert_string_equal(got.facts.vendor, r.facts.vendor);
         assert_string_equal(got.facts.macs.v[0], "52:54:00:12:34:56");
+        assert_string_equal(got.facts.tpm, "IFX");
+        assert_string_equal(got.former, "M-RESETCOUNT");
+        assert_memory_equal(got.policy, r.policy, DIGEST_LEN);
         assert_int_equal(got.quote.len, 5);
         assert_int_equal(got.signature.len, 3);
         attest_request_wipe(&got);
@@ -149,9 +155,55 @@ static void a_request_that_is_not_of_the_protocol_is_refused(void **state)
         changed("\"facts\":{", "\"facts\":{\"rack\":\"1\",", "facts.rack");
         changed("\"pcrs\":[", "\"pcrs\":[\"00\",", "pcrs");
         changed("\"node\":\"ab", "\"node\":\"AB", "node");
+        changed("\"former\":\"M-RESETCOUNT\",", "", "former");
+        changed("M-RESETCOUNT", "M-RESET-COUNT", "former");
+        changed("M-RESETCOUNT", "M-resetcount", "former");
+        changed("M-RESETCOUNT", "X-RESETCOUNT", "former");
+        changed("M-RESETCOUNT", "M-A", "former");
+        changed("M-RESETCOUNT", "M-ABCDEFGHIJKLM", "former");
+        changed("\"policy\":\"cd", "\"policy\":\"", "policy");
+        changed("\"policy\":\"cd", "\"policy\":\"cdcd", "policy");
+        changed("\"tpm\":\"IFX\"", "\"tpm\":\"I X\"", "facts.tpm");
+        changed("\"tpm\":\"IFX\"", "\"tpm\":\"I\u00e9\"", "facts.tpm");
+        changed("\"tpm\":\"IFX\"", "\"tpm\":\"123456789\"", "facts.tpm");
         for (size_t i = 0; i < WIRE_MACS; i++)
                 strcat(many, "\"m\",");
         changed("\"macs\":[", many, "facts.macs");
+}
+
+static void codes_of_failures_follow_their_grammar(void **state)
+{
+        (void)state;
+        assert_true(wire_code_ok("E-NV"));
+        assert_true(wire_code_ok("M-ABCDEFGHIJKL"));
+        assert_false(wire_code_ok(""));
+        assert_false(wire_code_ok("E-N"));
+        assert_false(wire_code_ok("M-ABCDEFGHIJKLM"));
+        assert_false(wire_code_ok("F-TPM"));
+        assert_false(wire_code_ok("E_TPM"));
+        assert_false(wire_code_ok("E-TPM2"));
+}
+
+/* No attempt before this one is not the same as one that says nothing. */
+static void a_first_attempt_names_no_former_code(void **state)
+{
+        struct attest_request r = sample();
+        struct attest_request got = {0};
+        struct buf text = {0};
+        struct buf body;
+        uint8_t digest[DIGEST_LEN];
+        char err[JTAB_ERR];
+
+        (void)state;
+        r.former[0] = '\0';
+        assert_int_equal(wire_request_build(&r, &text, digest), 0);
+        body = body_of((char *)text.p);
+        assert_int_equal(wire_attest_parse(body.p, body.len, &got, err), 0);
+        assert_string_equal(got.former, "");
+        attest_request_wipe(&got);
+        attest_request_wipe(&r);
+        buf_wipe(&text);
+        buf_wipe(&body);
 }
 
 static void an_oversized_body_is_refused_before_parsing(void **state)
@@ -207,6 +259,8 @@ int main(void)
                 cmocka_unit_test(an_attest_request_reads_back_as_built),
                 cmocka_unit_test(the_request_digest_is_over_the_exact_text),
                 cmocka_unit_test(a_request_that_is_not_of_the_protocol_is_refused),
+                cmocka_unit_test(codes_of_failures_follow_their_grammar),
+                cmocka_unit_test(a_first_attempt_names_no_former_code),
                 cmocka_unit_test(an_oversized_body_is_refused_before_parsing),
                 cmocka_unit_test(qualifying_data_binds_exporter_and_request),
                 cmocka_unit_test(an_activation_reads_back),
