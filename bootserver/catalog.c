@@ -60,6 +60,11 @@ const char *catalog_default(struct catalog *c, bool image, bool previous)
         return c->standard[image][previous];
 }
 
+unsigned catalog_choice(struct catalog *c, enum choice which)
+{
+        return c->choice[which];
+}
+
 struct load {
         struct catalog *c;
         struct catalog_boot *old_boots, **boots_end;
@@ -170,6 +175,27 @@ int catalog_reload_profiles(struct catalog *c)
         return c->store->ops->profile_list(c->store, NULL, on_profile_row, &l);
 }
 
+int catalog_reload_choices(struct catalog *c)
+{
+        for (unsigned i = 0; i < CHOICES; i++) {
+                char value[CHOICE_VALUE_MAX + 2]; /* one more than any value has: a longer one is not cut to a known one */
+                char key[64];
+                bool known;
+                int r;
+
+                (void)snprintf(key, sizeof(key), CHOICE_KEY "%s", choice_defs[i].name);
+                r = c->store->ops->setting_get(c->store, key, value, sizeof(value));
+                if (r < 0)
+                        return r;
+                c->choice[i] = choice_stored((enum choice)i, value, &known);
+                if (!known)
+                        log_err("policy %s has a value that this musterd does not know: taken as %s. Next: choose one with "
+                                "`muster policy %s`", choice_defs[i].name, choice_defs[i].values[c->choice[i]],
+                                choice_defs[i].name);
+        }
+        return 0;
+}
+
 /* Asked before the lock is taken: a server that does not answer keeps no
  * reader out. */
 static bool behind(struct catalog *c)
@@ -185,8 +211,8 @@ void catalog_write(struct catalog *c)
         (void)pthread_rwlock_wrlock(&c->lock);
         if (!atomic_load(&c->behind))
                 return;
-        if (catalog_reload(c) < 0 || catalog_reload_profiles(c) < 0)
-                log_err("boots, images and profiles cannot be read again. Next: see the line before; it is tried again");
+        if (catalog_reload(c) < 0 || catalog_reload_profiles(c) < 0 || catalog_reload_choices(c) < 0)
+                log_err("boots, images, profiles and policies cannot be read again. Next: see the line before; it is tried again");
         else
                 atomic_store(&c->behind, false);
 }
@@ -237,6 +263,8 @@ int catalog_open(const struct conf *conf, struct store *store, struct catalog **
                 r = catalog_reload(c);
         if (r == 0)
                 r = catalog_reload_profiles(c);
+        if (r == 0)
+                r = catalog_reload_choices(c);
         if (r < 0) {
                 catalog_free(c);
                 return fail_set(fail, r, "", "see the line before", "cannot load boots, images and profiles: %s",
@@ -268,4 +296,12 @@ int catalog_set_default(struct catalog *c, bool image, const char *name)
                 return 0;
         r = s->ops->setting_put(s, setting_names[image][1], now[0] ? now : NULL);
         return r < 0 ? r : s->ops->setting_put(s, setting_names[image][0], name);
+}
+
+int catalog_set_choice(struct catalog *c, enum choice which, unsigned value)
+{
+        char key[64];
+
+        (void)snprintf(key, sizeof(key), CHOICE_KEY "%s", choice_defs[which].name);
+        return c->store->ops->setting_put(c->store, key, choice_defs[which].values[value]);
 }

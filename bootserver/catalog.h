@@ -11,6 +11,7 @@
 #ifndef MUSTER_CATALOG_H
 #define MUSTER_CATALOG_H
 
+#include "choices.h"
 #include "conf.h"
 #include "profile.h"
 #include "refs.h"
@@ -69,6 +70,7 @@ const struct catalog_image *catalog_image(struct catalog *c, const char *name); 
 const struct catalog_profile *catalog_profile(struct catalog *c, const char *name);
 const struct ipxe_set *catalog_ipxe(struct catalog *c);
 const char *catalog_default(struct catalog *c, bool image, bool previous); /* "" when none */
+unsigned catalog_choice(struct catalog *c, enum choice which);             /* index of its value */
 
 /* Opens the file behind a catalogued name, after checking that it is still
  * the one that was hashed: -ENOENT (not catalogued), -ESTALE (altered). The
@@ -85,7 +87,9 @@ int catalog_open_image_file(struct catalog *c, const char *file, struct served *
 int catalog_boot_prepare(struct catalog *c, struct boot_row *row, struct fail *fail); /* hashes; no lock needed */
 int catalog_image_prepare(struct catalog *c, const struct image_row *row, struct fail *fail);
 int catalog_set_default(struct catalog *c, bool image, const char *name);
+int catalog_set_choice(struct catalog *c, enum choice which, unsigned value);
 int catalog_reload(struct catalog *c);          /* boots, images, defaults */
+int catalog_reload_choices(struct catalog *c);
 int catalog_reload_profiles(struct catalog *c);
 
 /* Why a command line may not be served: a static text, or NULL. */

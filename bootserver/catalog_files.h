@@ -28,6 +28,7 @@ struct catalog {
         struct ipxe_set ipxe;
         struct ipxe_file ipxe_files[REFS_IPXE_MAX];
         char standard[2][2][NAME_MAX_LEN + 1]; /* [image][previous] */
+        unsigned choice[CHOICES];
 };
 
 void file_id_of(const struct stat *st, struct file_id *ret);

@@ -34,6 +34,8 @@ static const struct route routes[] = {
         { "GET",    "/v1/profiles",              L_ADMIN,  ADMIN,  0,                 on_profiles },
         { "POST",   "/v1/profiles/learn",        L_ADMIN,  ADMIN,  ADMIN_MAX,         on_profile_learn },
         { "POST",   "/v1/profiles/*/promote",    L_ADMIN,  ADMIN,  ADMIN_MAX,         on_profile_promote },
+        { "GET",    "/v1/policy",                L_ADMIN,  ADMIN,  0,                 on_policy },
+        { "POST",   "/v1/policy/*",              L_ADMIN,  ADMIN,  ADMIN_MAX,         on_policy_change },
         { "GET",    "/v1/events",                L_ADMIN,  ADMIN,  0,                 on_events },
         { "GET",    "/v1/events/verify",         L_ADMIN,  ADMIN,  0,                 on_events_verify },
         { "GET",    "/v1/backup",                L_ADMIN,  ADMIN,  0,                 on_backup },

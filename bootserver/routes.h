@@ -57,6 +57,8 @@ enum MHD_Result on_image_delete(struct call *c);
 enum MHD_Result on_profiles(struct call *c);
 enum MHD_Result on_profile_learn(struct call *c);
 enum MHD_Result on_profile_promote(struct call *c);
+enum MHD_Result on_policy(struct call *c);
+enum MHD_Result on_policy_change(struct call *c);
 enum MHD_Result on_events(struct call *c);
 enum MHD_Result on_events_verify(struct call *c);
 enum MHD_Result on_backup(struct call *c);

@@ -30,6 +30,10 @@ int cmd_image_default(int argc, char **argv);
 int cmd_policy_learn(int argc, char **argv);
 int cmd_policy_promote(int argc, char **argv);
 int cmd_policy_show(int argc, char **argv);
+int cmd_policy_list(int argc, char **argv);
+int cmd_policy_pcr1(int argc, char **argv);
+int cmd_policy_tpm(int argc, char **argv);
+int cmd_policy_facts(int argc, char **argv);
 
 int cmd_status(int argc, char **argv);
 int cmd_log(int argc, char **argv);

@@ -249,6 +249,18 @@ check "node remove" m node remove 'r1n[01-03]'
 check_exit 1 "node show of a removed node exits with 1" m node show r1n01
 
 # ---- policy and log -------------------------------------------------------------
+check "policy list shows each policy with its value" jq -e '[.policy[] | [.name, .value]] == [["pcr1","record"],["tpm","warn"],["facts","warn"]]' \
+        <<<"$(m policy list -o json)"
+check "policy list, for people" grep -qE '^facts +warn +warn +record, warn, quarantine ' <(m policy list)
+check "a policy is changed" m policy facts quarantine
+check "and shown" test "$(m policy facts)" = quarantine
+check "in JSON too" jq -e '.name == "facts" and .value == "quarantine" and .default == "warn"' <(m policy facts -o json)
+check_exit 1 "a value that it has not is refused" m policy facts refuse
+check "and said which it has" grep -q 'it is record, warn or quarantine' <(m policy facts refuse 2>&1)
+check "nothing changed by that" test "$(m policy facts)" = quarantine
+check "the journal says who changed what from what to what" jq -e --argjson uid "$(id -u)" \
+        '[.. | objects | select(.event == "policy-changed") | .detail] == [{"uid":$uid,"policy":"facts","from":"warn","to":"quarantine"}]' <(m log -o json)
+check "it is changed back" m policy facts warn
 check "policy show" jq -e '.profiles | type == "array"' <<<"$(m policy show -o json)"
 check_exit 1 "policy show of an unknown profile exits with 1" m policy show 'No Such Model'
 check_exit 1 "policy promote of an unknown profile exits with 1" m policy promote 'No Such/Model'

@@ -58,7 +58,7 @@ done
 # muster: command by command
 text=$(page "$top/provisioning/muster.8")
 commands=$("$bin/muster" --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on' |
-        sed -E 's/^ +//; /^(node|boot|image|policy|quote|store) /!s/ .*//; s/^([a-z]+ [a-z]+).*/\1/')
+        sed -E 's/^ +//; /^(node|boot|image|policy|quote|store) /!s/ .*//; s/^([a-z]+ [a-z0-9]+).*/\1/')
 check "muster --help lists commands" test "$(wc -l <<<"$commands")" -ge 27
 while read -r c; do
         # shellcheck disable=SC2086

@@ -91,10 +91,69 @@ static void readers_that_overlap_do_not_keep_an_admin_out(void **state)
         assert_true(in_time);
 }
 
+static void put(const char *key, const char *value)
+{
+        assert_int_equal(store_begin(store), 0);
+        assert_int_equal(store->ops->setting_put(store, key, value), 0);
+        assert_int_equal(store_commit(store), 0);
+        catalog_write(cat);
+        assert_int_equal(catalog_reload_choices(cat), 0);
+        catalog_done(cat);
+}
+
+static void a_policy_has_its_default_until_one_is_chosen(void **state)
+{
+        (void)state;
+        put("default_policy_facts", NULL);
+        assert_int_equal(catalog_choice(cat, CHOICE_FACTS), FACTS_WARN);
+        assert_int_equal(catalog_choice(cat, CHOICE_PCR1), PCR1_RECORD);
+        put("default_policy_facts", "record");
+        assert_int_equal(catalog_choice(cat, CHOICE_FACTS), FACTS_RECORD);
+        put("default_policy_facts", "quarantine");
+        assert_int_equal(catalog_choice(cat, CHOICE_FACTS), FACTS_QUARANTINE);
+        assert_int_equal(catalog_choice(cat, CHOICE_PCR1), PCR1_RECORD);
+}
+
+static void a_policy_value_that_is_not_known_counts_as_the_strictest(void **state)
+{
+        (void)state;
+        put("default_policy_pcr1", "record");
+        assert_int_equal(catalog_choice(cat, CHOICE_PCR1), PCR1_RECORD);
+        put("default_policy_pcr1", "recorded");
+        assert_int_equal(catalog_choice(cat, CHOICE_PCR1), PCR1_PROFILE);
+        put("default_policy_tpm", "warn, and a value longer than any that is known");
+        assert_int_equal(catalog_choice(cat, CHOICE_TPM), TPM_REFUSE);
+}
+
+static void a_policy_is_changed_by_name_and_value(void **state)
+{
+        enum choice c;
+        unsigned v;
+
+        (void)state;
+        assert_int_equal(choice_find("facts", &c), 0);
+        assert_int_equal(c, CHOICE_FACTS);
+        assert_int_equal(choice_find("fact", &c), -ENOENT);
+        assert_int_equal(choice_find("", &c), -ENOENT);
+        assert_int_equal(choice_parse(CHOICE_PCR1, "profile", &v), 0);
+        assert_int_equal(v, PCR1_PROFILE);
+        assert_int_equal(choice_parse(CHOICE_PCR1, "refuse", &v), -EINVAL);
+        catalog_write(cat);
+        assert_int_equal(store_begin(store), 0);
+        assert_int_equal(catalog_set_choice(cat, CHOICE_TPM, TPM_RECORD), 0);
+        assert_int_equal(store_commit(store), 0);
+        assert_int_equal(catalog_reload_choices(cat), 0);
+        catalog_done(cat);
+        assert_int_equal(catalog_choice(cat, CHOICE_TPM), TPM_RECORD);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(readers_that_overlap_do_not_keep_an_admin_out),
+                cmocka_unit_test(a_policy_has_its_default_until_one_is_chosen),
+                cmocka_unit_test(a_policy_value_that_is_not_known_counts_as_the_strictest),
+                cmocka_unit_test(a_policy_is_changed_by_name_and_value),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
