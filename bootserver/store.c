@@ -30,6 +30,9 @@ bool node_same_but_seen(const struct node *a, const struct node *b)
                     strcmp(a->assigned_boot, b->assigned_boot) == 0 &&
                     strcmp(a->assigned_image, b->assigned_image) == 0 &&
                     strcmp(a->facts ? a->facts : "", b->facts ? b->facts : "") == 0 && strcmp(a->uuid, b->uuid) == 0 &&
+                    strcmp(a->facts_before ? a->facts_before : "", b->facts_before ? b->facts_before : "") == 0 &&
+                    a->has_policy_key == b->has_policy_key &&
+                    (!a->has_policy_key || same_bytes(a->policy_key, DIGEST_LEN, b->policy_key, DIGEST_LEN)) &&
                     a->first_seen == b->first_seen && a->ssh_from == b->ssh_from && a->ssh_to == b->ssh_to &&
                     a->tls_from == b->tls_from && a->tls_to == b->tls_to;
 
@@ -77,6 +80,8 @@ void node_wipe(struct node *n)
 {
         free(n->facts);
         n->facts = NULL;
+        free(n->facts_before);
+        n->facts_before = NULL;
         buf_wipe(&n->ek_public);
         for (size_t i = 0; i < ELEMENTSOF(n->bundle); i++)
                 buf_wipe(&n->bundle[i]);

@@ -53,7 +53,18 @@ struct node {
         int64_t first_seen, last_seen, last_ok, last_ipxe; /* 0: never */
         uint8_t ak_name[34];
         bool has_ak;
-        uint32_t reset_count;
+        uint32_t reset_count, restart_count; /* of the newest quote that was accepted, with the clock */
+        uint64_t clock;
+        uint8_t ak_token[DIGEST_LEN]; /* the signer's word that ak_name was activated for this node */
+        bool has_token;
+        int64_t cleared;           /* when its TPM was found cleared, until an admin acknowledges it; 0: no */
+        uint64_t firmware_version; /* the TPM's, of that quote */
+        char tpm_maker[9];         /* TPM2_PT_MANUFACTURER as text; "": unknown */
+        char *facts_before;        /* the facts before a change that nobody accepted yet; NULL: none */
+        char former[16];           /* code of what its former attempt failed with, or "" */
+        uint8_t policy_key[DIGEST_LEN]; /* digest part of keySign that its keys were sealed under */
+        bool has_policy_key;
+        char address[46]; /* the node attested from here last; "": unknown */
         uint8_t pcr_digest[DIGEST_LEN]; /* of the stored evidence */
         struct buf ek_public; /* TPM2B_PUBLIC */
         struct buf bundle[4]; /* public, duplicate, seed, data */
@@ -130,7 +141,8 @@ struct store_ops {
         int (*node_by_facts)(struct store *s, const char *mac, const char *uuid, struct node *ret);
         int (*node_put)(struct store *s, const struct node *n, const char *const *macs, size_t n_macs); /* macs NULL: keep */
         /* of a record that is there, only what another boot of the same node changes: state, reason, profile, chain,
-         * boot, image, last_seen, last_ok, AK, resetCount and PCR digest; -ENOENT */
+         * boot, image, last_seen, last_ok, AK and its token, the counters and the clock, the mark of a cleared TPM,
+         * the TPM's firmware version and maker, the former failure, the address and the PCR digest; -ENOENT */
         int (*node_seen)(struct store *s, const struct node *n);
         int (*node_delete)(struct store *s, const char *id);
         int (*node_list)(struct store *s, int state, const char *after, size_t limit, node_fn fn, void *ctx); /* state -1: all */

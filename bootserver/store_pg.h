@@ -39,9 +39,9 @@
 #define PG_PAUSE_MS 1000
 #define PG_PAUSE_NEWS_MS 200
 #define PG_ANSWER_MS 8000
-#define PG_PARAMS 33
+#define PG_PARAMS 43
 #define PG_PAGE 500 /* rows of a list at a time */
-#define PG_SCHEMA_VERSION 2
+#define PG_SCHEMA_VERSION 3
 #define PG_LOCK_TEXT "8391170250541621" /* of who writes */
 #define PG_NEXT "check that PostgreSQL is up and lets musterd in, and `database` in musterd.conf"
 
@@ -103,6 +103,7 @@ struct pgq {
 extern const struct pg_statement pg_statements[PQ_QUERIES];
 extern const char pg_schema[];
 extern const char pg_schema_2[]; /* what version 2 has besides */
+extern const char pg_schema_3[]; /* what version 3 has besides */
 extern const struct store_ops pg_ops;
 
 static inline struct pg_store *pg_of(struct store *s)

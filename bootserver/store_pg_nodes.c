@@ -65,6 +65,16 @@ static void bind_node(struct pgq *q, const struct node *n)
         pg_int(q, 31, n->ssh_to);
         pg_int(q, 32, n->tls_from);
         pg_int(q, 33, n->tls_to);
+        pg_int(q, 34, n->restart_count);
+        pg_int(q, 35, (int64_t)n->clock);
+        pg_blob(q, 36, n->has_token ? n->ak_token : NULL, sizeof(n->ak_token));
+        pg_int(q, 37, n->cleared);
+        pg_int(q, 38, (int64_t)n->firmware_version);
+        pg_text(q, 39, n->tpm_maker);
+        pg_text(q, 40, n->facts_before);
+        pg_text(q, 41, n->former);
+        pg_blob(q, 42, n->has_policy_key ? n->policy_key : NULL, sizeof(n->policy_key));
+        pg_text(q, 43, n->address);
 }
 
 /* Seldom others than before: then nothing is written. */
@@ -128,6 +138,14 @@ int pg_node_seen(struct store *s, const struct node *n)
         pg_blob(&q, 10, n->has_ak ? n->ak_name : NULL, sizeof(n->ak_name));
         pg_int(&q, 11, n->reset_count);
         pg_blob(&q, 12, n->pcr_digest, sizeof(n->pcr_digest));
+        pg_int(&q, 13, n->restart_count);
+        pg_int(&q, 14, (int64_t)n->clock);
+        pg_blob(&q, 15, n->has_token ? n->ak_token : NULL, sizeof(n->ak_token));
+        pg_int(&q, 16, n->cleared);
+        pg_int(&q, 17, (int64_t)n->firmware_version);
+        pg_text(&q, 18, n->tpm_maker);
+        pg_text(&q, 19, n->former);
+        pg_text(&q, 20, n->address);
         r = pg_run(&q);
         return r < 0 ? r : pg_changed(&q, -ENOENT);
 }

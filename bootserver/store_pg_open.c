@@ -37,11 +37,19 @@ static int add_schema_2(struct pg_store *s)
         return r < 0 ? r : plain(s, "UPDATE schema_version SET version = 2");
 }
 
+static int add_schema_3(struct pg_store *s)
+{
+        int r = plain(s, pg_schema_3);
+
+        return r < 0 ? r : plain(s, "UPDATE schema_version SET version = 3");
+}
+
 static int schema_locked(struct pg_store *s, long *version)
 {
         static const char there[] = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'muster'"
                                     " AND tablename = 'schema_version'";
         long n = 0;
+        long found;
         int r = one_number(s, there, &n);
 
         *version = 0;
@@ -49,9 +57,13 @@ static int schema_locked(struct pg_store *s, long *version)
                 r = one_number(s, "SELECT version FROM schema_version", version);
         if (r < 0 || s->view || *version >= PG_SCHEMA_VERSION)
                 return r;
-        r = *version == 0 ? make_schema(s) : 0;
+        found = *version;
         *version = PG_SCHEMA_VERSION;
-        return r < 0 ? r : add_schema_2(s);
+        if (found < 1)
+                r = make_schema(s);
+        if (r == 0 && found < 2)
+                r = add_schema_2(s);
+        return r < 0 ? r : add_schema_3(s);
 }
 
 /* Parents that start together: one makes it, the others find it. */

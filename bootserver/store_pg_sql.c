@@ -64,6 +64,14 @@ const char pg_schema_2[] =
         "CREATE TRIGGER nodes_changed AFTER UPDATE OF state ON nodes FOR EACH ROW"
         " WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION count_nodes();";
 
+/* What the parent knows of a node's TPM besides its AK. */
+const char pg_schema_3[] =
+        "ALTER TABLE nodes ADD COLUMN restart_count bigint NOT NULL DEFAULT 0, ADD COLUMN clock bigint NOT NULL DEFAULT 0,"
+        " ADD COLUMN ak_token bytea, ADD COLUMN cleared bigint NOT NULL DEFAULT 0,"
+        " ADD COLUMN firmware_version bigint NOT NULL DEFAULT 0, ADD COLUMN tpm_maker text NOT NULL DEFAULT '',"
+        " ADD COLUMN facts_before text, ADD COLUMN former text NOT NULL DEFAULT '', ADD COLUMN policy_key bytea,"
+        " ADD COLUMN address text NOT NULL DEFAULT '';";
+
 /* Of nodes that claim the same MAC or UUID the approved one that was ok
  * most lately comes first: claims prove nothing. */
 #define BEST_FIRST "ORDER BY (state NOT IN (1, 2, 3)), last_ok DESC, first_seen LIMIT 1"
@@ -81,10 +89,11 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_NODE_PREFIX] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT 2" },
         [PQ_NODE_FACTS] = { "tt", "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node COLLATE \"C\" FROM macs WHERE mac = $1"
                  " UNION SELECT n.id FROM nodes n WHERE $2 <> '' AND n.uuid = $2) " BEST_FIRST },
-        [PQ_NODE_PUT] = { "ttittiittttttiiiibibbbbbbbbbbiiii",
+        [PQ_NODE_PUT] = { "ttittiittttttiiiibibbbbbbbbbbiiiiiibiitttbt",
                  "INSERT INTO nodes (" NODE_COLUMNS ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
                  " $11, $12, $13, $14,"
-                 " $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33"
+                 " $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,"
+                 " $34, $35, $36, $37, $38, $39, $40, $41, $42, $43"
                  " WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE name = $2 AND id <> $1)"
                  " ON CONFLICT(id) DO UPDATE SET name = $2, state = $3, reason = $4, profile = $5, chain = $6,"
                  " without_cert = $7, assigned_boot = $8, assigned_image = $9, boot = $10, image = $11, facts = $12,"
@@ -92,10 +101,14 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
                  " last_ipxe = greatest(nodes.last_ipxe, $17), ak_name = $18,"
                  " reset_count = $19, pcr_digest = $20, ek_public = $21, bundle_public = $22, bundle_duplicate = $23,"
                  " bundle_seed = $24, bundle_data = $25, ssh_key = $26, tls_key = $27, ssh_cert = $28, tls_cert = $29,"
-                 " ssh_from = $30, ssh_to = $31, tls_from = $32, tls_to = $33" },
-        [PQ_NODE_SEEN] = { "tittittiibib",
+                 " ssh_from = $30, ssh_to = $31, tls_from = $32, tls_to = $33,"
+                 " restart_count = $34, clock = $35, ak_token = $36, cleared = $37, firmware_version = $38, tpm_maker = $39,"
+                 " facts_before = $40, former = $41, policy_key = $42, address = $43" },
+        [PQ_NODE_SEEN] = { "tittittiibibiibiittt",
                  "UPDATE nodes SET state = $2, reason = $3, profile = $4, chain = $5, boot = $6, image = $7,"
-                 " last_seen = $8, last_ok = $9, ak_name = $10, reset_count = $11, pcr_digest = $12 WHERE id = $1" },
+                 " last_seen = $8, last_ok = $9, ak_name = $10, reset_count = $11, pcr_digest = $12,"
+                 " restart_count = $13, clock = $14, ak_token = $15, cleared = $16,"
+                 " firmware_version = $17, tpm_maker = $18, former = $19, address = $20 WHERE id = $1" },
         [PQ_NODE_DELETE] = { "t", "DELETE FROM nodes WHERE id = $1" },
         [PQ_NODE_LIST] = { "ti", "SELECT " NODE_COLUMNS " FROM nodes WHERE id > $1 ORDER BY id LIMIT $2" },
         [PQ_NODE_LIST_STATE] = { "tii", "SELECT " NODE_COLUMNS " FROM nodes WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2" },

@@ -78,6 +78,32 @@ static int read_blobs(const struct rows *q, struct node *n)
         return r;
 }
 
+/* A number of 64 bits is kept as the signed one of the same bits. */
+static void read_tpm(const struct rows *q, struct node *n)
+{
+        n->has_ak = bytes(q, 17, n->ak_name, sizeof(n->ak_name)) == 0;
+        n->reset_count = (uint32_t)number(q, 18);
+        (void)bytes(q, 19, n->pcr_digest, sizeof(n->pcr_digest));
+        n->restart_count = (uint32_t)number(q, 33);
+        n->clock = (uint64_t)number(q, 34);
+        n->has_token = bytes(q, 35, n->ak_token, sizeof(n->ak_token)) == 0;
+        n->cleared = number(q, 36);
+        n->firmware_version = (uint64_t)number(q, 37);
+        copy(q, 38, n->tpm_maker, sizeof(n->tpm_maker));
+        copy(q, 40, n->former, sizeof(n->former));
+        n->has_policy_key = bytes(q, 41, n->policy_key, sizeof(n->policy_key)) == 0;
+        copy(q, 42, n->address, sizeof(n->address));
+}
+
+/* NULL for none. */
+static int read_text(const struct rows *q, int i, char **ret)
+{
+        if (text(q, i)[0] == '\0')
+                return 0;
+        *ret = strdup(text(q, i));
+        return *ret ? 0 : -ENOMEM;
+}
+
 static int read_node(const struct rows *q, struct node *n)
 {
         int64_t state = number(q, 2);
@@ -98,16 +124,13 @@ static int read_node(const struct rows *q, struct node *n)
         copy(q, 9, n->boot, sizeof(n->boot));
         copy(q, 10, n->image, sizeof(n->image));
         copy(q, 12, n->uuid, sizeof(n->uuid));
-        n->has_ak = bytes(q, 17, n->ak_name, sizeof(n->ak_name)) == 0;
-        n->reset_count = (uint32_t)number(q, 18);
-        (void)bytes(q, 19, n->pcr_digest, sizeof(n->pcr_digest));
+        read_tpm(q, n);
         read_times(q, n);
-        if (text(q, 11)[0] != '\0') {
-                n->facts = strdup(text(q, 11));
-                if (!n->facts)
-                        return -ENOMEM;
-        }
-        r = read_blobs(q, n);
+        r = read_text(q, 11, &n->facts);
+        if (r == 0)
+                r = read_text(q, 39, &n->facts_before);
+        if (r == 0)
+                r = read_blobs(q, n);
         if (r < 0)
                 node_wipe(n);
         return r;

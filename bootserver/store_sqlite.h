@@ -67,7 +67,8 @@ struct sql {
 extern const char *const store_queries[QUERIES];
 extern const char store_schema[];
 extern const char store_schema_2[]; /* what version 2 has besides */
-#define STORE_SCHEMA_VERSION 2
+extern const char store_schema_3[]; /* what version 3 has besides */
+#define STORE_SCHEMA_VERSION 3
 
 static inline struct sqlite_store *sqlite_of(struct store *s)
 {

@@ -67,6 +67,16 @@ static void bind_node(struct sql *q, const struct node *n)
         sql_int(q, 31, n->ssh_to);
         sql_int(q, 32, n->tls_from);
         sql_int(q, 33, n->tls_to);
+        sql_int(q, 34, n->restart_count);
+        sql_int(q, 35, (int64_t)n->clock);
+        sql_blob(q, 36, n->has_token ? n->ak_token : NULL, sizeof(n->ak_token));
+        sql_int(q, 37, n->cleared);
+        sql_int(q, 38, (int64_t)n->firmware_version);
+        sql_text(q, 39, n->tpm_maker);
+        sql_text(q, 40, n->facts_before);
+        sql_text(q, 41, n->former);
+        sql_blob(q, 42, n->has_policy_key ? n->policy_key : NULL, sizeof(n->policy_key));
+        sql_text(q, 43, n->address);
 }
 
 /* Seldom others than before: then nothing is written. */
@@ -141,6 +151,14 @@ int sq_node_seen(struct store *s, const struct node *n)
         sql_blob(&q, 9, n->has_ak ? n->ak_name : NULL, sizeof(n->ak_name));
         sql_int(&q, 10, n->reset_count);
         sql_blob(&q, 11, n->pcr_digest, sizeof(n->pcr_digest));
+        sql_int(&q, 12, n->restart_count);
+        sql_int(&q, 13, (int64_t)n->clock);
+        sql_blob(&q, 14, n->has_token ? n->ak_token : NULL, sizeof(n->ak_token));
+        sql_int(&q, 15, n->cleared);
+        sql_int(&q, 16, (int64_t)n->firmware_version);
+        sql_text(&q, 17, n->tpm_maker);
+        sql_text(&q, 18, n->former);
+        sql_text(&q, 19, n->address);
         FAULT_POINT("node-write");
         r = sql_run(&q);
         if (r == 0)

@@ -67,6 +67,19 @@ const char store_schema_2[] =
         " UPDATE counts SET n = n - 1 WHERE state = OLD.state;"
         " INSERT INTO counts VALUES (NEW.state, 1) ON CONFLICT(state) DO UPDATE SET n = n + 1; END;";
 
+/* What the parent knows of a node's TPM besides its AK. */
+const char store_schema_3[] =
+        "ALTER TABLE nodes ADD COLUMN restart_count INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE nodes ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE nodes ADD COLUMN ak_token BLOB;"
+        "ALTER TABLE nodes ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE nodes ADD COLUMN firmware_version INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE nodes ADD COLUMN tpm_maker TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE nodes ADD COLUMN facts_before TEXT;"
+        "ALTER TABLE nodes ADD COLUMN former TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE nodes ADD COLUMN policy_key BLOB;"
+        "ALTER TABLE nodes ADD COLUMN address TEXT NOT NULL DEFAULT '';";
+
 /* Of nodes that claim the same MAC or UUID the approved one that was ok
  * most lately comes first: claims prove nothing. */
 #define BEST_FIRST "ORDER BY (state NOT IN (1, 2, 3)), last_ok DESC, first_seen LIMIT 1"
@@ -81,15 +94,20 @@ const char *const store_queries[QUERIES] = {
         [Q_NODE_FACTS] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node FROM macs WHERE mac = ?1)"
                          " OR (?2 <> '' AND uuid = ?2) " BEST_FIRST,
         [Q_NODE_PUT] = "INSERT INTO nodes (" NODE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-                       " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)"
+                       " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
+                       " ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)"
                        " ON CONFLICT(id) DO UPDATE SET name = ?2, state = ?3, reason = ?4, profile = ?5, chain = ?6,"
                        " without_cert = ?7, assigned_boot = ?8, assigned_image = ?9, boot = ?10, image = ?11, facts = ?12,"
                        " uuid = ?13, first_seen = ?14, last_seen = ?15, last_ok = ?16, last_ipxe = max(last_ipxe, ?17), ak_name = ?18,"
                        " reset_count = ?19, pcr_digest = ?20, ek_public = ?21, bundle_public = ?22, bundle_duplicate = ?23,"
                        " bundle_seed = ?24, bundle_data = ?25, ssh_key = ?26, tls_key = ?27, ssh_cert = ?28, tls_cert = ?29,"
-                       " ssh_from = ?30, ssh_to = ?31, tls_from = ?32, tls_to = ?33",
+                       " ssh_from = ?30, ssh_to = ?31, tls_from = ?32, tls_to = ?33,"
+                       " restart_count = ?34, clock = ?35, ak_token = ?36, cleared = ?37, firmware_version = ?38, tpm_maker = ?39,"
+                       " facts_before = ?40, former = ?41, policy_key = ?42, address = ?43",
         [Q_NODE_SEEN] = "UPDATE nodes SET reason = ?2, profile = ?3, chain = ?4, boot = ?5, image = ?6, last_seen = ?7,"
-                        " last_ok = ?8, ak_name = ?9, reset_count = ?10, pcr_digest = ?11 WHERE id = ?1",
+                        " last_ok = ?8, ak_name = ?9, reset_count = ?10, pcr_digest = ?11,"
+                        " restart_count = ?12, clock = ?13, ak_token = ?14, cleared = ?15,"
+                        " firmware_version = ?16, tpm_maker = ?17, former = ?18, address = ?19 WHERE id = ?1",
         [Q_NODE_STATE] = "UPDATE nodes SET state = ?2 WHERE id = ?1 AND state <> ?2", /* an index is written only then */
         [Q_NODE_DELETE] = "DELETE FROM nodes WHERE id = ?1",
         [Q_NODE_LIST] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id > ?1 ORDER BY id LIMIT ?2",

@@ -57,6 +57,9 @@ static const struct store_backend pg_backend = {
         .age = "UPDATE schema_version SET version = 99",
         .first = "DROP TRIGGER nodes_added ON nodes; DROP TRIGGER nodes_changed ON nodes; DROP FUNCTION count_nodes; DROP TABLE counts;"
                  "DROP INDEX nodes_state; DROP INDEX nodes_assigned_boot; DROP INDEX nodes_assigned_image;"
+                 "ALTER TABLE nodes DROP COLUMN restart_count, DROP COLUMN clock, DROP COLUMN ak_token, DROP COLUMN cleared,"
+                 " DROP COLUMN firmware_version, DROP COLUMN tpm_maker, DROP COLUMN facts_before, DROP COLUMN former,"
+                 " DROP COLUMN policy_key, DROP COLUMN address;"
                  "UPDATE schema_version SET version = 1",
 };
 

@@ -4,6 +4,30 @@
 
 #include "nodes.h"
 
+/* What a quote says of a TPM, each value another one. */
+static void set_tpm(struct node *n, uint8_t x)
+{
+        n->restart_count = 4000000000u + x;
+        n->clock = UINT64_MAX - x;
+        n->has_token = true;
+        memset(n->ak_token, x, sizeof(n->ak_token));
+        n->cleared = 1000 + x;
+        n->firmware_version = (UINT64_C(0xfffe) << 48) + x;
+        (void)snprintf(n->tpm_maker, sizeof(n->tpm_maker), "MAKER%u", x);
+        (void)snprintf(n->former, sizeof(n->former), "E-IMAGE%u", x);
+        (void)snprintf(n->address, sizeof(n->address), "2001:db8::%u", x);
+}
+
+static void same_tpm(const struct node *a, const struct node *b)
+{
+        assert_true(a->restart_count == b->restart_count && a->clock == b->clock && a->cleared == b->cleared);
+        assert_true(a->has_token == b->has_token && a->firmware_version == b->firmware_version);
+        assert_memory_equal(a->ak_token, b->ak_token, sizeof(a->ak_token));
+        assert_string_equal(a->tpm_maker, b->tpm_maker);
+        assert_string_equal(a->former, b->former);
+        assert_string_equal(a->address, b->address);
+}
+
 static void a_node_comes_back_as_it_went_in(void **state)
 {
         static const uint8_t blob[] = { 1, 0, 2 };
@@ -15,6 +39,10 @@ static void a_node_comes_back_as_it_went_in(void **state)
         memcpy(n.bundle[2].p, blob, sizeof(blob));
         n.bundle[2].len = sizeof(blob);
         n.facts = strdup("{\"serial\":\"x\"}");
+        n.facts_before = strdup("{\"serial\":\"w\"}");
+        set_tpm(&n, 0x20);
+        n.has_policy_key = true;
+        memset(n.policy_key, 0x77, sizeof(n.policy_key));
         assert_int_equal(s->ops->node_put(s, &n, NULL, 0), 0);
         assert_int_equal(s->ops->node_get(s, n.id, &got), 0);
         assert_string_equal(got.name, "r1n001");
@@ -24,6 +52,16 @@ static void a_node_comes_back_as_it_went_in(void **state)
         assert_memory_equal(got.bundle[2].p, blob, sizeof(blob));
         assert_int_equal(got.bundle[0].len, 0);
         assert_string_equal(got.facts, "{\"serial\":\"x\"}");
+        assert_string_equal(got.facts_before, "{\"serial\":\"w\"}");
+        same_tpm(&got, &n);
+        assert_true(got.has_policy_key);
+        assert_memory_equal(got.policy_key, n.policy_key, sizeof(n.policy_key));
+        assert_true(node_same_but_seen(&got, &n));
+        got.policy_key[0] ^= 1;
+        assert_false(node_same_but_seen(&got, &n));
+        got.policy_key[0] ^= 1;
+        got.facts_before[0] = '[';
+        assert_false(node_same_but_seen(&got, &n));
         node_wipe(&got);
         node_wipe(&n);
 }
@@ -143,12 +181,14 @@ static void a_boot_changes_of_a_record_what_it_may_and_nothing_else(void **state
         n.ak_name[3] ^= 1;
         n.reset_count = 73;
         n.pcr_digest[4] ^= 1;
+        set_tpm(&n, 0x31);
         assert_int_equal(s->ops->node_seen(s, &n), 0);
         assert_int_equal(store_commit(s), 0);
         assert_int_equal(s->ops->node_get(s, n.id, &got), 0);
         assert_true(node_same_but_seen(&n, &got));
         assert_true(got.state == NODE_OK && got.chain == EK_CHAIN_OK && got.last_seen == 71 && got.last_ok == 72);
         assert_true(got.has_ak && got.reset_count == 73);
+        same_tpm(&got, &n);
         assert_memory_equal(got.ak_name, n.ak_name, sizeof(n.ak_name));
         assert_memory_equal(got.pcr_digest, n.pcr_digest, sizeof(n.pcr_digest));
         assert_string_equal(got.reason, "M-BOOT");

@@ -56,7 +56,13 @@ static const struct store_backend sqlite_backend = {
         .unguard = "DROP TRIGGER IF EXISTS journal_no_update; DROP TRIGGER IF EXISTS journal_no_delete",
         .age = "PRAGMA user_version = 99",
         .first = "DROP TRIGGER nodes_added; DROP TRIGGER nodes_removed; DROP TRIGGER nodes_changed; DROP TABLE counts;"
-                 "DROP INDEX nodes_state; DROP INDEX nodes_assigned_boot; DROP INDEX nodes_assigned_image; PRAGMA user_version = 1",
+                 "DROP INDEX nodes_state; DROP INDEX nodes_assigned_boot; DROP INDEX nodes_assigned_image;"
+                 "ALTER TABLE nodes DROP COLUMN restart_count; ALTER TABLE nodes DROP COLUMN clock;"
+                 "ALTER TABLE nodes DROP COLUMN ak_token; ALTER TABLE nodes DROP COLUMN cleared;"
+                 "ALTER TABLE nodes DROP COLUMN firmware_version; ALTER TABLE nodes DROP COLUMN tpm_maker;"
+                 "ALTER TABLE nodes DROP COLUMN facts_before; ALTER TABLE nodes DROP COLUMN former;"
+                 "ALTER TABLE nodes DROP COLUMN policy_key; ALTER TABLE nodes DROP COLUMN address;"
+                 "PRAGMA user_version = 1",
 };
 
 static off_t size_of(const char *end)
