@@ -74,33 +74,86 @@ static int load_ca(const char *dir, struct keys *k, struct fail *fail)
         return r < 0 ? keys_bad(fail, r, dir, "ca.pem", "holds no PEM certificate") : 0;
 }
 
-static int load_server(const char *dir, struct keys *k, struct fail *fail)
+static int load_pair(const char *dir, const char *cert_name, const char *key_name, struct keys *k, struct fail *fail)
 {
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
         _cleanup_(X509_freep) X509 *cert = NULL;
+        char why[64];
         time_t from = 0;
         time_t to = 0;
-        int r = keys_read(dir, "server.pem", false, &k->server_pem, fail);
+        int r = keys_read(dir, cert_name, false, &k->server_pem, fail);
 
         if (r == 0)
-                r = keys_read(dir, "server.key", true, &k->server_key, fail);
+                r = keys_read(dir, key_name, true, &k->server_key, fail);
         if (r < 0)
                 return r;
         r = pki_cert_from_pem(k->server_pem.p, k->server_pem.len, &cert);
         if (r < 0)
-                return keys_bad(fail, r, dir, "server.pem", "holds no PEM certificate");
+                return keys_bad(fail, r, dir, cert_name, "holds no PEM certificate");
         r = pki_key_from_pem(k->server_key.p, k->server_key.len, &key);
         if (r < 0)
-                return keys_bad(fail, r, dir, "server.key", "holds no PEM private key");
+                return keys_bad(fail, r, dir, key_name, "holds no PEM private key");
         r = pki_cert_has_key(cert, key);
+        (void)snprintf(why, sizeof(why), "does not belong to %s", cert_name);
         if (r < 0)
-                return keys_bad(fail, r, dir, "server.key", "does not belong to server.pem");
+                return keys_bad(fail, r, dir, key_name, why);
         if (!pki_is_parent_cert(cert))
-                return keys_bad(fail, -EKEYREJECTED, dir, "server.pem", "is not a parent's certificate, nodes refuse it");
+                return keys_bad(fail, -EKEYREJECTED, dir, cert_name, "is not a parent's certificate, nodes refuse it");
         r = pki_cert_times(cert, &from, &to);
         if (r == 0 && to < time(NULL))
-                log_warn("the certificate %s/server.pem has expired. Next: renew it with `muster init --renew`", dir);
+                log_warn("the certificate %s/%s has expired. Next: renew it with `muster init --renew`", dir, cert_name);
         return 0;
+}
+
+/* `more` behind `to`, both NUL-terminated texts. */
+static int append(struct buf *to, const struct buf *more)
+{
+        struct buf b = { .p = malloc(to->len + more->len + 1), .len = to->len + more->len };
+
+        if (!b.p)
+                return -ENOMEM;
+        memcpy(b.p, to->p, to->len);
+        memcpy(b.p + to->len, more->p, more->len);
+        b.p[b.len] = '\0';
+        buf_wipe(to);
+        *to = b;
+        return 0;
+}
+
+static int append_if_there(const char *dir, const char *name, struct buf *to, struct fail *fail)
+{
+        _cleanup_(buf_wipe) struct buf text = { 0 };
+        char path[512];
+        int r = conf_path(dir, name, path, sizeof(path));
+
+        if (r == 0 && access(path, F_OK) < 0 && errno == ENOENT)
+                return 0;
+        if (r == 0)
+                r = keys_read(dir, name, false, &text, fail);
+        if (r == 0)
+                r = append(to, &text);
+        return r == -ENOMEM ? fail_set(fail, r, "", "free memory on this machine", "no memory for the keys") : r;
+}
+
+/* What `muster rotate` has replaced and not yet removed: the certificate and
+ * key that are shown to nodes which still trust the previous CA, and that CA
+ * itself, for the nodes' own peers. */
+static int load_previous(const char *dir, struct keys *k, struct fail *fail)
+{
+        _cleanup_(keys_wipe) struct keys old = { 0 };
+        char path[512];
+        int r = append_if_there(dir, "ca-previous.pem", &k->ca_pem, fail);
+
+        if (r == 0)
+                r = conf_path(dir, "server-previous.pem", path, sizeof(path));
+        if (r < 0 || (access(path, F_OK) < 0 && errno == ENOENT))
+                return r;
+        r = load_pair(dir, "server-previous.pem", "server-previous.key", &old, fail);
+        if (r == 0)
+                r = append(&k->server_pem, &old.server_pem);
+        if (r == 0)
+                r = append(&k->server_key, &old.server_key);
+        return r == -ENOMEM ? fail_set(fail, r, "", "free memory on this machine", "no memory for the keys") : r;
 }
 
 int keys_load(const char *dir, struct keys *ret, struct fail *fail)
@@ -109,7 +162,9 @@ int keys_load(const char *dir, struct keys *ret, struct fail *fail)
         int r = load_ca(dir, &k, fail);
 
         if (r == 0)
-                r = load_server(dir, &k, fail);
+                r = load_pair(dir, "server.pem", "server.key", &k, fail);
+        if (r == 0)
+                r = load_previous(dir, &k, fail);
         if (r < 0)
                 return r;
         *ret = k;

@@ -6,7 +6,10 @@
  * the signer). The keys that sign for the cluster are never in this
  * process: signer.h. keys_load() checks that the pair belongs together and
  * that private files are private; `fail` gets the line for the admin.
- * keys_wipe() overwrites and frees. */
+ * keys_wipe() overwrites and frees.
+ *
+ * While `muster rotate` replaces a key, the files NAME-previous.pem and
+ * NAME-previous.key stand beside the new ones: both are read then. */
 #ifndef MUSTER_KEYS_H
 #define MUSTER_KEYS_H
 
@@ -14,8 +17,8 @@
 #include "pki.h"
 
 struct keys {
-        struct buf ca_pem;      /* for the verdict; NUL-terminated */
-        struct buf server_pem;  /* NUL-terminated, for GnuTLS */
+        struct buf ca_pem;      /* for the verdict: the CA, and the previous one; NUL-terminated */
+        struct buf server_pem;  /* one certificate, or two (tls_server.h); NUL-terminated */
         struct buf server_key;  /* wiped once TLS is up: keys_forget_server() */
         EVP_PKEY *policy;       /* public; signer_start() gives it */
 };

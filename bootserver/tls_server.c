@@ -5,6 +5,8 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #define SUITES "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
@@ -78,23 +80,111 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, 
         return SSL_TLSEXT_ERR_OK;
 }
 
+/* ---- which certificate a client is shown ----------------------------------------- */
+
+/* While the cluster CA is being replaced there are two: the one of the new
+ * CA, which is the context's own, and the previous one. */
+struct previous {
+        X509 *cert;
+        EVP_PKEY *key;
+};
+
+static void previous_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+        struct previous *f = ptr;
+
+        (void)parent;
+        (void)ad;
+        (void)index;
+        (void)argl;
+        (void)argp;
+        if (!f)
+                return;
+        X509_free(f->cert);
+        EVP_PKEY_free(f->key);
+        free(f);
+}
+
+static int previous_index = -1;
+static pthread_once_t previous_once = PTHREAD_ONCE_INIT;
+
+static void previous_register(void)
+{
+        previous_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, previous_free);
+}
+
+static bool is_wanted(const STACK_OF(X509_NAME) *names, const X509 *cert)
+{
+        for (int i = 0; i < sk_X509_NAME_num(names); i++)
+                if (X509_NAME_cmp(sk_X509_NAME_value(names, i), X509_get_issuer_name(cert)) == 0)
+                        return true;
+        return false;
+}
+
+/* The client names the CA that it trusts (RFC 8446 section 4.2.4). One that
+ * names none, or one that is unknown here, is shown the new certificate. */
+static int on_certificate(SSL *ssl, void *arg)
+{
+        const struct previous *f = arg;
+        const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(ssl);
+
+        if (!names || is_wanted(names, SSL_get_certificate(ssl)) || !is_wanted(names, f->cert))
+                return 1;
+        return SSL_use_cert_and_key(ssl, f->cert, f->key, NULL, 1);
+}
+
+/* Takes `cert`. */
+static int use_previous(SSL_CTX *ctx, X509 *cert, EVP_PKEY *key)
+{
+        struct previous *f = calloc(1, sizeof(*f));
+
+        (void)pthread_once(&previous_once, previous_register);
+        if (!f || previous_index < 0 || EVP_PKEY_up_ref(key) != 1) {
+                X509_free(cert);
+                free(f);
+                return -ENOMEM;
+        }
+        *f = (struct previous){ cert, key };
+        if (X509_check_private_key(cert, key) != 1 || SSL_CTX_set_ex_data(ctx, previous_index, f) != 1) {
+                previous_free(NULL, f, NULL, 0, 0, NULL);
+                return -EINVAL;
+        }
+        SSL_CTX_set_cert_cb(ctx, on_certificate, f);
+        return 0;
+}
+
+/* The first key belongs to the first certificate. CA certificates after it
+ * are its chain; one that is no CA's is the previous one, and the second key's. */
 static int use_pair(SSL_CTX *ctx, const void *cert, size_t cert_len, const void *key, size_t key_len)
 {
         _cleanup_(BIO_free_allp) BIO *certs = BIO_new_mem_buf(cert, (int)cert_len);
         _cleanup_(BIO_free_allp) BIO *keys = BIO_new_mem_buf(key, (int)key_len);
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *k = keys ? PEM_read_bio_PrivateKey(keys, NULL, NULL, NULL) : NULL;
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *second = k ? PEM_read_bio_PrivateKey(keys, NULL, NULL, NULL) : NULL;
         _cleanup_(X509_freep) X509 *leaf = certs ? PEM_read_bio_X509(certs, NULL, NULL, NULL) : NULL;
+        bool previous = false;
         X509 *more;
 
         if (!k || !leaf || SSL_CTX_use_certificate(ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(ctx, k) != 1 ||
             SSL_CTX_check_private_key(ctx) != 1)
                 return -EINVAL;
-        while ((more = PEM_read_bio_X509(certs, NULL, NULL, NULL)) != NULL)
-                if (SSL_CTX_add0_chain_cert(ctx, more) != 1) {
+        while ((more = PEM_read_bio_X509(certs, NULL, NULL, NULL)) != NULL) {
+                if (X509_check_ca(more) == 0) {
+                        int r = -EINVAL;
+
+                        if (second && !previous)
+                                r = use_previous(ctx, more, second);
+                        else
+                                X509_free(more);
+                        if (r < 0)
+                                return r;
+                        previous = true;
+                } else if (SSL_CTX_add0_chain_cert(ctx, more) != 1) {
                         X509_free(more);
                         return -ENOMEM;
                 }
-        return 0;
+        }
+        return second && !previous ? -EINVAL : 0;
 }
 
 int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_len, SSL_CTX **ret)

@@ -31,7 +31,9 @@
 struct tls;
 struct MHD_Connection;
 
-/* From PEM texts. -EINVAL: they are no pair. One for all connections. */
+/* From PEM texts. -EINVAL: they are no pair. One for all connections. A
+ * second pair may follow: the parent's certificate by the previous cluster CA
+ * and its key. It is shown to clients that name that CA and not the new one. */
 int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_len, SSL_CTX **ret);
 
 /* A connection's server end on a nonblocking socket, which stays the caller's;

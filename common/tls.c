@@ -100,7 +100,9 @@ static int context_new(const struct tls_trust *trust, SSL_CTX **ret)
             SSL_CTX_set1_groups_list(c, "X25519:P-256") != 1 ||
             X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_X509_STRICT) != 1 ||
             X509_VERIFY_PARAM_set_purpose(p, X509_PURPOSE_SSL_SERVER) != 1 ||
-            X509_STORE_add_cert(SSL_CTX_get_cert_store(c), trust->ca) != 1)
+            X509_STORE_add_cert(SSL_CTX_get_cert_store(c), trust->ca) != 1 ||
+            /* a parent whose CA is being replaced has two certificates, and chooses by this */
+            SSL_CTX_add1_to_CA_list(c, trust->ca) != 1)
                 return -EIO;
         /* a verdict's image key does not stay in OpenSSL's read buffer */
         (void)SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT);

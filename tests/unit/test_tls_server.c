@@ -318,6 +318,106 @@ static void a_key_of_another_certificate_is_refused(void **state)
         buf_wipe(&key);
 }
 
+/* A parent's certificate by a CA of this name, and its key, added to the PEM texts. */
+static void add_pair(const char *ca, struct buf *cert, struct buf *key)
+{
+        EVP_PKEY *k = EVP_EC_gen("P-256");
+        X509 *x = X509_new();
+        BIO *certs = BIO_new(BIO_s_mem());
+        BIO *keys = BIO_new(BIO_s_mem());
+
+        assert_true(BIO_write(certs, cert->p, (int)cert->len) == (int)cert->len);
+        assert_true(BIO_write(keys, key->p, (int)key->len) == (int)key->len);
+        (void)X509_set_version(x, X509_VERSION_3);
+        (void)X509_set_pubkey(x, k);
+        (void)X509_gmtime_adj(X509_getm_notBefore(x), -60);
+        (void)X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+        assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_issuer_name(x), "CN", MBSTRING_ASC, (const uint8_t *)ca, -1, -1, 0), 1);
+        assert_true(X509_sign(x, k, EVP_sha256()) > 0);
+        (void)PEM_write_bio_X509(certs, x);
+        (void)PEM_write_bio_PKCS8PrivateKey(keys, k, NULL, NULL, 0, NULL, NULL);
+        buf_wipe(cert);
+        buf_wipe(key);
+        fixture_pem(certs, cert);
+        fixture_pem(keys, key);
+        X509_free(x);
+        EVP_PKEY_free(k);
+}
+
+/* The CA of the certificate that a client which trusts `ca` (NULL: says nothing) is shown. */
+static void shown_to(SSL_CTX *ctx, const char *ca, char ret[64])
+{
+        STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+        X509_NAME *name = X509_NAME_new();
+        X509 *got;
+
+        tls_free(t.server);
+        SSL_free(t.client);
+        assert_int_equal(tls_new(ctx, t.fd[0], &t.server), 0);
+        dial();
+        if (ca) {
+                assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)ca, -1, -1, 0), 1);
+                (void)sk_X509_NAME_push(names, X509_NAME_dup(name));
+                SSL_set0_CA_list(t.client, names);
+        } else {
+                sk_X509_NAME_free(names);
+        }
+        X509_NAME_free(name);
+        assert_int_equal(shake(), -EAGAIN);
+        assert_true(tls_up(t.server));
+        got = SSL_get1_peer_certificate(t.client);
+        assert_non_null(got);
+        assert_true(X509_NAME_get_text_by_NID(X509_get_issuer_name(got), NID_commonName, ret, 64) > 0);
+        X509_free(got);
+}
+
+static void a_client_is_shown_the_certificate_of_the_ca_that_it_names(void **state)
+{
+        struct buf cert = { 0 };
+        struct buf key = { 0 };
+        SSL_CTX *ctx = NULL;
+        char by[64];
+
+        (void)state;
+        add_pair("new", &cert, &key);
+        add_pair("previous", &cert, &key);
+        assert_int_equal(tls_ctx_new(cert.p, cert.len, key.p, key.len, &ctx), 0);
+        shown_to(ctx, "new", by);
+        assert_string_equal(by, "new");
+        shown_to(ctx, "previous", by);
+        assert_string_equal(by, "previous");
+        shown_to(ctx, "another", by);
+        assert_string_equal(by, "new");
+        shown_to(ctx, NULL, by);
+        assert_string_equal(by, "new");
+        SSL_CTX_free(ctx);
+        buf_wipe(&cert);
+        buf_wipe(&key);
+}
+
+static void a_second_certificate_needs_its_key(void **state)
+{
+        struct buf certs = { 0 };
+        struct buf keys = { 0 };
+        struct buf one = { 0 };
+        SSL_CTX *ctx = NULL;
+
+        (void)state;
+        add_pair("new", &certs, &keys);
+        one.p = malloc(keys.len);
+        assert_non_null(one.p);
+        memcpy(one.p, keys.p, keys.len);
+        one.len = keys.len;
+        add_pair("previous", &certs, &keys);
+        assert_int_equal(tls_ctx_new(certs.p, certs.len, one.p, one.len, &ctx), -EINVAL);
+        add_pair("third", &certs, &keys);
+        assert_int_equal(tls_ctx_new(certs.p, certs.len, keys.p, keys.len, &ctx), -EINVAL);
+        assert_null(ctx);
+        buf_wipe(&certs);
+        buf_wipe(&keys);
+        buf_wipe(&one);
+}
+
 /* What libmicrohttpd could be told to do, and musterd never does. */
 static void other_tls_than_musterds_is_refused(void **state)
 {
@@ -368,6 +468,8 @@ int main(void)
                 T(what_was_read_ahead_is_pending_but_not_half_a_record),
                 T(a_full_socket_is_waited_for),
                 T(a_key_of_another_certificate_is_refused),
+                T(a_client_is_shown_the_certificate_of_the_ca_that_it_names),
+                T(a_second_certificate_needs_its_key),
                 T(other_tls_than_musterds_is_refused),
         };
 
