@@ -223,6 +223,42 @@ int pki_issue_parent(const struct pki_ca *ca, const EVP_PKEY *subject, const cha
         return issue(ca, subject, common_name, sans, n_sans, PKI_OID_PARENT, from, to, ret);
 }
 
+/* A subjectAltName as san_make() takes it. */
+static int san_text(const GENERAL_NAME *name, char ret[HOST_MAX + 1])
+{
+        int type = 0;
+        const ASN1_STRING *v = GENERAL_NAME_get0_value(name, &type);
+        int len = v ? ASN1_STRING_length(v) : 0;
+        const uint8_t *p = v ? ASN1_STRING_get0_data(v) : NULL;
+
+        if (type == GEN_IPADD && (len == 4 || len == 16))
+                return inet_ntop(len == 4 ? AF_INET : AF_INET6, p, ret, HOST_MAX + 1) ? 0 : -EINVAL;
+        if (type != GEN_DNS || len < 1 || len > HOST_MAX || memchr(p, '\0', (size_t)len))
+                return -EINVAL;
+        memcpy(ret, p, (size_t)len);
+        ret[len] = '\0';
+        return 0;
+}
+
+int pki_reissue_parent(const struct pki_ca *ca, const X509 *old, const EVP_PKEY *subject, time_t from, time_t to, X509 **ret)
+{
+        _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *names = X509_get_ext_d2i(old, NID_subject_alt_name, NULL, NULL);
+        char text[PKI_SANS_MAX][HOST_MAX + 1];
+        const char *sans[PKI_SANS_MAX];
+        char common_name[CN_MAX + 1];
+        int n = names ? sk_GENERAL_NAME_num(names) : 0;
+        int r = 0;
+
+        if (n < 1 || n > PKI_SANS_MAX ||
+            X509_NAME_get_text_by_NID(X509_get_subject_name(old), NID_commonName, common_name, sizeof(common_name)) < 1)
+                return -EINVAL;
+        for (int i = 0; i < n && r == 0; i++) {
+                r = san_text(sk_GENERAL_NAME_value(names, i), text[i]);
+                sans[i] = text[i];
+        }
+        return r < 0 ? r : pki_issue_parent(ca, subject, common_name, sans, (size_t)n, from, to, ret);
+}
+
 int pki_issue_node(const struct pki_ca *ca, const EVP_PKEY *subject, const char *name, time_t from, time_t to,
                    X509 **ret)
 {

@@ -32,6 +32,11 @@ int pki_ca_new(EVP_PKEY *key, const char *common_name, time_t now, X509 **ret);
 int pki_issue_parent(const struct pki_ca *ca, const EVP_PKEY *subject, const char *common_name,
                      const char *const *sans, size_t n_sans, time_t from, time_t to, X509 **ret);
 
+/* The same for another key, with the common name and the alternative names
+ * of a parent's certificate that is there. -EINVAL: it has others than host
+ * names and addresses. */
+int pki_reissue_parent(const struct pki_ca *ca, const X509 *old, const EVP_PKEY *subject, time_t from, time_t to, X509 **ret);
+
 /* CN and DNS SAN `name`; EKU serverAuth and clientAuth. Only the public
  * part of `subject` is used. */
 int pki_issue_node(const struct pki_ca *ca, const EVP_PKEY *subject, const char *name, time_t from, time_t to,

@@ -41,5 +41,6 @@ int cmd_log(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_store_migrate(int argc, char **argv);
+int cmd_rotate(int argc, char **argv);
 
 #endif

@@ -47,6 +47,7 @@ static const struct subcommand commands[] = {
         { NULL, "log", cmd_log, "[verify | NODES]", "show what happened, and why a node was refused" },
         { NULL, "backup", cmd_backup, "DIR", "copy the state and the configuration" },
         { NULL, "restore", cmd_restore, "DIR", "put a backup back" },
+        { NULL, "rotate", cmd_rotate, "[KEY]", "replace a key of the cluster, with the fleet running" },
         { "store", "migrate", cmd_store_migrate, "", "move the state from SQLite to PostgreSQL (musterd stopped)" },
         { NULL, "eventlog", cmd_eventlog, "FILE", "show a TCG event log (offline)" },
         { NULL, "quote", cmd_quote, "verify", "verify a TPM quote (offline)" },
