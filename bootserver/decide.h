@@ -48,6 +48,7 @@ struct decide_refs {
         const struct ipxe_set *ipxe;
         const struct profile *current;
         const struct profile *previous;
+        bool judge_settings; /* PCR 1, by the profile's settings */
 };
 
 enum diff_what {
@@ -56,6 +57,7 @@ enum diff_what {
         DIFF_EVENT,     /* event `event` of `pcr` was not expected, or not this one */
         DIFF_MISSING,   /* an expected event of `pcr` is not there; `text` names it */
         DIFF_SEPARATOR, /* `pcr` holds `count` separators instead of one */
+        DIFF_SETTING,   /* firmware setting `text` of PCR 1 differs (event), or is missing (SIZE_MAX) */
         DIFF_OPTIONS,   /* load options, event `event` of `pcr` */
         DIFF_INITRD,
         DIFF_RESET, /* got `count`, last seen `want_count` */

@@ -39,12 +39,88 @@ static bool early_matches(const struct chain *c, const struct profile *p)
         return true;
 }
 
-static bool firmware_matches(const struct evidence *ev, const struct chain *c, const struct profile *p)
+/* The settings of this boot; n is 0 when they are not judged, or too many. */
+struct seen {
+        bool judged;
+        size_t n;
+        struct profile_setting v[PROFILE_SETTINGS_MAX];
+};
+
+static bool settings_match(const struct seen *s, const struct profile *p)
+{
+        if (!s->judged)
+                return true;
+        if (s->n == 0 || s->n != p->n_settings)
+                return false;
+        for (size_t i = 0; i < s->n; i++)
+                if (!profile_setting_same(&s->v[i], &p->settings[i]))
+                        return false;
+        return true;
+}
+
+static size_t settings_count(const struct profile_setting *v, size_t n, const struct profile_setting *s)
+{
+        size_t found = 0;
+
+        for (size_t i = 0; i < n; i++)
+                found += profile_setting_same(&v[i], s);
+        return found;
+}
+
+/* A setting of this name that stands in `a` and not in `b`. */
+static const struct profile_setting *settings_named(const struct profile_setting *a, size_t n_a,
+                                                    const struct profile_setting *b, size_t n_b, const char *name)
+{
+        for (size_t i = 0; i < n_a && name[0]; i++)
+                if (strcmp(a[i].name, name) == 0 && settings_count(b, n_b, &a[i]) == 0)
+                        return &a[i];
+        return NULL;
+}
+
+static void settings_differ(const struct evidence *ev, const struct seen *s, const struct profile *p, struct decision *d)
+{
+        size_t before = d->n_diffs;
+
+        if (p->n_settings == 0 || s->n == 0) {
+                decision_diff(d, (struct decide_diff){ .what = DIFF_TEXT, .pcr = 1, .event = SIZE_MAX,
+                                                       .text = p->n_settings == 0 ?
+                                  "policy pcr1 is profile, but this profile was learnt without the firmware's settings: learn it "
+                                  "again" : "PCR 1 holds more events than a profile can have" });
+                return;
+        }
+        for (size_t i = 0; i < s->n && d->n_diffs < DECIDE_DIFFS; i++) {
+                const struct profile_setting *was;
+
+                if (settings_count(s->v, i + 1, &s->v[i]) <= settings_count(p->settings, p->n_settings, &s->v[i]))
+                        continue;
+                was = settings_named(p->settings, p->n_settings, s->v, s->n, s->v[i].name);
+                decision_diff(d, (struct decide_diff){ .what = was ? DIFF_SETTING : DIFF_EVENT, .pcr = 1, .event = s->v[i].event,
+                                                       .got = evidence_digest(ev, &ev->log.events[s->v[i].event]),
+                                                       .want = was ? was->digest : NULL,
+                                                       .text = was ? was->name : NULL });
+        }
+        for (size_t i = 0; i < p->n_settings && d->n_diffs < DECIDE_DIFFS; i++) {
+                const struct profile_setting *want = &p->settings[i];
+
+                if (settings_count(p->settings, i + 1, want) <= settings_count(s->v, s->n, want) ||
+                    settings_named(s->v, s->n, p->settings, p->n_settings, want->name))
+                        continue;
+                decision_diff(d, (struct decide_diff){ .what = DIFF_SETTING, .pcr = 1, .event = SIZE_MAX,
+                                                       .want = want->tables ? NULL : want->digest,
+                                                       .text = want->tables ? "the handoff tables" : want->name });
+        }
+        if (d->n_diffs == before)
+                decision_diff(d, (struct decide_diff){ .what = DIFF_TEXT, .pcr = 1, .event = SIZE_MAX,
+                                                       .text = "the firmware measured its settings in another order than the "
+                                                               "profile has" });
+}
+
+static bool firmware_matches(const struct evidence *ev, const struct chain *c, const struct seen *s, const struct profile *p)
 {
         for (size_t i = 0; i < PROFILE_PCRS; i++)
                 if (!same(evidence_pcr(ev, profile_pcrs[i]), p->pcr[i]))
                         return false;
-        return early_matches(c, p);
+        return settings_match(s, p) && early_matches(c, p);
 }
 
 /* Counts how often a digest stands in a PCR, in the profile's events. */
@@ -96,8 +172,8 @@ static void explain_pcr(const struct evidence *ev, const struct profile *p, size
         }
 }
 
-static void firmware_differs(const struct evidence *ev, const struct chain *c, const struct profile *p,
-                             struct decision *d)
+static void firmware_differs(const struct evidence *ev, const struct chain *c, const struct seen *s,
+                             const struct profile *p, struct decision *d)
 {
         size_t n = profile_separator(p);
 
@@ -105,6 +181,8 @@ static void firmware_differs(const struct evidence *ev, const struct chain *c, c
         for (size_t i = 0; i < PROFILE_PCRS; i++)
                 if (!same(evidence_pcr(ev, profile_pcrs[i]), p->pcr[i]))
                         explain_pcr(ev, p, i, d);
+        if (!settings_match(s, p))
+                settings_differ(ev, s, p, d);
         for (size_t i = 0; i < c->separator && i < c->n; i++)
                 if (i >= n || !same(c->v[i].digest, p->steps[i].digest))
                         decision_diff(d, (struct decide_diff){.what = DIFF_EVENT,
@@ -121,18 +199,26 @@ static bool check_firmware(const struct evidence *ev, const struct decide_refs *
                            struct decision *d)
 {
         const struct profile *set[] = {refs->current, refs->previous};
+        _cleanup_(freep) struct seen *s = calloc(1, sizeof(*s));
 
         if (!refs->current || !profile_is_sound(refs->current)) {
                 decision_refuse(d, "M-PROFILE");
                 return false;
         }
+        if (!s) {
+                decision_refuse(d, "M-BUSY");
+                return false;
+        }
+        s->judged = refs->judge_settings;
+        if (s->judged)
+                (void)profile_settings(ev, s->v, &s->n);
         d->profile = refs->current;
         for (size_t i = 0; i < ELEMENTSOF(set); i++)
-                if (set[i] && profile_is_sound(set[i]) && firmware_matches(ev, c, set[i])) {
+                if (set[i] && profile_is_sound(set[i]) && firmware_matches(ev, c, s, set[i])) {
                         d->profile = set[i];
                         return true;
                 }
-        firmware_differs(ev, c, refs->current, d);
+        firmware_differs(ev, c, s, refs->current, d);
         return false;
 }
 

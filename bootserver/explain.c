@@ -72,6 +72,25 @@ static void missing_line(struct lines *l, const struct decide_diff *diff)
                 lines_add(l, "PCR %u, an event of the profile is missing: sha256 %s", diff->pcr, want);
 }
 
+static void setting_line(struct lines *l, const struct decide_diff *diff, const struct evidence *ev)
+{
+        const char *name = diff->text && diff->text[0] ? diff->text : "(no variable)";
+        const uint8_t *got = diff->event == SIZE_MAX ? NULL : evidence_digest(ev, &ev->log.events[diff->event]);
+        char gotten[HEX_LEN(DIGEST_LEN)] = "";
+        char want[HEX_LEN(DIGEST_LEN)] = "";
+
+        if (got)
+                hex_encode(got, DIGEST_LEN, gotten);
+        if (diff->want)
+                hex_encode(diff->want, DIGEST_LEN, want);
+        if (got)
+                lines_add(l, "PCR 1, event %zu: firmware setting %s differs: sha256 %s, the profile has %s", diff->event, name,
+                          gotten, want);
+        else
+                lines_add(l, "PCR 1: firmware setting %s of the profile was not measured%s%s", name, want[0] ? ": sha256 " : "",
+                          want);
+}
+
 static void diff_line(struct lines *l, const struct decision *d, const struct decide_diff *diff,
                       const struct evidence *ev)
 {
@@ -91,6 +110,9 @@ static void diff_line(struct lines *l, const struct decision *d, const struct de
         case DIFF_SEPARATOR:
                 lines_add(l, "PCR %u holds %u separators instead of one: firmware and boot loader cannot be told apart",
                           diff->pcr, diff->count);
+                break;
+        case DIFF_SETTING:
+                setting_line(l, diff, ev);
                 break;
         case DIFF_OPTIONS:
                 explain_options(l, d, diff, ev);

@@ -117,6 +117,9 @@ int profile_learn(const struct evidence *ev, const struct boot_ref *const *boots
         for (size_t i = 0; i < PROFILE_RECORDED; i++)
                 memcpy(p->recorded[i], evidence_pcr(ev, profile_recorded[i]), DIGEST_LEN);
         learn_events(ev, p);
+        (void)profile_settings(ev, p->settings, &p->n_settings); /* too many: it has none, and cannot be used for them */
+        for (size_t i = 0; i < p->n_settings; i++)
+                p->settings[i].event = 0; /* of this log only */
         r = learn_chain(ev, boots, n_boots, ipxe, p, why);
         if (r < 0)
                 return r;

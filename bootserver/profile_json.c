@@ -7,6 +7,8 @@
 
 #define JSON_MAX 65536
 #define EVENT_TEXT (3 + 2 * DIGEST_LEN) /* "14:<hex>" */
+#define SETTING_TEXT (2 * DIGEST_LEN + 1 + PROFILE_SETTING_NAME) /* "<hex> NAME" */
+#define TABLES "@tables"
 
 static const char *const tokens[] = {
         [CHAIN_SEPARATOR] = "separator",
@@ -14,6 +16,24 @@ static const char *const tokens[] = {
         [CHAIN_UKI] = "@uki",
         [CHAIN_KERNEL] = "@kernel",
 };
+
+static void settings_out(struct jout *o, const struct profile *p)
+{
+        char text[SETTING_TEXT + 1];
+
+        if (p->n_settings == 0)
+                return;
+        jout_arr(o, "settings");
+        for (size_t i = 0; i < p->n_settings; i++) {
+                const struct profile_setting *s = &p->settings[i];
+
+                hex_encode(s->digest, DIGEST_LEN, text);
+                if (s->name[0])
+                        (void)snprintf(text + (size_t)2 * DIGEST_LEN, sizeof(text) - (size_t)2 * DIGEST_LEN, " %s", s->name);
+                jout_str(o, NULL, s->tables ? TABLES : text);
+        }
+        jout_end(o, ']');
+}
 
 int profile_json_build(const struct profile *p, struct buf *ret)
 {
@@ -51,13 +71,14 @@ int profile_json_build(const struct profile *p, struct buf *ret)
                 jout_str(&o, NULL, text);
         }
         jout_end(&o, ']');
+        settings_out(&o, p);
         jout_end(&o, '}');
         return jout_take(&o, ret);
 }
 
 struct parsed {
         struct profile p;
-        struct jstrs pcr4, events;
+        struct jstrs pcr4, events, settings;
 };
 
 #define PCR(name, i)                                                                                                   \
@@ -79,6 +100,7 @@ static const struct jfield tab[] = {
         {"recorded", JT_OBJ, 0, 0, JF_REQUIRED, 0, recorded_tab, PROFILE_RECORDED},
         {"pcr4", JT_STRS, offsetof(struct parsed, pcr4), 2 * DIGEST_LEN, JF_REQUIRED, PROFILE_SEQ_MAX},
         {"events", JT_STRS, offsetof(struct parsed, events), EVENT_TEXT, JF_REQUIRED, PROFILE_EVENTS_MAX},
+        {"settings", JT_STRS, offsetof(struct parsed, settings), SETTING_TEXT, 0, PROFILE_SETTINGS_MAX},
 };
 
 static int step_of(const char *text, struct chain_step *ret)
@@ -106,6 +128,22 @@ static int event_of(const char *text, struct profile_event *ret)
         return -EBADMSG;
 }
 
+static int setting_of(const char *text, struct profile_setting *ret)
+{
+        char hex[HEX_LEN(DIGEST_LEN)];
+        size_t n = strcspn(text, " ");
+
+        ret->tables = strcmp(text, TABLES) == 0;
+        if (ret->tables)
+                return 0;
+        if (n != sizeof(hex) - 1)
+                return -EBADMSG;
+        memcpy(hex, text, n);
+        hex[n] = '\0';
+        (void)snprintf(ret->name, sizeof(ret->name), "%s", text[n] ? text + n + 1 : "");
+        return hex_decode_exact(hex, ret->digest, DIGEST_LEN);
+}
+
 int profile_json_parse(const void *text, size_t len, struct profile *ret, char err[JTAB_ERR])
 {
         _cleanup_(freep) struct parsed *p = calloc(1, sizeof(*p));
@@ -121,10 +159,13 @@ int profile_json_parse(const void *text, size_t len, struct profile *ret, char e
         for (size_t i = 0; r == 0 && i < p->events.n; i++)
                 r = event_of(p->events.v[i], &p->p.events[p->p.n_events++]);
         jstrs_free(&p->pcr4);
+        for (size_t i = 0; r == 0 && i < p->settings.n; i++)
+                r = setting_of(p->settings.v[i], &p->p.settings[p->p.n_settings++]);
         jstrs_free(&p->events);
+        jstrs_free(&p->settings);
         if (r < 0 || !profile_is_sound(&p->p)) {
                 (void)snprintf(err, JTAB_ERR,
-                               "not a firmware profile: its \"pcr4\" or \"events\" are not as they are learnt");
+                               "not a firmware profile: its \"pcr4\", \"events\" or \"settings\" are not as they are learnt");
                 return -EBADMSG;
         }
         *ret = p->p;

@@ -3,11 +3,13 @@
  * tests of muster-node against a software TPM.
  *
  *   node-evidence files DIR            writes DIR/uki.efi and DIR/ipxe.efi
- *   node-evidence log DIR FILE CMDLINE [updated]
+ *   node-evidence log DIR FILE CMDLINE [updated|setting]
  *                                      writes DIR/eventlog.bin of a boot of
  *                                      FILE with CMDLINE, and DIR/extends,
  *                                      the arguments of tpm2_pcrextend;
- *                                      updated: by another firmware */
+ *                                      updated: by another firmware;
+ *                                      setting: by that, with a setting
+ *                                      changed besides */
 #include "../unit/fixture_evidence.c"
 
 #include "hex.h"
@@ -41,6 +43,8 @@ int main(int argc, char **argv)
                 fixture_firmware(&f, false);
                 if (argc == 6)
                         fixture_find(&f, 0, 1)->digest[0] ^= 1; /* the firmware blob */
+                if (argc == 6 && strcmp(argv[5], "setting") == 0)
+                        fixture_event(&f, 1, EV_IPL, NULL, "iommu=off", 9);
                 fixture_chain(&f, &f.ipxe_file, &f.uki, options, false);
                 fixture_build(&f);
                 save(argv[2], "eventlog.bin", &f.req.eventlog);

@@ -17,7 +17,7 @@ run=$tmp/run
 m() { "$bin/muster" "$@"; }
 args=("$tmp" "$boot_file" "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no")
 slots() { m policy show "$model" -o json | jq -c '[.current, .previous, .proposed | . != null]'; }
-# power [updated]: a reset, and what this firmware measures
+# power [updated|setting]: a reset, and what this firmware measures
 power() {
         tpm_off
         "$tmp/evidence" log "${args[@]}" "$@" || exit 1
@@ -73,5 +73,24 @@ events=$(m log -o json | jq -s -c '[.. | .event? // empty | select(startswith("p
 check "the journal has each step" test "$events" = \
         '["profile-learned","profile-promoted","profile-learned","profile-promoted","profile-learned","profile-promoted"]'
 check "and verifies" m log verify
+
+# ---- firmware settings: recorded, or judged --------------------------------------
+power setting
+check "as pcr1 is recorded only, a changed firmware setting boots" node_boot "$tmp/setting" "$p/node.conf"
+check "pcr1 is to be judged" m policy pcr1 profile
+power setting
+out=$(node_boot "$tmp/setting2" "$p/node.conf" 2>&1)
+check "with pcr1 = profile a changed setting is refused" grep -q M-FIRMWARE <<<"$out"
+check "and it left no key" test ! -e "$tmp/setting2/tls.key"
+check "the journal names the event" grep -q 'PCR 1, event .* was not expected' <(m log --explain r1n001)
+power updated
+check "the setting put back boots" node_boot "$tmp/setting3" "$p/node.conf"
+power setting
+out=$(node_boot "$tmp/setting4" "$p/node.conf" 2>&1)
+check "the changed setting is learnt" m policy learn r1n001
+check "and promoted" m policy promote "$model"
+power setting
+check "then it boots" node_boot "$tmp/setting5" "$p/node.conf"
+check "in the journal who chose it" jq -e '[.. | objects | select(.event == "policy-changed") | .detail | [.policy, .from, .to]] == [["pcr1","record","profile"]]' <(m log -o json)
 check_exit 1 "a node that never attested teaches nothing" m policy learn nobody
 tpm_off

@@ -29,7 +29,7 @@ for m in $pure; do
         out=$(nm -u "$o" | awk '{print $2}' | sed 's/^__//; s/_chk$//' | grep -xE "$io")
         if [ -z "$out" ]; then ok "common/$m.c is pure"; else not_ok "common/$m.c is pure" "$out"; fi
 done
-for m in conditions decide decide_chain decide_evidence explain profile refs; do
+for m in conditions decide decide_chain decide_evidence decide_policy explain profile profile_json profile_settings choices refs; do
         o=$objs/host/bootserver/$m.o
         [ -f "$o" ] || continue
         out=$(nm -u "$o" | awk '{print $2}' | sed 's/^__//; s/_chk$//' | grep -xE "$io")

@@ -87,6 +87,231 @@ static void recorded_pcrs_are_not_judged(void **state)
         assert_int_equal(d.verdict, DECIDE_OK);
 }
 
+/* ---- firmware settings -------------------------------------------------- */
+
+/* UEFI_VARIABLE_DATA of a global variable; its digest is of all of it, or of the value. */
+static void variable(uint32_t type, const char *name, const void *value, size_t n, bool value_only)
+{
+        static const uint8_t guid[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
+                                         0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
+        uint8_t data[FX_DATA] = {0};
+        uint8_t digest[DIGEST_LEN];
+        size_t len = strlen(name);
+
+        memcpy(data, guid, sizeof(guid));
+        data[16] = (uint8_t)len;
+        data[24] = (uint8_t)n;
+        for (size_t i = 0; i < len; i++)
+                data[32 + 2 * i] = (uint8_t)name[i];
+        memcpy(data + 32 + 2 * len, value, n);
+        fx_hash(value, n, digest);
+        fixture_event(&fx, 1, type, value_only ? digest : NULL, data, 32 + 2 * len + n);
+}
+
+/* A load option with a path of one node and its end. */
+static size_t load_option(const char *title, uint8_t ret[128])
+{
+        static const uint8_t path[] = {4, 4, 6, 0, 'a', 0, 0x7f, 0xff, 4, 0};
+        size_t n = 6;
+
+        memset(ret, 0, 128);
+        ret[0] = 1;
+        ret[4] = sizeof(path);
+        for (size_t i = 0; title[i]; i++, n += 2)
+                ret[n] = (uint8_t)title[i];
+        n += 2;
+        memcpy(ret + n, path, sizeof(path));
+        return n + sizeof(path);
+}
+
+struct machine {
+        const char *setup;
+        const char *boots[3]; /* titles of Boot0000 … */
+        size_t n_boots;
+        const char *serial; /* in the handoff tables */
+        bool whole;         /* digests of boot variables are over name and value */
+        uint32_t setup_type;
+        const char *setup_name;
+};
+
+static const struct machine one = {"quiet", {"disk", "pxe"}, 2, "S1", false, 0, NULL};
+
+/* A boot of this machine from its firmware on. */
+static void machine_boots(const struct machine *m)
+{
+        uint16_t order[3];
+        uint8_t option[128];
+
+        fixture_firmware(&fx, false);
+        for (size_t i = 0; i < m->n_boots; i++)
+                order[i] = (uint16_t)(m->n_boots - 1 - i);
+        variable(EV_EFI_VARIABLE_BOOT, "BootOrder", order, 2 * m->n_boots, !m->whole);
+        for (size_t i = 0; i < m->n_boots; i++) {
+                char name[] = "Boot0000";
+
+                name[7] = (char)('0' + i);
+                variable(EV_EFI_VARIABLE_BOOT, name, option, load_option(m->boots[i], option), !m->whole);
+        }
+        variable(m->setup_type ? m->setup_type : EV_EFI_VARIABLE_DRIVER_CONFIG, m->setup_name ? m->setup_name : "Setup",
+                 m->setup, strlen(m->setup), false);
+        {
+                uint8_t digest[DIGEST_LEN];
+
+                fx_hash(m->serial, strlen(m->serial), digest);
+                fixture_event(&fx, 1, EV_EFI_HANDOFF_TABLES, digest, "pointers", 8);
+        }
+        fixture_chain(&fx, &fx.ipxe_file, &fx.uki, FX_FILE " " FX_CMDLINE, false);
+}
+
+/* The model's profile is learnt from this machine, and settings are judged. */
+static void learn_settings(const struct machine *m)
+{
+        char why[JTAB_ERR];
+
+        machine_boots(m);
+        fixture_build(&fx);
+        assert_int_equal(profile_learn(fx.evidence, fx.boots, 2, &fx.ipxe, &fx.profile, why), 0);
+        fx.refs.judge_settings = true;
+}
+
+static void accepted(void)
+{
+        decide();
+        if (d.verdict != DECIDE_OK)
+                fail_msg("refused: %s", d.code ? d.code : "?");
+}
+
+static void another_machine_of_the_model_has_the_same_settings(void **state)
+{
+        static const struct machine two = {"quiet", {"pxe", "disk", "usb"}, 3, "S2", false, 0, NULL};
+        struct machine whole = two;
+
+        (void)state;
+        learn_settings(&one);
+        accepted();
+        machine_boots(&two);
+        accepted();
+        whole.whole = true;
+        machine_boots(&whole);
+        accepted();
+}
+
+static void a_firmware_setting_that_differs_is_named(void **state)
+{
+        struct machine other = one;
+
+        (void)state;
+        learn_settings(&one);
+        other.setup = "debug";
+        machine_boots(&other);
+        decide_refused("M-FIRMWARE");
+        assert_int_equal(d.n_diffs, 1);
+        assert_int_equal(d.diffs[0].what, DIFF_SETTING);
+        assert_string_equal(d.diffs[0].text, "Setup");
+        fx.refs.judge_settings = false;
+        accepted();
+}
+
+static void a_setting_that_is_called_a_boot_entry_or_a_table_is_missed(void **state)
+{
+        struct machine liar = one;
+
+        (void)state;
+        learn_settings(&one);
+        liar.setup = "debug";
+        liar.setup_type = EV_EFI_VARIABLE_BOOT2;
+        liar.setup_name = "Boot0009";
+        machine_boots(&liar);
+        decide_refused("M-FIRMWARE");
+        assert_int_equal(d.diffs[0].what, DIFF_SETTING);
+        assert_int_equal(d.diffs[0].event, SIZE_MAX);
+        assert_string_equal(d.diffs[0].text, "Setup");
+        liar.setup_type = EV_EFI_HANDOFF_TABLES;
+        machine_boots(&liar);
+        decide_refused("M-FIRMWARE");
+}
+
+/* `name` with this value and digest besides what the machine has. */
+static void one_more(const char *name, const void *value, size_t n)
+{
+        machine_boots(&one);
+        variable(EV_EFI_VARIABLE_BOOT, name, value, n, true);
+}
+
+static void one_more_setting_is_no_boot_variable_by_its_name_alone(void **state)
+{
+        static const uint16_t known[] = {1}, unknown[] = {7}, twice[] = {1, 1};
+        uint8_t option[128];
+        size_t n = load_option("usb", option);
+
+        (void)state;
+        learn_settings(&one);
+        one_more("Boot0002", option, n); /* the control: it is one */
+        accepted();
+        one_more("Boot0002", "iommu=off", 9);
+        decide_refused("M-FIRMWARE");
+        assert_int_equal(d.diffs[0].what, DIFF_EVENT);
+        option[n - 4] = 1; /* the path has no end */
+        one_more("Boot0002", option, n);
+        decide_refused("M-FIRMWARE");
+        one_more("BootNext", known, sizeof(known)); /* the control */
+        accepted();
+        one_more("BootNext", unknown, sizeof(unknown));
+        decide_refused("M-FIRMWARE");
+        one_more("BootNext", twice, sizeof(twice));
+        decide_refused("M-FIRMWARE");
+        one_more("BootNext", known, 1);
+        decide_refused("M-FIRMWARE");
+        one_more("Timeout", known, sizeof(known));
+        decide_refused("M-FIRMWARE");
+}
+
+static void a_boot_variable_whose_digest_is_of_something_else_counts_as_a_setting(void **state)
+{
+        struct fx_event *e = NULL;
+
+        (void)state;
+        learn_settings(&one);
+        machine_boots(&one);
+        for (size_t i = 0; i < fx.n; i++)
+                if (fx.ev[i].pcr == 1 && fx.ev[i].type == EV_EFI_VARIABLE_BOOT && fx.ev[i].data[16] == 9)
+                        e = &fx.ev[i];
+        assert_non_null(e);
+        accepted();
+        fx_hash("something else", 14, e->digest);
+        decide_refused("M-FIRMWARE");
+}
+
+static void settings_in_another_order_refuse(void **state)
+{
+        struct fx_event *e = NULL;
+        struct fx_event swap;
+
+        (void)state;
+        learn_settings(&one);
+        machine_boots(&one);
+        for (size_t i = 0; i + 1 < fx.n; i++)
+                if (fx.ev[i].pcr == 1 && fx.ev[i + 1].pcr == 1 && fx.ev[i].type == EV_EFI_VARIABLE_DRIVER_CONFIG)
+                        e = &fx.ev[i];
+        assert_non_null(e);
+        swap = e[0];
+        e[0] = e[1];
+        e[1] = swap;
+        decide_refused("M-FIRMWARE");
+}
+
+static void a_profile_without_settings_is_to_be_learnt_again(void **state)
+{
+        (void)state;
+        learn_settings(&one);
+        fx.profile.n_settings = 0;
+        decide_refused("M-FIRMWARE");
+        assert_int_equal(d.diffs[0].what, DIFF_TEXT);
+        assert_non_null(strstr(d.diffs[0].text, "learn it again"));
+        fx.refs.judge_settings = false;
+        accepted();
+}
+
 static void an_image_started_before_the_separator_refuses(void **state)
 {
         struct fx_event *action = fixture_find(&fx, 4, 0);
@@ -345,6 +570,13 @@ int main(void)
                 T(no_ipxe_binaries_refuse),
                 T(a_judged_firmware_pcr_that_differs_refuses),
                 T(recorded_pcrs_are_not_judged),
+                T(another_machine_of_the_model_has_the_same_settings),
+                T(a_firmware_setting_that_differs_is_named),
+                T(a_setting_that_is_called_a_boot_entry_or_a_table_is_missed),
+                T(one_more_setting_is_no_boot_variable_by_its_name_alone),
+                T(a_boot_variable_whose_digest_is_of_something_else_counts_as_a_setting),
+                T(settings_in_another_order_refuse),
+                T(a_profile_without_settings_is_to_be_learnt_again),
                 T(an_image_started_before_the_separator_refuses),
                 T(the_previous_profile_matches_too),
                 T(profiles_are_not_mixed),

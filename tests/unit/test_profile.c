@@ -6,6 +6,7 @@
 /* cmocka needs the four above */
 #include <cmocka.h>
 
+#include "corpus.h"
 #include "fixture_decide.h"
 #include "hex.h"
 
@@ -31,6 +32,61 @@ static void a_boot_is_learnt_with_tokens(void **state)
         assert_memory_equal(p.pcr[0], fx.pcr[0], DIGEST_LEN);
         assert_memory_equal(p.pcr[5], fx.pcr[14], DIGEST_LEN);
         assert_memory_equal(p.recorded[1], fx.pcr[5], DIGEST_LEN);
+}
+
+/* ---- settings of real machines ---------------------------------------------- */
+
+static size_t settings_of(const char *name, struct profile_setting ret[PROFILE_SETTINGS_MAX])
+{
+        _cleanup_(buf_wipe) struct buf b = corpus_get("eventlogs", name, "");
+        struct evidence *ev = calloc(1, sizeof(*ev));
+        const char *why = NULL;
+        size_t offset = 0;
+        size_t n = 0;
+
+        assert_non_null(ev);
+        assert_int_equal(evlog_parse(b.p, b.len, &ev->log, &why, &offset), 0);
+        ev->bank = evlog_bank(&ev->log, TPM_SHA256);
+        assert_true(ev->bank >= 0);
+        assert_int_equal(profile_settings(ev, ret, &n), 0);
+        evidence_free(ev);
+        return n;
+}
+
+static bool same_settings(const char *a, const char *b)
+{
+        static struct profile_setting one[PROFILE_SETTINGS_MAX], two[PROFILE_SETTINGS_MAX];
+        size_t n = settings_of(a, one);
+        bool same = settings_of(b, two) == n;
+
+        assert_true(n > 1);
+        for (size_t i = 0; i < n && same; i++)
+                same = profile_setting_same(&one[i], &two[i]);
+        return same;
+}
+
+static void real_machines_of_a_model_differ_in_their_boot_order_only(void **state)
+{
+        (void)state;
+        /* of each pair PCR 1 differs */
+        assert_true(same_settings("guard_Haruhi.bin", "guard_failed-1.bin"));
+        assert_true(same_settings("guard_DESKTOP-MIMU51J-EPP-ESET.bin", "guard_dell-notebook-5eventlogs-WBCL_4.bin"));
+        assert_true(same_settings("guard_elitebook.bin", "guard_test-HP-EliteBook-830-G6-baseline.bin"));
+        /* other settings of the same maker, of the same names */
+        assert_false(same_settings("guard_Haruhi.bin", "guard_ludmilla.bin"));
+        assert_false(same_settings("guard_Haruhi.bin", "guard_t480s.values.bin"));
+}
+
+static void real_settings_have_their_variables_names(void **state)
+{
+        static struct profile_setting s[PROFILE_SETTINGS_MAX];
+        size_t n = settings_of("guard_Haruhi.bin", s);
+
+        (void)state;
+        assert_int_equal(n, 5); /* of 18 events */
+        assert_string_equal(s[0].name, "LenovoConfig");
+        assert_string_equal(s[2].name, "LenovoSecurityConfig");
+        assert_true(s[4].tables);
 }
 
 static void a_boot_of_what_is_not_served_is_not_learnt(void **state)
@@ -74,6 +130,14 @@ static void a_profile_reads_back_from_its_json(void **state)
         char err[JTAB_ERR];
 
         (void)state;
+        static const uint8_t setup[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 5, 0, 0, 0, 0, 0, 0, 0,
+                                        1, 0, 0, 0, 0,  0,  0,  0,  'S', 0, 'e', 0, 't', 0, 'u', 0, 'p', 0, 7};
+
+        fixture_event(&fx, 1, EV_EFI_VARIABLE_DRIVER_CONFIG, NULL, setup, sizeof(setup));
+        fixture_event(&fx, 1, EV_EFI_HANDOFF_TABLES, NULL, "tables", 6);
+        assert_int_equal(learn(&fx.profile, err), 0);
+        assert_string_equal(fx.profile.settings[fx.profile.n_settings - 2].name, "Setup");
+        assert_true(fx.profile.settings[fx.profile.n_settings - 1].tables);
         assert_int_equal(profile_json_build(&fx.profile, &text), 0);
         assert_int_equal(profile_json_parse(text.p, text.len, &p, err), 0);
         assert_memory_equal(&p, &fx.profile, sizeof(p));
@@ -109,6 +173,8 @@ static void a_profile_that_could_match_too_much_is_refused(void **state)
         json_with("\"14\":", "\"13\":");
         json_with("\"secure_boot\":false,", "");
         json_with("\"events\":[\"0:", "\"events\":[\"1:");
+        json_with("\"settings\":[\"", "\"settings\":[\"0");
+        json_with("\"settings\":[", "\"settings\":[\"@any\",");
         json_with("\"firmware\":", "\"accept_all\":true,\"firmware\":");
 }
 
@@ -228,6 +294,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         const struct CMUnitTest tests[] = {
                 T(a_boot_is_learnt_with_tokens),
+                T(real_machines_of_a_model_differ_in_their_boot_order_only),
+                T(real_settings_have_their_variables_names),
                 T(a_boot_of_what_is_not_served_is_not_learnt),
                 T(secure_boot_is_believed_only_when_its_digest_says_so),
                 T(a_profile_reads_back_from_its_json),
