@@ -3,6 +3,7 @@
 
 #include "ek_memo.h"
 #include "log.h"
+#include "logquote.h"
 
 #include <pthread.h>
 
@@ -40,6 +41,18 @@ void ek_cas_free(struct ek_cas *c)
         free(c);
 }
 
+static void warn_of_odd(const struct ekca *set)
+{
+        char text[256];
+        size_t n = 0;
+        const char *first = ekca_odd(set, &n);
+
+        if (first)
+                log_warn("%zu of the EK CA certificates have a key of another kind than RSA of 2048 to 4096 bits and P-256, "
+                         "P-384 or P-521, first: %s. They are used; what they signed costs more to verify, or is worth less. "
+                         "Next: take them out unless a node needs them", n, log_quote(first, text, sizeof(text)));
+}
+
 int ek_cas_reload(struct ek_cas *c)
 {
         _cleanup_(ekca_freep) struct ekca *set = NULL;
@@ -59,6 +72,7 @@ int ek_cas_reload(struct ek_cas *c)
                         file ? file : c->dir, strerror(-n));
                 return n;
         }
+        warn_of_odd(set);
         (void)pthread_rwlock_wrlock(&c->lock);
         old = c->set;
         c->set = take_ptr(set);

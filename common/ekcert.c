@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ekcert.h"
+#include "ekcert_impl.h"
 
 #include "cursor.h"
 #include "tpmpub.h"
@@ -50,10 +50,11 @@ static void skip_tcg_header(struct cursor *c)
                 (void)cur_skip(c, 7);
 }
 
-static int read_der(const void *p, size_t len, X509 **ret, const char **ret_why)
+static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
 {
         struct cursor c = cur_of(p, len);
         const uint8_t *der, *end;
+        const char *why = NULL;
         size_t n;
         X509 *x;
 
@@ -62,6 +63,8 @@ static int read_der(const void *p, size_t len, X509 **ret, const char **ret_why)
                 return bad(ret_why, "it is no certificate in DER, or cut short");
         if (!is_padding(&c))
                 return bad(ret_why, "there are bytes after the certificate that are no padding");
+        if (ekcert_key_check(der, n, &why) < 0 && !any_key)
+                return bad(ret_why, why);
         end = der;
         x = d2i_X509(NULL, &end, (long)n);
         if (!x)
@@ -71,6 +74,8 @@ static int read_der(const void *p, size_t len, X509 **ret, const char **ret_why)
                 return bad(ret_why, "it is no X.509 public key certificate");
         }
         *ret = x;
+        if (ret_odd)
+                *ret_odd = why;
         return 0;
 }
 
@@ -88,17 +93,23 @@ static int no_password(char *buf, int size, int rw, void *u)
         return 0;
 }
 
-static int read_cert(const void *p, size_t len, X509 **ret, const char **ret_why)
+int ekcert_read(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
 {
         _cleanup_(BIO_free_allp) BIO *bio = NULL;
+        unsigned char *der = NULL;
+        long n = 0;
+        int r;
 
         if (!looks_pem(p, len))
-                return read_der(p, len, ret, ret_why);
+                return read_der(p, len, any_key, ret, ret_odd, ret_why);
         bio = BIO_new_mem_buf(p, (int)len);
         if (!bio)
                 return -ENOMEM;
-        *ret = PEM_read_bio_X509(bio, NULL, no_password, NULL);
-        return *ret ? 0 : bad(ret_why, "it holds no certificate in PEM");
+        if (PEM_bytes_read_bio(&der, &n, NULL, PEM_STRING_X509, bio, no_password, NULL) != 1)
+                return bad(ret_why, "it holds no certificate in PEM");
+        r = read_der(der, (size_t)n, any_key, ret, ret_odd, ret_why);
+        OPENSSL_free(der);
+        return r;
 }
 
 /* Re-encoded: an id-RSAES-OAEP key becomes a plain RSA key. */
@@ -160,7 +171,7 @@ int ekcert_parse(const void *p, size_t len, struct ekcert *ret, const char **ret
 
         if (len == 0 || len > EKCERT_MAX)
                 return bad(ret_why, len ? "it is too large for a certificate" : "it is empty");
-        r = read_cert(p, len, &x, ret_why);
+        r = ekcert_read(p, len, false, &x, NULL, ret_why);
         if (r < 0)
                 return r;
         key = cert_key(x, &c.oaep);

@@ -11,9 +11,15 @@
  * that matters for id-RSAES-OAEP certificates only (`openssl x509 -pubkey`
  * reads none of those).
  *
- * A chain is checked by signatures up to any certificate of the CA set that
- * was added as trusted: what the admin put there is trusted, self-signed or
- * not (vendors' roots are often cross-signed by others, long gone).
+ * A chain is checked by signatures from any certificate of the CA set that
+ * was added as trusted downwards to the leaf: what the admin put there is
+ * trusted, self-signed or not (vendors' roots are often cross-signed by
+ * others, long gone). No signature is verified with a key that no such
+ * certificate vouches for, and at most EKCERT_CHECKS are, EKCERT_WRONG of
+ * them in vain. A certificate that is not the admin's is refused before a
+ * key is made of its bytes unless the key is RSA with a modulus of 256 to 512
+ * octets and an odd exponent from 3 to 2^32, or an uncompressed point of
+ * P-256, P-384 or P-521, the curve given by its name.
  * Validity times are not checked: an EK cannot be replaced, and TPMs outlive
  * their certificates. Algorithms are not either: SHA-1 signed 2012's TPMs.
  * CAs must be CAs (basicConstraints, keyCertSign, path length). */
@@ -25,6 +31,9 @@
 #define EKCERT_MAX 16384
 #define EKCA_MAX 4096      /* certificates in one set */
 #define EKCA_FILE_MAX (1024 * 1024)
+#define EKCERT_GIVEN 8     /* intermediates given along that are looked at */
+#define EKCERT_CHECKS 8    /* signatures that are verified for one chain, at most: six make the longest one */
+#define EKCERT_WRONG 3     /* and of these so many that are wrong: CAs of one name with different keys */
 
 struct ekcert {
         X509 *cert;
@@ -49,8 +58,12 @@ int ekca_new(struct ekca **ret);
 void ekca_free(struct ekca *ca);
 /* Tells one set from another, in whatever order it was read. */
 int ekca_digest(const struct ekca *ca, uint8_t ret[DIGEST_LEN]);
-/* PEM (any number) or one DER certificate. trusted: they may
- * anchor a chain; pass false for what a TPM's NV or a request brought. */
+/* How many of the trusted ones have a key of another kind than a request's may
+ * have, and the first one's subject; NULL: none has. They anchor chains, but
+ * what they sign costs more to verify, or is worth less. */
+const char *ekca_odd(const struct ekca *ca, size_t *ret_n);
+/* trusted: PEM (any number) or one DER certificate, which may anchor a chain.
+ * Pass false for what a TPM's NV or a request brought: one certificate. */
 int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const char **ret_why);
 /* Every *.pem, *.crt, *.cer, *.der in the directory, trusted. On error
  * ret_file names the file (caller frees). Returns how many files were

@@ -15,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         HOLDS(ekca_new(&ca) == 0);
         r = ekca_add(ca, p, n, true, &why);
         HOLDS(r != -EBADMSG || (why && fuzz_printable(why)));
+        r = ekca_add(ca, p, n, false, &why);
+        HOLDS(r != -EBADMSG || (why && fuzz_printable(why)));
         r = ekcert_parse(p, n, &cert, &why);
         HOLDS(r != -EBADMSG || (why && fuzz_printable(why)));
         if (r == 0) {
