@@ -2,7 +2,7 @@
 #include "jout.h"
 
 #include "hex.h"
-#include "jscan.h"
+#include "logquote.h"
 
 #include <inttypes.h>
 
@@ -54,23 +54,46 @@ static void put(struct jout *o, const char *s, size_t n)
         o->len += n;
 }
 
+/* One character that is not to stand as it is. */
+static void put_escape(struct jout *o, uint32_t c)
+{
+        char esc[16];
+        int n = c < 0x10000 ? snprintf(esc, sizeof(esc), "\\u%04x", c)
+                            : snprintf(esc, sizeof(esc), "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+
+        put(o, esc, (size_t)n);
+}
+
+/* Text of a string when `quoted`, else a document: there `"`, `\` and blanks stand as they are. */
+static void put_chars(struct jout *o, const char *s, size_t n, bool quoted)
+{
+        size_t from = 0; /* of what stands as it is and is not written yet */
+
+        for (size_t i = 0; i < n;) {
+                uint32_t c = 0xfffd;
+                size_t step = text_char(s + i, n - i, &c);
+                bool blank = !quoted && (c == ' ' || (c >= '\t' && c <= '\r'));
+                bool mark = quoted && (c == '"' || c == '\\');
+
+                if (step > 0 && !mark && (blank || text_char_plain(c))) {
+                        i += step;
+                        continue;
+                }
+                put(o, s + from, i - from);
+                if (mark)
+                        put(o, c == '"' ? "\\\"" : "\\\\", 2);
+                else
+                        put_escape(o, c);
+                i += step > 0 ? step : 1;
+                from = i;
+        }
+        put(o, s + from, n - from);
+}
+
 static void put_text(struct jout *o, const char *s, size_t n)
 {
         put(o, "\"", 1);
-        for (size_t i = 0; i < n;) {
-                size_t step = utf8_step(s + i, n - i);
-                char esc[8];
-
-                if (step == 0)
-                        put(o, "\\ufffd", 6);
-                else if (s[i] == '"' || s[i] == '\\')
-                        put(o, esc, (size_t)snprintf(esc, sizeof(esc), "\\%c", s[i]));
-                else if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-                        put(o, esc, (size_t)snprintf(esc, sizeof(esc), "\\u%04x", (unsigned)s[i]));
-                else
-                        put(o, s + i, step);
-                i += step > 0 ? step : 1;
-        }
+        put_chars(o, s, n, true);
         put(o, "\"", 1);
 }
 
@@ -176,7 +199,7 @@ void jout_b64(struct jout *o, const char *key, const void *p, size_t len)
 void jout_raw(struct jout *o, const char *key, const char *json, size_t len)
 {
         lead(o, key);
-        put(o, json, len);
+        put_chars(o, json, len, false);
 }
 
 int jout_take(struct jout *o, struct buf *ret)

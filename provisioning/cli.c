@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 #include "ini.h"
+#include "jout.h"
+#include "table.h"
 #include "version.h"
 
 #include <getopt.h>
@@ -49,11 +51,11 @@ static void show_help(const struct cli_command *c)
 
 static void complain_line(const char *what, const char *next)
 {
-        char line[1024];
+        char line[2048];
 
-        fprintf(stderr, "muster: %s", log_escape(what, strlen(what), line, sizeof(line)));
+        fprintf(stderr, "muster: %s", show_text(what, line, sizeof(line)));
         if (next && *next)
-                fprintf(stderr, ". Next: %s", log_escape(next, strlen(next), line, sizeof(line)));
+                fprintf(stderr, ". Next: %s", show_text(next, line, sizeof(line)));
         fputc('\n', stderr);
 }
 
@@ -318,22 +320,41 @@ void cli_complain(const struct fail *f)
 void cli_say(const char *fmt, ...)
 {
         FILE *out = arg_json ? stderr : stdout;
+        char text[4096];
         va_list ap;
 
         va_start(ap, fmt);
-        (void)vfprintf(out, fmt, ap);
+        (void)vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
-        fputc('\n', out);
+        for (char *save = NULL, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                char safe[4 * sizeof(text)];
+
+                fprintf(out, "%s\n", show_text(line, safe, sizeof(safe)));
+        }
+}
+
+/* json-c gives strings as they came; jout_raw() escapes what would deceive whoever reads them. */
+static bool put_json(struct json_object *o, int flags)
+{
+        size_t len = 4;
+        const char *text = o ? json_object_to_json_string_length(o, flags | JSON_C_TO_STRING_NOSLASHESCAPE, &len) : "null";
+        _cleanup_(buf_wipe) struct buf safe = { 0 };
+        struct jout out = { 0 };
+
+        if (!text)
+                return false;
+        jout_raw(&out, NULL, text, len);
+        return jout_take(&out, &safe) == 0 && fputs((const char *)safe.p, stdout) != EOF;
 }
 
 int cli_print_json(struct json_object *o)
 {
-        const char *text = json_object_to_json_string_ext(
-                o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+        return put_json(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED) && putchar('\n') != EOF ? MUSTER_OK : MUSTER_IO;
+}
 
-        if (!text || puts(text) == EOF)
-                return MUSTER_IO;
-        return MUSTER_OK;
+int cli_print_json_line(struct json_object *o)
+{
+        return put_json(o, JSON_C_TO_STRING_PLAIN) && putchar('\n') != EOF ? MUSTER_OK : MUSTER_IO;
 }
 
 static bool list_has_item;
@@ -346,16 +367,14 @@ void cli_list_begin(const char *key)
 
 static void member(const char *key, struct json_object *o)
 {
-        const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-
-        printf(", \"%s\": %s", key, text ? text : "null");
+        printf(", \"%s\": ", key);
+        (void)put_json(o, JSON_C_TO_STRING_SPACED);
 }
 
 void cli_list_item(struct json_object *o)
 {
-        const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-
-        printf("%s\n%s", list_has_item ? "," : "", text ? text : "null");
+        (void)fputs(list_has_item ? ",\n" : "\n", stdout);
+        (void)put_json(o, JSON_C_TO_STRING_SPACED);
         list_has_item = true;
 }
 

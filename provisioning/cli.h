@@ -85,6 +85,8 @@ void cli_complain(const struct fail *f);
 void cli_say(const char *fmt, ...) _printf_(1, 2);
 /* Prints the document on standard output: MUSTER_OK, or MUSTER_IO when that fails. */
 int cli_print_json(struct json_object *o);
+/* The same on one line. */
+int cli_print_json_line(struct json_object *o);
 /* A document with one long list, written as it comes: {"KEY":[item…]}. After
  * the last item cli_list_end() closes it, with the member `more` besides
  * (may be NULL), and {"error","next"} when rc is not 0 (f told). Returns rc,

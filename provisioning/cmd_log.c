@@ -146,8 +146,7 @@ static int follow(struct admin *a, const struct log_args *args, int64_t after, s
                         if (args->range && args->range->n > 1 && !events_of_range(e, args->range))
                                 continue;
                         if (cli_json())
-                                printf("%s\n", json_object_to_json_string_ext(e, JSON_C_TO_STRING_PLAIN |
-                                                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
+                                (void)cli_print_json_line(e);
                         else
                                 events_print(e, args->explain);
                 }
@@ -185,8 +184,7 @@ static int show(const struct log_args *args)
 
                 last = admin_int(e, "seq");
                 if (cli_json())
-                        printf("%s\n", json_object_to_json_string_ext(e, JSON_C_TO_STRING_PLAIN |
-                                                                                 JSON_C_TO_STRING_NOSLASHESCAPE));
+                        (void)cli_print_json_line(e);
                 else
                         events_print(e, args->explain);
         }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events.h"
-#include "logquote.h"
 #include "table.h"
 
 #include <inttypes.h>
@@ -143,7 +142,7 @@ static void print_explanation(struct json_object *e, const char *margin)
                 const char *text = json_object_is_type(line, json_type_string) ? json_object_get_string(line) : "";
                 char safe[2048];
 
-                printf("%s%s\n", margin, log_escape(text, strlen(text), safe, sizeof(safe)));
+                printf("%s%s\n", margin, show_text(text, safe, sizeof(safe)));
         }
 }
 
@@ -165,7 +164,7 @@ static void detail_text(struct json_object *detail, char *out, size_t size)
                 if (!simple || !*text || n >= size)
                         continue;
                 (void)snprintf(part, sizeof(part), "%.48s%s", text, strlen(text) > 48 ? "..." : "");
-                n += (size_t)snprintf(out + n, size - n, "  %s=%s", key, log_value(part, value, sizeof(value)));
+                n += (size_t)snprintf(out + n, size - n, "  %s=%s", key, show_value(part, value, sizeof(value)));
         }
 }
 
@@ -188,7 +187,7 @@ void events_print(struct json_object *e, bool explain)
         detail_text(detail, details, sizeof(details));
         if (n < sizeof(line))
                 (void)snprintf(line + n, sizeof(line) - n, "%s", details);
-        printf("%s\n", log_escape(line, strlen(line), safe, sizeof(safe)));
+        printf("%s\n", show_text(line, safe, sizeof(safe)));
         if (explain)
                 print_explanation(e, "        ");
 }
@@ -204,8 +203,8 @@ void events_print_refusal(const char *node, struct json_object *e)
                 return;
         }
         printf("%s was last refused at %s: %s, incident %s\n", node, time_text(admin_int(e, "time"), when),
-               log_escape(admin_text(e, "code"), strlen(admin_text(e, "code")), code, sizeof(code)),
-               log_escape(admin_text(e, "incident"), strlen(admin_text(e, "incident")), incident, sizeof(incident)));
+               show_text(admin_text(e, "code"), code, sizeof(code)),
+               show_text(admin_text(e, "incident"), incident, sizeof(incident)));
         print_explanation(e, "  ");
         putchar('\n');
 }

@@ -7,6 +7,7 @@
 #include "offline.h"
 
 #include <getopt.h>
+#include <locale.h>
 #include <signal.h>
 
 struct subcommand {
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
         int rc = MUSTER_OK;
 
         (void)signal(SIGPIPE, SIG_IGN);
+        (void)setlocale(LC_CTYPE, ""); /* what the terminal can show, for show_text() */
         log_init("muster", LOG_LVL_WARN);
         if (cli_globals(&argc, &argv, &rc) < 0)
                 return cli_flush(rc < 0 ? usage(stdout, NULL) : rc);

@@ -1,10 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "table.h"
 #include "log.h"
+#include "logquote.h"
 
 #include <inttypes.h>
+#include <langinfo.h>
 #include <stdarg.h>
 #include <time.h>
+#include <wchar.h>
+
+/* Columns that the character at s takes on this terminal, or -1 for what is
+ * not to reach it; *ret_step: its bytes. Of what combines with the character
+ * before it, nothing: piled up it would run over the lines above. */
+static int columns_of(const char *s, size_t left, size_t *ret_step)
+{
+        uint32_t c = 0;
+        size_t step = text_char(s, left, &c);
+        int wide;
+
+        *ret_step = step > 0 ? step : 1;
+        if (step == 1)
+                return text_char_plain(c) ? 1 : -1;
+        if (step == 0 || !text_char_plain(c) || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+                return -1;
+        wide = wcwidth((wchar_t)c);
+        return wide > 0 ? wide : -1;
+}
+
+size_t show_width(const char *text)
+{
+        size_t len = strlen(text);
+        size_t columns = 0;
+        size_t step;
+
+        for (size_t i = 0; i < len; i += step) {
+                int n = columns_of(text + i, len - i, &step);
+
+                columns += n < 0 ? 4 * step : (size_t)n;
+        }
+        return columns;
+}
+
+static char *show(const char *text, bool quoted, char *out, size_t n)
+{
+        size_t len = strlen(text);
+        size_t o = 0;
+        size_t step;
+
+        if (quoted)
+                out[o++] = '"';
+        for (size_t i = 0; i < len; i += step) {
+                bool raw = columns_of(text + i, len - i, &step) >= 0;
+                char one[4 * 4 + 1] = "";
+
+                if (!raw)
+                        log_escape(text + i, step, one, sizeof(one));
+                else
+                        (void)snprintf(one, sizeof(one), "%s%.*s", quoted && strchr("\"\\", text[i]) ? "\\" : "", (int)step,
+                                       text + i);
+                if (o + strlen(one) + (quoted ? 2 : 1) > n)
+                        break;
+                memcpy(out + o, one, strlen(one));
+                o += strlen(one);
+        }
+        if (quoted)
+                out[o++] = '"';
+        out[o] = '\0';
+        return out;
+}
+
+char *show_text(const char *text, char *out, size_t n)
+{
+        return show(text, false, out, n);
+}
+
+char *show_value(const char *text, char *out, size_t n)
+{
+        log_value(text, out, n);
+        return *out == '"' ? show(text, true, out, n) : out;
+}
 
 static bool make_room(struct table *t)
 {
@@ -16,6 +90,27 @@ static bool make_room(struct table *t)
         return true;
 }
 
+/* One long text is not to push all other columns off the screen. */
+static void cut(char *text, size_t most)
+{
+        size_t len = strlen(text);
+        size_t columns = 0;
+        size_t at = 0; /* where "..." still fits */
+        size_t step;
+
+        for (size_t i = 0; i < len; i += step) {
+                int n = columns_of(text + i, len - i, &step);
+
+                columns += n < 0 ? 0 : (size_t)n;
+                if (columns > most) {
+                        strcpy(text + at, "...");
+                        return;
+                }
+                if (columns <= most - 3)
+                        at = i + step;
+        }
+}
+
 static void add_row(struct table *t, const char *const *cells)
 {
         size_t at = t->columns * t->rows;
@@ -23,10 +118,13 @@ static void add_row(struct table *t, const char *const *cells)
         if (!make_room(t))
                 return;
         for (size_t i = 0; i < t->columns; i++) {
-                char safe[512];
+                bool last = i + 1 == t->columns;
                 const char *text = cells[i] && *cells[i] ? cells[i] : "-";
+                char safe[512];
 
-                t->cell[at + i] = strdup(log_escape(text, strlen(text), safe, sizeof(safe)));
+                t->cell[at + i] = strdup(show_text(text, safe, sizeof(safe)));
+                if (!last && t->cell[at + i])
+                        cut(t->cell[at + i], CELL_MOST);
         }
         t->rows++;
 }
@@ -64,13 +162,14 @@ void table_print(struct table *t, FILE *out)
 
         for (size_t r = 0; r < t->rows; r++)
                 for (size_t c = 0; c < t->columns; c++)
-                        if (strlen(cell(t, r, c)) > width[c])
-                                width[c] = strlen(cell(t, r, c));
+                        if (show_width(cell(t, r, c)) > width[c])
+                                width[c] = show_width(cell(t, r, c));
         for (size_t r = 0; r < t->rows; r++)
                 for (size_t c = 0; c < t->columns; c++) {
                         bool last = c + 1 == t->columns;
 
-                        fprintf(out, "%-*s%s", last ? 0 : (int)width[c], cell(t, r, c), last ? "\n" : "  ");
+                        fprintf(out, "%s%*s", cell(t, r, c), last ? 0 : (int)(width[c] - show_width(cell(t, r, c))) + 2,
+                                last ? "\n" : "");
                 }
         forget_rows(t);
 }
@@ -85,13 +184,14 @@ void table_wipe(struct table *t)
 void show_line(const char *key, const char *fmt, ...)
 {
         char value[2048];
-        char safe[2048];
+        char safe[4 * sizeof(value)];
+        char name[640];
         va_list ap;
 
         va_start(ap, fmt);
         (void)vsnprintf(value, sizeof(value), fmt, ap);
         va_end(ap);
-        printf("%-22s %s\n", key, *value ? log_escape(value, strlen(value), safe, sizeof(safe)) : "-");
+        printf("%-22s %s\n", show_text(key, name, sizeof(name)), *value ? show_text(value, safe, sizeof(safe)) : "-");
 }
 
 char *time_text(int64_t t, char out[TIME_TEXT_MAX])

@@ -190,6 +190,39 @@ for cmd in "node list" "node show r1" "log r1"; do
 done
 is "GHSA-87gh-qc28-j9mm: a field in muster log is not the node's" 0 "$("$bin/muster" --socket "$sock" log r1 | sed 's/"[^"]*"//g' | grep -c 'ak_changed=true')"
 is "GHSA-87gh-qc28-j9mm: a node's name has a grammar" 400 "$(admin_status POST "/v1/nodes/$evil/approve" '{"name":"r1 ok"}')"
+# what people read of a stranger: nothing that moves, hides or reorders text, as bytes; letters of any script stay
+admin DELETE /v1/nodes/r1 >/dev/null
+do_ "ek" $'fact vendor Caf\xc3\xa9 \xe6\xbc\xa2' $'fact product a\xc2\x9b31mb\xe2\x80\xaec\xe2\x81\xa6d\x7f' $'fact serial \xd8\x9c\xe2\x80\xa8\xef\xbb\xbfS1' \
+        $'fact client \xc2\x85\xe2\x80\x8fv' "dial 0"
+is_said "a stranger with controls of C1 and of direction in its facts" challenge "attest 0"
+do_ "leave 0"
+check "is pending" wait_for 10 sh -c "curl -s --unix-socket '$sock' http://m/v1/nodes | grep -q '\"pending\"'"
+evil=$(node id)
+admin POST "/v1/nodes/$evil/approve" '{"name":"r1","learn":true,"without_ek_certificate":true}' >/dev/null
+do_ "dial 0"
+is_said "and may boot" ok "attest 0"
+do_ "dial 1"
+is_said "and is refused" M-SIGNATURE "attest 1 signature"
+deceiving() { LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf'; }
+is "(the search finds such bytes)" 5 "$(printf '%s\n' $'\xc2\x9b' $'\xe2\x80\xae' $'\xd8\x9c' $'\x7f' $'\xef\xbb\xbf' $'caf\xc3\xa9 \xe6\xbc\xa2' | deceiving)"
+cli() { LC_ALL=C.UTF-8 "$bin/muster" --socket "$sock" "$@" 2>&1; }
+for cmd in "node list" "node list -o json" "node show r1" "node show r1 -o json" "log r1" "log r1 -o json" "log r1 --explain" \
+        "log r1 --explain -o json" "policy list" "policy list -o json" "policy show" "policy show -o json"; do
+        # shellcheck disable=SC2086 # words
+        is "muster $cmd shows none of them" 0 "$(cli $cmd | deceiving)"
+done
+for path in /v1/nodes /v1/nodes/r1 "/v1/events?newest=1&limit=9" /v1/profiles; do
+        is "nor does GET ${path%%\?*}" 0 "$(admin GET "$path" | deceiving)"
+done
+is "nor does the journal's own text" 0 "$(sqlite3 -readonly "$state/muster.db" 'SELECT detail || explain FROM journal' | deceiving)"
+is "nor does the log" 0 "$(deceiving <"$tmp/musterd.log")"
+check "musterd's JSON has the letters as they are" grep -qF $'"vendor":"Caf\xc3\xa9 \xe6\xbc\xa2"' <<<"$(admin GET /v1/nodes/r1)"
+check "and the others as escapes" grep -qF '"product":"a\u009b31mb\u202ec\u2066d\u007f"' <<<"$(admin GET /v1/nodes/r1)"
+check "so does muster's" grep -qF '"product": "a\u009b31mb\u202ec\u2066d\u007f"' <<<"$(cli node show r1 -o json)"
+is "which mean what the node said" $'a\xc2\x9b31mb\xe2\x80\xaec\xe2\x81\xa6d\x7f' "$(cli node show r1 -o json | jq -r ".facts.product")"
+check "people read the letters where the terminal can show them" grep -q $'vendor: *Caf\xc3\xa9 \xe6\xbc\xa2$' <<<"$(cli node show r1)"
+check "and their bytes where it cannot" grep -qF 'Caf\xc3\xa9' <<<"$(LC_ALL=C "$bin/muster" --socket "$sock" node show r1)"
+
 do_ "fact vendor Fixture Inc." "fact product Node 1" "fact serial S1" "fact client muster-node 0.1.0"
 admin DELETE /v1/nodes/r1 >/dev/null
 enrol r1

@@ -6,6 +6,7 @@
 #include "served.h"
 #include "table.h"
 
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,6 +67,61 @@ static void the_last_refusal_is_the_newest_with_a_code(void **state)
         (void)state;
         assert_int_equal(admin_int(events_last_refusal(list), "seq"), 8);
         assert_null(events_last_refusal(none));
+}
+
+static void what_strangers_wrote_reaches_the_terminal_printable_only(void **state)
+{
+        char out[200];
+
+        (void)state;
+        assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+        assert_string_equal(show_text("caf\xc3\xa9 \xe6\xbc\xa2", out, sizeof(out)), "caf\xc3\xa9 \xe6\xbc\xa2");
+        assert_string_equal(show_text("a\xc2\x9b" "31m\x1b\x7f\n", out, sizeof(out)), "a\\xc2\\x9b31m\\x1b\\x7f\\x0a");
+        assert_string_equal(show_text("a\xe2\x80\xae" "b\xff", out, sizeof(out)), "a\\xe2\\x80\\xaeb\\xff");
+        assert_string_equal(show_text("e\xcc\x81", out, sizeof(out)), "e\\xcc\\x81"); /* it combines */
+        assert_string_equal(show_text("abc\xc3\xa9", out, 5), "abc"); /* never half a character */
+        assert_string_equal(show_value("a \"b\\\xc3\xa9", out, sizeof(out)), "\"a \\\"b\\\\\xc3\xa9\"");
+        assert_string_equal(show_value("r9", out, sizeof(out)), "r9");
+        assert_string_equal(show_value("a b", out, 4), "\"a\"");
+        assert_non_null(setlocale(LC_CTYPE, "C"));
+        assert_string_equal(show_text("caf\xc3\xa9", out, sizeof(out)), "caf\\xc3\\xa9");
+}
+
+static char *printed(const char *a, const char *b)
+{
+        struct table t;
+        char *text = NULL;
+        size_t len = 0;
+        FILE *out = open_memstream(&text, &len);
+
+        assert_non_null(out);
+        table_begin(&t, (const char *const[]){ "A", "B", NULL });
+        table_row(&t, (const char *const[]){ a, b });
+        table_row(&t, (const char *const[]){ "x", "y" });
+        table_print(&t, out);
+        table_wipe(&t);
+        assert_int_equal(fclose(out), 0);
+        return text;
+}
+
+static void a_strangers_long_or_wide_text_does_not_break_a_table(void **state)
+{
+        _cleanup_(freep) char *plain = printed("abcd", "z");
+        _cleanup_(freep) char *wide = NULL;
+        _cleanup_(freep) char *far = NULL;
+        char text[301];
+
+        (void)state;
+        assert_string_equal(plain, "A     B\nabcd  z\nx     y\n");
+        assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+        wide = printed("\xe6\xbc\xa2\xe6\xbc\xa2", "z"); /* two characters of two columns each */
+        assert_string_equal(wide, "A     B\n\xe6\xbc\xa2\xe6\xbc\xa2  z\nx     y\n");
+        for (size_t i = 0; i < 100; i++)
+                memcpy(text + 3 * i, "\xe6\xbc\xa2", 4);
+        far = printed(text, text);
+        assert_int_equal(strchr(far, 'B') - far, CELL_MOST - 1 + 2); /* 30 of two columns, "...", two blanks */
+        assert_non_null(strstr(far, "\xbc\xa2...  \xe6\xbc\xa2"));
+        assert_non_null(setlocale(LC_CTYPE, "C"));
 }
 
 static void a_command_line_must_close_the_shell(void **state)
@@ -211,6 +267,8 @@ int main(void)
                 cmocka_unit_test(a_target_escapes_everything_but_plain_characters),
                 cmocka_unit_test(answers_are_read_tolerantly),
                 cmocka_unit_test(the_last_refusal_is_the_newest_with_a_code),
+                cmocka_unit_test(what_strangers_wrote_reaches_the_terminal_printable_only),
+                cmocka_unit_test(a_strangers_long_or_wide_text_does_not_break_a_table),
                 cmocka_unit_test(a_command_line_must_close_the_shell),
                 cmocka_unit_test(entry_names_make_no_path),
                 cmocka_unit_test(image_sources_are_known_by_their_first_bytes),

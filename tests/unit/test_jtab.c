@@ -285,6 +285,50 @@ static void what_is_written_reads_back(void **state)
         buf_wipe(&b);
 }
 
+static const char *written(struct buf *b, const char *text, bool raw)
+{
+        struct jout o = {0};
+
+        if (raw)
+                jout_raw(&o, NULL, text, strlen(text));
+        else
+                jout_str(&o, NULL, text);
+        assert_int_equal(jout_take(&o, b), 0);
+        return (const char *)b->p;
+}
+
+static void what_deceives_a_reader_is_escaped_and_letters_are_not(void **state)
+{
+        static const struct {
+                const char *text, *want;
+        } t[] = {
+                {"\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x98\x80", "\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x98\x80"}, /* e acute, a Han, a face */
+                {"\x1b[31m\x7f", "\\u001b[31m\\u007f"},
+                {"\xc2\x9b" "31m\xc2\x80\xc2\x9f", "\\u009b31m\\u0080\\u009f"},
+                {"a\xe2\x80\xae" "b", "a\\u202eb"},
+                {"\xe2\x80\xa8\xe2\x80\xa9\xe2\x81\xa6\xe2\x81\xa9", "\\u2028\\u2029\\u2066\\u2069"},
+                {"\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f\xef\xbb\xbf", "\\u061c\\u200e\\u200f\\ufeff"},
+                {"\xef\xbf\xbf\xf3\xa0\x80\x81\xf0\x9f\xbf\xbe", "\\uffff\\udb40\\udc01\\ud83f\\udffe"},
+                {"\xed\xa0\x80\xff", "\\ufffd\\ufffd\\ufffd\\ufffd"}, /* a surrogate is no UTF-8 */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(t); i++) {
+                _cleanup_(buf_wipe) struct buf b = {0};
+                _cleanup_(buf_wipe) struct buf doc = {0};
+                _cleanup_(buf_wipe) struct buf again = {0};
+                char want[200];
+
+                (void)snprintf(want, sizeof(want), "\"%s\"", t[i].want);
+                assert_string_equal(written(&b, t[i].text, false), want);
+                (void)snprintf(want, sizeof(want), "{ \"k\": [\"\\\"%s\"],\n\t\"n\": 1 }", t[i].text);
+                (void)written(&doc, want, true);
+                (void)snprintf(want, sizeof(want), "{ \"k\": [\"\\\"%s\"],\n\t\"n\": 1 }", t[i].want);
+                assert_string_equal((char *)doc.p, want);
+                assert_string_equal(written(&again, want, true), want); /* what is safe stays */
+        }
+}
+
 static void an_unfinished_document_is_not_given_out(void **state)
 {
         struct jout o = {0};
@@ -339,6 +383,7 @@ int main(void)
                 cmocka_unit_test(nesting_stops_at_eight),
                 cmocka_unit_test(one_member_can_be_peeked_at),
                 cmocka_unit_test(what_is_written_reads_back),
+                cmocka_unit_test(what_deceives_a_reader_is_escaped_and_letters_are_not),
                 cmocka_unit_test(an_unfinished_document_is_not_given_out),
         };
 
