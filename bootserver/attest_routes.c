@@ -150,7 +150,8 @@ static void refs_for(struct server *srv, const struct attest *a, const struct no
         p = catalog_profile(cat, n->profile[0] ? n->profile : model);
         *ret = (struct decide_refs){ .loaded = true, .has_image = i && i->usable, .boots = boots,
                                      .ipxe = catalog_ipxe(cat),
-                                     .judge_settings = catalog_choice(cat, CHOICE_PCR1) == PCR1_PROFILE };
+                                     .judge_settings = catalog_choice(cat, CHOICE_PCR1) == PCR1_PROFILE,
+                                     .policy_keys = srv->keys.policy_id, .n_policy_keys = srv->keys.n_policy };
         if (b && b->usable)
                 boots[ret->n_boots++] = &b->ref;
         if (before && before->usable && before != b)

@@ -49,6 +49,10 @@ struct decide_refs {
         const struct profile *current;
         const struct profile *previous;
         bool judge_settings; /* PCR 1, by the profile's settings */
+        /* digest parts of the Names of the policy keys that approve: the current
+         * one first, and the previous one while it is being replaced */
+        const uint8_t (*policy_keys)[DIGEST_LEN];
+        size_t n_policy_keys;
 };
 
 enum diff_what {
@@ -80,6 +84,7 @@ struct decision {
         bool genuine;                  /* the AK's signature over this request on this connection held */
         bool sound;                    /* decide_evidence() accepted all of it; only such evidence is kept */
         bool ak_changed;               /* another AK than the recorded one: journal it when activated */
+        size_t policy_key;             /* OK: which of the references' policy keys the node's initramfs holds */
         const struct boot_ref *boot;   /* OK: the entry that matched; refused: the one compared */
         const struct profile *profile; /* the one that matched or was compared */
         size_t n_diffs;

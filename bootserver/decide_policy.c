@@ -385,6 +385,23 @@ static bool check_zero(const struct evidence *ev, struct decision *d)
         return !d->code;
 }
 
+/* A node that names none (zero) is approved by the current key. An approval
+ * by a key that its initramfs does not hold would be of no use to it. */
+static bool find_policy_key(const struct evidence *ev, const struct decide_refs *refs, struct decision *d)
+{
+        const uint8_t *named = ev->req->policy;
+
+        if (same(named, zero_digest) && refs->n_policy_keys > 0)
+                return true;
+        for (size_t i = 0; i < refs->n_policy_keys; i++)
+                if (same(named, refs->policy_keys[i])) {
+                        d->policy_key = i;
+                        return true;
+                }
+        decision_refuse(d, "M-POLICYKEY");
+        return false;
+}
+
 void decide_policy(const struct evidence *ev, const struct decide_refs *refs, struct decision *ret)
 {
         _cleanup_(freep) struct chain *c = calloc(1, sizeof(*c));
@@ -396,6 +413,8 @@ void decide_policy(const struct evidence *ev, const struct decide_refs *refs, st
                 decision_refuse(d, "M-BUSY");
                 return;
         }
+        if (!find_policy_key(ev, refs, d))
+                return;
         if (chain_build(ev, boots ? refs->boots : NULL, boots ? refs->n_boots : 0, refs->ipxe, c) < 0) {
                 refuse_at(d, "M-EVENTLOG", SIZE_MAX, "PCR 4 holds too many events");
                 return;

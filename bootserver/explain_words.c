@@ -45,6 +45,9 @@ static const struct {
         {"M-PROFILE", "there is no current firmware profile for this hardware model",
          "muster policy learn NODE on a node of this model that you trust, then muster policy promote PROFILE"},
         {"M-FIRMWARE", "the firmware measured something else than its profile says", FIRMWARE_NEXT},
+        {"M-POLICYKEY", "the policy key in the node's initramfs is none of this parent's",
+         "if the policy key was replaced (muster rotate), make a UKI with the new one (muster boot build, muster boot add) and "
+         "restart the node; otherwise compare the parents' pki directories"},
         {"M-BOOT", "there is no usable boot entry or no image assigned to the node",
          "muster boot list, muster image list; then muster node assign NODE"},
         {"M-CHAIN", "iPXE, the UKI or the kernel is not one that this parent serves to this node", SERVED_NEXT},

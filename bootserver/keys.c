@@ -2,6 +2,7 @@
 #include "keys.h"
 
 #include "conf.h"
+#include "signer.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -71,7 +72,10 @@ static int load_ca(const char *dir, struct keys *k, struct fail *fail)
         if (r < 0)
                 return r;
         r = pki_cert_from_pem(k->ca_pem.p, k->ca_pem.len, &cert);
-        return r < 0 ? keys_bad(fail, r, dir, "ca.pem", "holds no PEM certificate") : 0;
+        if (r < 0)
+                return keys_bad(fail, r, dir, "ca.pem", "holds no PEM certificate");
+        r = pki_cert_subject(cert, &k->ca_name);
+        return r < 0 ? keys_bad(fail, r, dir, "ca.pem", "has no subject") : 0;
 }
 
 static int load_pair(const char *dir, const char *cert_name, const char *key_name, struct keys *k, struct fail *fail)
@@ -172,6 +176,21 @@ int keys_load(const char *dir, struct keys *ret, struct fail *fail)
         return 0;
 }
 
+int keys_take_public(struct keys *k, struct signer_public *p)
+{
+        uint8_t name[POLICY_NAME_LEN];
+
+        for (size_t i = 0; i < KEYS_POLICY && p->policy[i]; i++) {
+                k->policy[k->n_policy++] = take_ptr(p->policy[i]);
+                if (policy_key_name(k->policy[i], name) < 0)
+                        return -EIO;
+                memcpy(k->policy_id[i], name + POLICY_NAME_LEN - DIGEST_LEN, DIGEST_LEN);
+        }
+        memcpy(k->ssh_ca, p->ssh_ca, sizeof(k->ssh_ca));
+        k->store_previous = p->store_previous;
+        return 0;
+}
+
 void keys_forget_server(struct keys *k)
 {
         buf_wipe(&k->server_key);
@@ -179,8 +198,10 @@ void keys_forget_server(struct keys *k)
 
 void keys_wipe(struct keys *k)
 {
-        EVP_PKEY_free(k->policy);
+        for (size_t i = 0; i < k->n_policy; i++)
+                EVP_PKEY_free(k->policy[i]);
         buf_wipe(&k->ca_pem);
+        buf_wipe(&k->ca_name);
         buf_wipe(&k->server_pem);
         buf_wipe(&k->server_key);
         wipe(k, sizeof(*k));

@@ -16,14 +16,26 @@
 #include "log.h"
 #include "pki.h"
 
+#define KEYS_POLICY 2
+
+struct signer_public;
+
 struct keys {
         struct buf ca_pem;      /* for the verdict: the CA, and the previous one; NUL-terminated */
+        struct buf ca_name;     /* the CA's subject in DER: the issuer of what it signed */
         struct buf server_pem;  /* one certificate, or two (tls_server.h); NUL-terminated */
         struct buf server_key;  /* wiped once TLS is up: keys_forget_server() */
-        EVP_PKEY *policy;       /* public; signer_start() gives it */
+        /* public parts, the current one first; signer_start() gives them */
+        EVP_PKEY *policy[KEYS_POLICY];
+        uint8_t policy_id[KEYS_POLICY][DIGEST_LEN]; /* digest parts of their Names */
+        size_t n_policy;
+        uint8_t ssh_ca[32];     /* public: in each host certificate that it signed */
+        bool store_previous;    /* image keys may be wrapped by a previous store key */
 };
 
 int keys_load(const char *dir, struct keys *ret, struct fail *fail);
+/* Takes what signer_start() gave. */
+int keys_take_public(struct keys *k, struct signer_public *p);
 void keys_wipe(struct keys *k);
 void keys_forget_server(struct keys *k);
 

@@ -10,6 +10,7 @@
 #include "listen.h"
 #include "notify.h"
 #include "outbox.h"
+#include "rewrap.h"
 #include "signer_impl.h"
 #include "version.h"
 
@@ -103,7 +104,7 @@ static int check_keys(const struct conf *conf)
 static int prepare(struct server *srv, uid_t *ret_uid)
 {
         struct fail f = { 0 };
-        EVP_PKEY *policy = NULL;
+        struct signer_public public = { 0 };
         gid_t gid = 0;
         int r = isolation_ids(srv->conf.user, srv->conf.group, ret_uid, &gid, &f);
 
@@ -120,11 +121,12 @@ static int prepare(struct server *srv, uid_t *ret_uid)
         }
         /* the last to be forked, so that no other process has its socket; and
          * before this one has read a key */
-        r = signer_start(&srv->conf, &srv->signer, &policy, &f);
+        r = signer_start(&srv->conf, &srv->signer, &public, &f);
         if (r < 0)
                 return failed(r == -ENOKEY ? EXIT_KEYS : EXIT_SIGNER, &f);
         r = keys_load(srv->conf.pki_dir, &srv->keys, &f);
-        srv->keys.policy = policy;
+        if (keys_take_public(&srv->keys, &public) < 0 && r == 0)
+                r = fail_set(&f, -EIO, "", "", "cannot name the policy key");
         if (r < 0)
                 return failed(EXIT_KEYS, &f);
         r = listen_open(srv, *ret_uid, gid, &f);
@@ -175,6 +177,8 @@ static int start(struct server *srv)
 
         if (r == 0)
                 backup_clean(srv->conf.state_dir);
+        if (r == 0 && srv->keys.store_previous)
+                r = rewrap_images(srv->store, srv->signer, &f);
         if (r == 0)
                 r = catalog_open(&srv->conf, srv->store, &srv->catalog, &f);
         if (r < 0)

@@ -48,10 +48,12 @@ static int add_image(const struct server *srv, const struct catalog_image *image
 }
 
 /* Approvals and the image's key. */
-static int add_signed(const struct server *srv, const struct attest *a, const struct catalog_image *image, struct verdict *v)
+static int add_signed(const struct server *srv, const struct attest *a, const struct decision *d,
+                      const struct catalog_image *image, struct verdict *v)
 {
         const struct signer_wish wish = {
                 .node = a->req.node, .pcrs = a->req.pcrs, .reset_count = evidence_reset_count(a->ev), .bundle = v->has_bundle,
+                .previous = d->policy_key > 0,
                 .image = image->row.name, .header = image->row.header, .wrapped = image->row.wrapped_key,
         };
         struct signer_let_in in;
@@ -197,7 +199,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
 
         if (!image || !n->name[0])
                 return -EINVAL;
-        r = release_keys(srv, a, n, &m.keys);
+        r = release_keys(srv, a, d->policy_key, n, &m.keys);
         FAULT_POINT("release-keys-made");
         if (r == 0)
                 r = release_certs(srv, a->req.node, n, now, &m.certs);
@@ -209,7 +211,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
         if (r == 0)
                 r = add_image(srv, image, v);
         if (r == 0)
-                r = add_signed(srv, a, image, v);
+                r = add_signed(srv, a, d, image, v);
         if (r == 0)
                 r = add_node(srv, n, v);
         mark_ok(a, d, image, now, n);

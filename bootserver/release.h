@@ -4,9 +4,10 @@
  * certificates, as release.c needs them.
  *
  * release_keys(): makes SSH and TLS keys and their bundle when the record
- * has none; private parts exist only inside this call. release_certs():
- * makes or renews certificates when they are missing or a third of their
- * life is left; the signer issues them. Both change `n` only in memory; each says whether it did. */
+ * has none, or some that another policy key than `policy` (its place in
+ * keys.policy) opens; private parts exist only inside this call. release_certs():
+ * makes or renews certificates when they are missing, a third of their
+ * life is left, or another CA issued them; the signer issues them. Both change `n` only in memory; each says whether it did. */
 #ifndef MUSTER_RELEASE_H
 #define MUSTER_RELEASE_H
 
@@ -37,7 +38,7 @@ struct release {
 };
 DEFINE_CLEANUP(struct release *, release_free)
 
-int release_keys(const struct server *srv, const struct attest *a, struct node *n, bool *ret_made);
+int release_keys(const struct server *srv, const struct attest *a, size_t policy, struct node *n, bool *ret_made);
 int release_certs(const struct server *srv, const uint8_t id[DIGEST_LEN], struct node *n, int64_t now, bool *ret_made);
 
 #endif

@@ -44,7 +44,7 @@ static ssize_t receive(int fd, void *p, size_t size)
         return n;
 }
 
-static int read_hello(int fd, EVP_PKEY **ret_policy, struct fail *fail)
+static int read_hello(int fd, struct signer_public *ret, struct fail *fail)
 {
         struct signer_hello h;
 
@@ -53,7 +53,10 @@ static int read_hello(int fd, EVP_PKEY **ret_policy, struct fail *fail)
                                 "the signing process died while it started");
         if (h.error < 0)
                 return fail_set(fail, h.error, "", h.next, "%.*s", (int)sizeof(h.what) - 1, h.what);
-        if (pki_p256_from_point(h.policy, ret_policy) < 0)
+        *ret = (struct signer_public){ .store_previous = h.store_previous != 0 };
+        memcpy(ret->ssh_ca, h.ssh_ca, sizeof(ret->ssh_ca));
+        if (pki_p256_from_point(h.policy, &ret->policy[0]) < 0 ||
+            (h.previous[0] && pki_p256_from_point(h.previous, &ret->policy[1]) < 0))
                 return fail_set(fail, -ENOKEY, "", "restore it from the backup of the parent's keys",
                                 "policy.key cannot be used as a policy key");
         return 0;
@@ -71,7 +74,7 @@ struct signer *signer_adopt(int fd, pid_t pid)
         return s;
 }
 
-int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_policy, struct fail *fail)
+int signer_start(const struct conf *conf, struct signer **ret, struct signer_public *ret_public, struct fail *fail)
 {
         struct signer *s = signer_adopt(-1, 0);
         pid_t parent = getpid();
@@ -94,7 +97,7 @@ int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_po
         if (r == 0)
                 r = set_wait(s->fd, START_SECONDS);
         if (r == 0)
-                r = read_hello(s->fd, ret_policy, fail);
+                r = read_hello(s->fd, ret_public, fail);
         if (r == 0)
                 r = set_wait(s->fd, ANSWER_SECONDS);
         if (r < 0)
@@ -199,7 +202,8 @@ static int set_name(char to[SIGNER_NAME], const char *name)
 int signer_release(struct signer *s, const struct signer_wish *w, struct signer_let_in *ret)
 {
         union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .reset_count = w->reset_count,
-                                                .purposes = w->bundle ? SIGNER_BUNDLE : 0 } };
+                                                .purposes = (w->bundle ? SIGNER_BUNDLE : 0) |
+                                                            (w->previous ? SIGNER_PREVIOUS : 0) } };
         union signer_answer a;
         int r = set_name(q.release.name, w->image);
 
@@ -273,6 +277,22 @@ int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], co
         if (r == 0)
                 r = ask(s, &q, sizeof(q.wrap), &a, sizeof(a.wrapped));
         wipe(&q, sizeof(q));
+        if (r == 0)
+                memcpy(ret, a.wrapped.wrapped, WRAPPED_LEN);
+        return r;
+}
+
+int signer_rewrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
+                  uint8_t ret[WRAPPED_LEN])
+{
+        union signer_request q = { .rewrap = { .head.op = SIGNER_REWRAP } };
+        union signer_answer a;
+        int r = set_name(q.rewrap.name, name);
+
+        memcpy(q.rewrap.header, header, sizeof(q.rewrap.header));
+        memcpy(q.rewrap.wrapped, wrapped, sizeof(q.rewrap.wrapped));
+        if (r == 0)
+                r = ask(s, &q, sizeof(q.rewrap), &a, sizeof(a.wrapped));
         if (r == 0)
                 memcpy(ret, a.wrapped.wrapped, WRAPPED_LEN);
         return r;

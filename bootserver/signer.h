@@ -26,8 +26,13 @@ struct signer_issued {
 };
 
 /* -ENOKEY: a key is missing or wrong; others: no such process can be had.
- * ret_policy: the public part of the policy key. */
-int signer_start(const struct conf *conf, struct signer **ret, EVP_PKEY **ret_policy, struct fail *fail);
+ * ret_public: the public parts of its keys; the caller frees `policy`. */
+struct signer_public {
+        EVP_PKEY *policy[2]; /* the current one; the previous one, or NULL */
+        uint8_t ssh_ca[32];
+        bool store_previous; /* image keys may be wrapped by a previous store key */
+};
+int signer_start(const struct conf *conf, struct signer **ret, struct signer_public *ret_public, struct fail *fail);
 void signer_stop(struct signer *s);
 
 /* Whether it ended or went silent, and how, in words for the log. Only the
@@ -40,6 +45,7 @@ struct signer_wish {
         const uint8_t (*pcrs)[DIGEST_LEN]; /* POLICY_PCRS of them, PCR 15 zero */
         uint32_t reset_count;
         bool bundle; /* an approval for the bundle too */
+        bool previous; /* approved by the previous policy key */
         const char *image;
         const uint8_t *header;  /* 64 bytes */
         const uint8_t *wrapped; /* WRAPPED_LEN bytes, as signer_wrap() made them */
@@ -63,5 +69,9 @@ int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *nam
 /* Image keys in the store; bound to the image's name and header. */
 int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t key[32],
                 uint8_t ret[WRAPPED_LEN]);
+
+/* The same key wrapped by the current store key, whichever it was wrapped by. */
+int signer_rewrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
+                  uint8_t ret[WRAPPED_LEN]);
 
 #endif

@@ -19,8 +19,10 @@
 struct signer_keys {
         struct pki_ca ca;
         EVP_PKEY *policy;
+        EVP_PKEY *policy_previous; /* NULL: none; `muster rotate` */
         EVP_PKEY *ssh_ca;
-        uint8_t *store_key; /* OPENSSL_secure_malloc */
+        uint8_t *store_key;      /* OPENSSL_secure_malloc */
+        uint8_t *store_previous; /* likewise; NULL: none. It opens what was wrapped before, and wraps nothing */
 };
 
 struct signing {

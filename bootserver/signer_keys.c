@@ -39,20 +39,39 @@ static int load_ca(const char *dir, struct pki_ca *ca, struct fail *fail)
         return r < 0 ? keys_bad(fail, r, dir, "ca.key", "does not belong to ca.pem") : 0;
 }
 
-static int load_store_key(const char *dir, uint8_t **ret, struct fail *fail)
+static int load_store_key(const char *dir, const char *name, uint8_t **ret, struct fail *fail)
 {
         _cleanup_(buf_wipe) struct buf raw = { 0 };
-        int r = keys_read(dir, "store.key", true, &raw, fail);
+        int r = keys_read(dir, name, true, &raw, fail);
 
         if (r < 0)
                 return r;
         if (raw.len != STORE_KEY_LEN)
-                return keys_bad(fail, -EBADMSG, dir, "store.key", "is not 32 bytes long");
+                return keys_bad(fail, -EBADMSG, dir, name, "is not 32 bytes long");
         *ret = OPENSSL_secure_malloc(STORE_KEY_LEN);
         if (!*ret)
                 return fail_set(fail, -ENOMEM, "", "free memory on this machine", "no memory for the keys");
         memcpy(*ret, raw.p, STORE_KEY_LEN);
         return 0;
+}
+
+static bool is_there(const char *dir, const char *name)
+{
+        char path[512];
+
+        return conf_path(dir, name, path, sizeof(path)) < 0 || access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+/* Those that `muster rotate` has replaced and that are still accepted. */
+static int load_previous(const char *dir, struct signer_keys *k, struct fail *fail)
+{
+        int r = 0;
+
+        if (is_there(dir, "policy-previous.key"))
+                r = load_private(dir, "policy-previous.key", PKI_P256, &k->policy_previous, fail);
+        if (r == 0 && is_there(dir, "store-previous.key"))
+                r = load_store_key(dir, "store-previous.key", &k->store_previous, fail);
+        return r;
 }
 
 int signer_keys_load(const char *dir, struct signer_keys *ret, struct fail *fail)
@@ -65,7 +84,9 @@ int signer_keys_load(const char *dir, struct signer_keys *ret, struct fail *fail
         if (r == 0)
                 r = load_private(dir, "ssh_ca", PKI_ED25519, &k.ssh_ca, fail);
         if (r == 0)
-                r = load_store_key(dir, &k.store_key, fail);
+                r = load_store_key(dir, "store.key", &k.store_key, fail);
+        if (r == 0)
+                r = load_previous(dir, &k, fail);
         if (r < 0)
                 return r;
         *ret = k;
@@ -78,7 +99,9 @@ void signer_keys_wipe(struct signer_keys *k)
         X509_free(k->ca.certificate);
         EVP_PKEY_free(k->ca.key);
         EVP_PKEY_free(k->policy);
+        EVP_PKEY_free(k->policy_previous);
         EVP_PKEY_free(k->ssh_ca);
         OPENSSL_secure_clear_free(k->store_key, STORE_KEY_LEN);
+        OPENSSL_secure_clear_free(k->store_previous, STORE_KEY_LEN);
         *k = (struct signer_keys){ 0 };
 }

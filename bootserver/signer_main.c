@@ -16,6 +16,7 @@
 #include "isolation.h"
 #include "logquote.h"
 #include "signer_impl.h"
+#include "sshcert.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -31,7 +32,7 @@
 #define DAY 86400u
 
 static const char *const op_names[SIGNER_OPS] = {
-        [SIGNER_RELEASE] = "release", [SIGNER_TLS] = "tls-certificate", [SIGNER_SSH] = "ssh-certificate",
+        [SIGNER_RELEASE] = "release", [SIGNER_REWRAP] = "rewrapped-key", [SIGNER_TLS] = "tls-certificate", [SIGNER_SSH] = "ssh-certificate",
         [SIGNER_WRAP] = "wrapped-key",
 };
 
@@ -40,7 +41,8 @@ static const char *const op_names[SIGNER_OPS] = {
 static void note(const struct signing *s, const union signer_request *q, const union signer_answer *a)
 {
         const char *name = q->head.op == SIGNER_TLS ? q->tls.name : q->head.op == SIGNER_SSH ? q->ssh.name
-                           : q->head.op == SIGNER_WRAP ? q->wrap.name : q->release.name;
+                           : q->head.op == SIGNER_WRAP ? q->wrap.name
+                           : q->head.op == SIGNER_REWRAP ? q->rewrap.name : q->release.name;
         char node[HEX_LEN(DIGEST_LEN)];
         char text[SIGNER_NAME + 1];
         char shown[4 * SIGNER_NAME + 3];
@@ -161,8 +163,15 @@ static int hello(const struct signing *s, int fd, int error, const struct fail *
 {
         struct signer_hello h = { .magic = SIGNER_MAGIC, .error = error, .policy = { 4 } };
 
-        if (error == 0 && pki_p256_xy(s->keys.policy, h.policy + 1, h.policy + 1 + PKI_RAW_LEN) < 0)
+        if (error == 0 && (pki_p256_xy(s->keys.policy, h.policy + 1, h.policy + 1 + PKI_RAW_LEN) < 0 ||
+                           ssh_public_from_pkey(s->keys.ssh_ca, h.ssh_ca) < 0))
                 h.error = -EIO;
+        if (error == 0 && s->keys.policy_previous) {
+                h.previous[0] = 4;
+                if (pki_p256_xy(s->keys.policy_previous, h.previous + 1, h.previous + 1 + PKI_RAW_LEN) < 0)
+                        h.error = -EIO;
+        }
+        h.store_previous = error == 0 && s->keys.store_previous;
         (void)snprintf(h.what, sizeof(h.what), "%s", f->what);
         (void)snprintf(h.next, sizeof(h.next), "%s", f->next);
         return send(fd, &h, sizeof(h), MSG_NOSIGNAL) == (ssize_t)sizeof(h) ? h.error : -errno;

@@ -12,6 +12,7 @@
 
 static const size_t lengths[SIGNER_OPS] = {
         [SIGNER_RELEASE] = sizeof(struct signer_release),
+        [SIGNER_REWRAP] = sizeof(struct signer_rewrap),
         [SIGNER_TLS] = sizeof(struct signer_tls),
         [SIGNER_SSH] = sizeof(struct signer_ssh),
         [SIGNER_WRAP] = sizeof(struct signer_wrap),
@@ -25,6 +26,28 @@ static bool text_ok(const char name[SIGNER_NAME], bool (*ok)(const char *))
         return n < SIGNER_NAME && memcmp(name + n, zero, SIGNER_NAME - n) == 0 && ok(name);
 }
 
+/* By whichever store key it was wrapped. */
+static int unwrap(const struct signing *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
+                  uint8_t ret[32])
+{
+        int r = image_key_unwrap(s->keys.store_key, name, header, wrapped, ret);
+
+        if (r == -EKEYREJECTED && s->keys.store_previous)
+                r = image_key_unwrap(s->keys.store_previous, name, header, wrapped, ret);
+        return r;
+}
+
+static int rewrap(const struct signing *s, const struct signer_rewrap *q, struct signer_wrapped *a)
+{
+        uint8_t key[32];
+        int r = text_ok(q->name, entry_name_ok) ? unwrap(s, q->name, q->header, q->wrapped, key) : -EINVAL;
+
+        if (r == 0)
+                r = image_key_wrap(s->keys.store_key, q->name, q->header, key, a->wrapped);
+        wipe(key, sizeof(key));
+        return r;
+}
+
 /* Only while PCR 15 is zero, which is: before any byte of an image ran. */
 static int release(const struct signing *s, const struct signer_release *q, struct signer_released *a)
 {
@@ -32,18 +55,20 @@ static int release(const struct signing *s, const struct signer_release *q, stru
         uint8_t approved[DIGEST_LEN];
         int r;
 
-        if ((q->purposes & ~SIGNER_BUNDLE) != 0 || memcmp(q->pcrs[CAP], zero, sizeof(zero)) != 0)
+        EVP_PKEY *key = q->purposes & SIGNER_PREVIOUS ? s->keys.policy_previous : s->keys.policy;
+
+        if ((q->purposes & ~(SIGNER_BUNDLE | SIGNER_PREVIOUS)) != 0 || !key || memcmp(q->pcrs[CAP], zero, sizeof(zero)) != 0)
                 return -EINVAL;
         if (!text_ok(q->name, entry_name_ok))
                 return -EINVAL;
         memset(a->bundle, 0, sizeof(a->bundle));
-        r = image_key_unwrap(s->keys.store_key, q->name, q->header, q->wrapped, a->key);
+        r = unwrap(s, q->name, q->header, q->wrapped, a->key);
         if (r == 0)
                 r = policy_approved(q->pcrs, q->reset_count, approved);
         if (r == 0)
-                r = policy_approve(s->keys.policy, approved, POLICY_NV, a->nv);
+                r = policy_approve(key, approved, POLICY_NV, a->nv);
         if (r == 0 && (q->purposes & SIGNER_BUNDLE))
-                r = policy_approve(s->keys.policy, approved, POLICY_BUNDLE, a->bundle);
+                r = policy_approve(key, approved, POLICY_BUNDLE, a->bundle);
         return r;
 }
 
@@ -115,6 +140,9 @@ static int make(const struct signing *s, int64_t now, const union signer_request
         case SIGNER_RELEASE:
                 *ret_len = sizeof(a->released);
                 return release(s, &q->release, &a->released);
+        case SIGNER_REWRAP:
+                *ret_len = sizeof(a->wrapped);
+                return rewrap(s, &q->rewrap, &a->wrapped);
         case SIGNER_TLS:
                 *ret_len = sizeof(a->cert);
                 return tls(s, now, &q->tls, &a->cert);
@@ -163,6 +191,10 @@ static void sample(enum signer_op op, const uint8_t point[PKI_POINT_LEN], const 
                 break;
         case SIGNER_WRAP:
                 ret->wrap.name[0] = 'n';
+                break;
+        case SIGNER_REWRAP:
+                ret->rewrap.name[0] = 'n';
+                memcpy(ret->rewrap.wrapped, wrapped->wrapped, sizeof(wrapped->wrapped));
                 break;
         default:
                 ret->release.purposes = SIGNER_BUNDLE;

@@ -19,8 +19,9 @@
 #define SIGNER_NAME 64       /* a node's or an image's, zero-padded */
 #define SIGNER_CERT_MAX 1440 /* DER or SSH blob; fits its NV index beside the key */
 #define SIGNER_BUNDLE 1u     /* in purposes: an approval for the bundle too */
+#define SIGNER_PREVIOUS 2u   /* in purposes: by the previous policy key */
 
-enum signer_op { SIGNER_RELEASE = 1, SIGNER_TLS, SIGNER_SSH, SIGNER_WRAP, SIGNER_OPS };
+enum signer_op { SIGNER_RELEASE = 1, SIGNER_REWRAP, SIGNER_TLS, SIGNER_SSH, SIGNER_WRAP, SIGNER_OPS };
 
 struct signer_head {
         uint32_t op;
@@ -63,8 +64,17 @@ struct signer_wrap {
         uint8_t key[32];
 };
 
+/* An image's key, wrapped anew by the current store key. */
+struct signer_rewrap {
+        struct signer_head head;
+        char name[SIGNER_NAME];
+        uint8_t header[64];
+        uint8_t wrapped[60];
+};
+
 union signer_request {
         struct signer_head head;
+        struct signer_rewrap rewrap;
         struct signer_release release;
         struct signer_tls tls;
         struct signer_ssh ssh;
@@ -111,16 +121,20 @@ struct signer_hello {
         char what[512]; /* error < 0: for the log */
         char next[256];
         uint8_t policy[PKI_POINT_LEN];
-        uint8_t zero[3];
+        uint8_t previous[PKI_POINT_LEN]; /* of policy keys; zero: there is none */
+        uint8_t store_previous;          /* 1: there is a previous store key */
+        uint8_t zero[1];
+        uint8_t ssh_ca[32];
 };
 
 static_assert(sizeof(struct signer_release) == 716, "no padding");
 static_assert(sizeof(struct signer_tls) == 176, "no padding");
 static_assert(sizeof(struct signer_ssh) == 140, "no padding");
 static_assert(sizeof(struct signer_wrap) == 200, "no padding");
+static_assert(sizeof(struct signer_rewrap) == 228, "no padding");
 static_assert(sizeof(struct signer_released) == 188, "no padding");
 static_assert(sizeof(struct signer_cert) == 1472, "no padding");
 static_assert(sizeof(struct signer_wrapped) == 72, "no padding");
-static_assert(sizeof(struct signer_hello) == 844, "no padding");
+static_assert(sizeof(struct signer_hello) == 940, "no padding");
 
 #endif

@@ -48,6 +48,8 @@ bool pki_is_parent_cert(const X509 *cert);
 /* -EKEYREJECTED unless the certificate holds the key's public part. */
 int pki_cert_has_key(const X509 *cert, const EVP_PKEY *key);
 
+/* The subject's name in DER. */
+int pki_cert_subject(const X509 *cert, struct buf *ret);
 int pki_cert_times(const X509 *cert, time_t *ret_from, time_t *ret_to);
 
 int pki_cert_to_pem(const X509 *cert, struct buf *ret);

@@ -22,6 +22,22 @@ int pki_cert_to_der(const X509 *cert, struct buf *ret)
         return 0;
 }
 
+int pki_cert_subject(const X509 *cert, struct buf *ret)
+{
+        const uint8_t *der = NULL;
+        size_t n = 0;
+        uint8_t *p;
+
+        if (X509_NAME_get0_der(X509_get_subject_name(cert), &der, &n) != 1 || n == 0)
+                return -EBADMSG;
+        p = malloc(n);
+        if (!p)
+                return -ENOMEM;
+        memcpy(p, der, n);
+        *ret = (struct buf){ p, n };
+        return 0;
+}
+
 int pki_cert_from_der(const uint8_t *der, size_t len, X509 **ret)
 {
         _cleanup_(X509_freep) X509 *cert = NULL;

@@ -130,7 +130,7 @@ static int run_once(const struct boot_options *opt, const struct node_conf *conf
 
         *n = (struct node){ .conf = conf, .opt = opt, .ek.tr = ESYS_TR_NONE, .ak.tr = ESYS_TR_NONE };
         if (wire_code_ok(former))
-                (void)snprintf(n->former, sizeof(n->former), "%s", former);
+                (void)snprintf(n->former, sizeof(n->former), "%.*s", WIRE_CODE_MAX, former);
         n->start = n->stage_start = stream_now_ms();
         r = attempt(n);
         if (r == 0) {

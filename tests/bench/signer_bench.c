@@ -51,7 +51,7 @@ static void setup(void)
         struct buf pem = { 0 };
         struct fail f = { 0 };
         struct conf conf;
-        EVP_PKEY *policy = NULL;
+        struct signer_public public = { 0 };
         X509 *cert = NULL;
 
         MUST(mkdtemp(dir));
@@ -66,13 +66,13 @@ static void setup(void)
         (void)snprintf(conf.pki_dir, sizeof(conf.pki_dir), "%s", dir);
         (void)snprintf(conf.user, sizeof(conf.user), "nobody");
         (void)snprintf(conf.group, sizeof(conf.group), "nogroup");
-        MUST(signer_start(&conf, &there, &policy, &f) == 0);
+        MUST(signer_start(&conf, &there, &public, &f) == 0);
         MUST(signer_keys_load(dir, &here.keys, &f) == 0);
         here.life_max = conf.cert_days * 86400u;
         MUST(signer_wrap(there, "base", header, header, wrapped) == 0);
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 EVP_PKEY_free(keys[i]);
-        EVP_PKEY_free(policy);
+        EVP_PKEY_free(public.policy[0]);
         X509_free(cert);
         buf_wipe(&pem);
 }

@@ -267,7 +267,9 @@ static void fixture_files(struct fixture *f)
                                        .boots = f->boots,
                                        .n_boots = 2,
                                        .ipxe = &f->ipxe,
-                                       .current = &f->profile};
+                                       .current = &f->profile,
+                                       .policy_keys = f->policy_keys,
+                                       .n_policy_keys = 2};
 }
 
 void fixture_init(struct fixture *f)

@@ -74,6 +74,7 @@ struct fixture {
         struct evidence *evidence;
         struct decide_node node;
         struct decide_refs refs;
+        uint8_t policy_keys[2][DIGEST_LEN];
 };
 
 void fixture_init(struct fixture *f);

@@ -28,7 +28,7 @@ static const uint8_t image_key[32] = { 9 };
 
 static const size_t size_of[SIGNER_OPS] = {
         [SIGNER_RELEASE] = sizeof(q.release), [SIGNER_TLS] = sizeof(q.tls), [SIGNER_SSH] = sizeof(q.ssh),
-        [SIGNER_WRAP] = sizeof(q.wrap),
+        [SIGNER_WRAP] = sizeof(q.wrap), [SIGNER_REWRAP] = sizeof(q.rewrap),
 };
 
 static int setup(void **state)

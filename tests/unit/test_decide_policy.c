@@ -31,6 +31,36 @@ static void no_current_profile_refuses(void **state)
         decide_refused("M-PROFILE");
 }
 
+static void named(const uint8_t key[DIGEST_LEN])
+{
+        fixture_build(&fx);
+        memcpy(fx.req.policy, key, DIGEST_LEN);
+        decide_chain(EK_CHAIN_OK, NULL);
+}
+
+static void a_policy_key_that_the_parent_has_not_refuses(void **state)
+{
+        static const uint8_t zero[DIGEST_LEN];
+
+        (void)state;
+        memset(fx.policy_keys[0], 0xa1, DIGEST_LEN);
+        memset(fx.policy_keys[1], 0xa2, DIGEST_LEN);
+        for (size_t i = 0; i < 2; i++) {
+                named(fx.policy_keys[i]);
+                assert_int_equal(d.verdict, DECIDE_OK);
+                assert_int_equal(d.policy_key, i);
+        }
+        named(zero); /* it says nothing: the current one */
+        assert_int_equal(d.verdict, DECIDE_OK);
+        assert_int_equal(d.policy_key, 0);
+        fx.refs.n_policy_keys = 1; /* as when the replacement is finished */
+        named(fx.policy_keys[1]);
+        refused("M-POLICYKEY");
+        fx.refs.n_policy_keys = 0;
+        named(zero);
+        refused("M-POLICYKEY");
+}
+
 static void no_boot_entry_or_image_refuses(void **state)
 {
         struct boot_ref half = {0};
@@ -566,6 +596,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 T(references_not_loaded_refuse),
                 T(no_current_profile_refuses),
+                T(a_policy_key_that_the_parent_has_not_refuses),
                 T(no_boot_entry_or_image_refuses),
                 T(no_ipxe_binaries_refuse),
                 T(a_judged_firmware_pcr_that_differs_refuses),

@@ -240,7 +240,8 @@ static void every_code_of_the_protocol_has_words(void **state)
                                             "M-EK",        "M-EKCERT",   "M-AK",        "M-ACTIVATE",  "M-QUOTE",
                                             "M-SIGNATURE", "M-BINDING",  "M-SELECTION", "M-PCRDIGEST", "M-RESETCOUNT",
                                             "M-CAPPED",    "M-EVENTLOG", "M-PROFILE",   "M-FIRMWARE",  "M-BOOT",
-                                            "M-CHAIN",     "M-UKI",      "M-CMDLINE",   "M-INITRD",    "M-PCRS"};
+                                            "M-CHAIN",     "M-UKI",      "M-CMDLINE",   "M-INITRD",    "M-PCRS",
+                                            "M-POLICYKEY"};
 
         (void)state;
         for (size_t i = 0; i < ELEMENTSOF(codes); i++) {

@@ -258,7 +258,15 @@ static void a_recorded_boot_of_ovmf_is_learnt_and_then_ok(void **state)
         const struct boot_ref *entries[] = {&entry};
         struct ipxe_set ipxe = {.n = 1};
         struct profile p;
-        struct decide_refs refs = {true, true, entries, 1, &ipxe, &p, NULL};
+        static const uint8_t key[1][DIGEST_LEN];
+        struct decide_refs refs = {.loaded = true,
+                                   .has_image = true,
+                                   .boots = entries,
+                                   .n_boots = 1,
+                                   .ipxe = &ipxe,
+                                   .current = &p,
+                                   .policy_keys = key,
+                                   .n_policy_keys = 1};
         char why[JTAB_ERR];
 
         (void)state;
