@@ -45,9 +45,14 @@ OWNSSL  := $(if $(SAN),,$(if $(filter 1,$(STATIC)),$(wildcard $(OSSL)/stamp)))
 # which, as archives, may want more: libzstd and zlib on Debian 13
 SSLLIB  := $(if $(OWNSSL),$(OSSL)/lib/libssl.a $(OSSL)/lib/libcrypto.a,$(or $(shell pkg-config $(if $(filter 1,$(STATIC)),--static) --libs libssl libcrypto 2>/dev/null),-lssl -lcrypto))
 NODELIB = $(TSSLIB) $(SSLLIB) -ljson-c
-# says which one it was, and changes with it
+# says which OpenSSL and tpm2-tss they were, and changes with them
 SSLMARK := $(B)/openssl
-$(shell mkdir -p $(B); s=$$(cat $(OWNSSL) /dev/null); [ "$$s" = "$$(cat $(SSLMARK) 2>/dev/null)" ] && [ -e $(SSLMARK) ] || echo "$$s" >$(SSLMARK))
+$(shell mkdir -p $(B); s=$$(cat $(OWNSSL) $(wildcard $(TSS)/stamp) /dev/null); [ "$$s" = "$$(cat $(SSLMARK) 2>/dev/null)" ] && [ -e $(SSLMARK) ] || echo "$$s" >$(SSLMARK))
+
+# for muster-node --version: what they were built from; a tpm2-tss with its flaws repaired here says so
+first    = $(firstword $(shell cat $(1) /dev/null))
+TSSVER  := $(call first,$(wildcard $(TSS)/stamp))
+TSSTEXT := $(if $(TSSVER),$(patsubst %+muster,%,$(TSSVER))$(if $(filter %+muster,$(TSSVER)), (older than 4.1.4: GHSA-7638-f8gq-c475 and GHSA-p3px-r4mm-jpw5 are repaired by its build)))
 
 COMMON  := $(filter-out common/tpm_%.c,$(wildcard common/*.c)) $(if $(COV),tests/coverage/hook.c)
 TPM     := $(wildcard common/tpm_*.c)
@@ -101,6 +106,9 @@ $(B)/nodetest/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC test $<')
 	$(Q)$(CC) $(BASE) $(NODEF) -DMUSTER_TEST_TCTI -c $< -o $@
+
+NODEVER := $(if $(TSSTEXT),-DMUSTER_TSS='"$(TSSTEXT)"') $(if $(OWNSSL),-DMUSTER_OPENSSL='"$(call first,$(OWNSSL))"')
+$(B)/node/initramfs/muster-node.o $(B)/nodetest/initramfs/muster-node.o: NODEF += $(NODEVER)
 
 # musterd with the fault points of bootserver/fault.h
 $(B)/faults/%.o: %.c

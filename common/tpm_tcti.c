@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpm_tcti.h"
 
+#include "tpmanswer.h"
+
 #include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 
@@ -176,6 +178,10 @@ static TSS2_RC w_receive(TSS2_TCTI_CONTEXT *c, size_t *size, uint8_t *rsp, int32
                 if (rc != TSS2_RC_SUCCESS)
                         return rc;
                 track(w);
+                if (tpmanswer_check(cur_of(w->command.p, w->command.len), cur_of(w->answer.p, w->answer.len)) < 0) {
+                        w->taken = true;
+                        return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+                }
         }
         if (rsp) {
                 if (*size < w->answer.len)

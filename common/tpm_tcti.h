@@ -5,7 +5,8 @@
  * YIELDED, TESTING, NV_RATE, NV_UNAVAILABLE) gets the same command again,
  * with a growing pause, for TPM_BUSY_MS (for a second once that was in
  * vain); then its answer is passed on: this is the one place that waits for
- * a TPM. Remembers which transient objects
+ * a TPM. An answer whose lengths do not fit it (tpmanswer.h) is
+ * TSS2_TCTI_RC_MALFORMED_RESPONSE and goes no further. Remembers which transient objects
  * and sessions are open, whatever the layers above made of the answers, so
  * that none stays in the TPM. `inner` is borrowed and outlives the wrapper;
  * free the wrapper with tpm_tcti_free(). The counts live in the caller's

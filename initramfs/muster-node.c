@@ -6,6 +6,8 @@
 #include "version.h"
 
 #include <getopt.h>
+#include <json-c/json_c_version.h>
+#include <openssl/opensslv.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -13,6 +15,20 @@
 #include <sys/stat.h>
 
 #define RUN_DIR "/run/muster"
+
+/* The source packages that tpm2-tss and OpenSSL were built from, as the build says. */
+#ifndef MUSTER_TSS
+#define MUSTER_TSS "of an unknown version"
+#endif
+#ifndef MUSTER_OPENSSL
+#define MUSTER_OPENSSL "the distribution's"
+#endif
+
+static const char version_text[] =
+        "muster-node " MUSTER_VERSION "\n"
+        "tpm2-tss " MUSTER_TSS "\n"
+        "OpenSSL " OPENSSL_VERSION_STR " (" MUSTER_OPENSSL ")\n"
+        "json-c " JSON_C_VERSION "\n";
 
 static const char usage_text[] =
         "usage: muster-node boot [--config FILE] [--sysroot DIR] [--run-dir DIR] [--image-file FILE]\n"
@@ -169,7 +185,7 @@ int main(int argc, char **argv)
                 return EXIT_USAGE;
         }
         if (strcmp(argv[1], "--version") == 0)
-                return puts("muster-node " MUSTER_VERSION) < 0 ? EXIT_OTHER : EXIT_OK;
+                return fputs(version_text, stdout) < 0 ? EXIT_OTHER : EXIT_OK;
         if (strcmp(argv[1], "--help") == 0)
                 return fputs(usage_text, stdout) < 0 ? EXIT_OTHER : EXIT_OK;
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)

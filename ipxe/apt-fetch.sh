@@ -158,7 +158,7 @@ private_config() {
 # apt_update STATE: refresh the private lists (lists of an unreachable mirror
 # only warn by default; here they are an error)
 apt_update() {
-	APT_CONFIG=$1/apt.conf apt-get -qq update -o APT::Update::Error-Mode=any ||
+	APT_CONFIG=$1/apt.conf apt-get -qq update -o APT::Update::Error-Mode=any -o Acquire::AllowReleaseInfoChange=true ||
 		die "update the package lists of $suite from your mirror failed (see above). Next: check network, proxy and that the mirror carries $suite"
 	touch "$1/updated"
 }

@@ -59,6 +59,36 @@ check_exit() {
         if [ "$rc" -eq "$want" ]; then ok "$name"; else not_ok "$name" "exit $rc, wanted $want: $* :: $out"; fi
 }
 
+# check_says N TEXT NAME CMD…: passes when CMD exits with N and says TEXT, an extended regular expression. For what has
+# to be refused: an exit code alone is also that of a mistake in the test
+check_says() {
+        local want=$1 text=$2 name=$3 out rc
+        shift 3
+        out=$("$@" 2>&1)
+        rc=$?
+        if [ "$rc" -eq "$want" ] && grep -qE -e "$text" <<<"$out"; then
+                ok "$name"
+        else
+                not_ok "$name" "exit $rc, wanted $want and '$text': $* :: $out"
+        fi
+}
+
+# check_lacks NAME TEXT PATH…: passes when there is something to read in each PATH (a file, or a directory with files) and
+# none of it holds TEXT, an extended regular expression. `! grep` passes too when the file is not there
+check_lacks() {
+        local name=$1 text=$2 p out rc
+        shift 2
+        for p; do
+                if [ ! -e "$p" ] || ! grep -rqas '' "$p"; then
+                        not_ok "$name" "$p has nothing to read"
+                        return
+                fi
+        done
+        out=$(grep -raE -e "$text" "$@" 2>&1)
+        rc=$?
+        if [ "$rc" -eq 1 ]; then ok "$name"; else not_ok "$name" "grep exits with $rc: ${out:0:400}"; fi
+}
+
 # requires CMD…: skip (77) when it does not run; CI counts a skip as a failure
 requires() {
         if ! "$@" >/dev/null 2>&1; then

@@ -54,6 +54,28 @@ def flip_at(name, at, n=1):
     return rule
 
 
+def forge(name, change, n=1, seen=None):
+    """The answer as change(answer, begin, end) makes it: where its parameters are. `seen` gets whether it is another."""
+    def rule(p):
+        if p.answer is not None and _ours(p, name, n) and p.rc == 0:
+            true = p.answer
+            p.answer = change(bytearray(true), *p.results())
+            if seen is not None:
+                seen.append(p.answer != true)
+    return rule
+
+
+def put(data, at, fmt, value):
+    """A number in its place."""
+    struct.pack_into(fmt, data, at, value)
+    return bytes(data)
+
+
+def resized(data):
+    """Its header says how long it is."""
+    return put(bytearray(data), 2, ">I", len(data))
+
+
 def refuse(name, rc, times=1, n=None, seen=None):
     """The TPM never sees it; this code is the answer, `times` times."""
     left = [times]

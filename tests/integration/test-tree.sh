@@ -20,7 +20,7 @@ check "there are shell scripts to look at" test "${#list[@]}" -gt 20
 check "shell scripts pass shellcheck" shellcheck -x -S warning "${list[@]}"
 
 # parsers and decisions do no I/O, take time as a parameter and never log
-pure='backoff cursor digest eventlog eventlog_replay eventlog_text hex ini jlist jout jscan jtab jtree pe policy quote quote_verify seal sealstream
+pure='backoff cursor digest eventlog eventlog_replay eventlog_text hex ini jlist jout jscan jtab jtree pe policy quote quote_verify seal sealstream tpmanswer
       sshcert sshtext tpmcrypt tpmpub tpmpub_key uki uki_initrd wire_attest wire_manifest wire_verdict bundle nvdata ekcert ekcert_chain ekcert_key'
 io='socket|connect|open|open64|openat|fopen|fopen64|read|write|printf|fprintf|vfprintf|dprintf|puts|time|clock_gettime|getenv|syslog|log_msg|system|execve'
 for m in $pure; do
@@ -58,6 +58,22 @@ limit=1572864
 ! pkg-config --atleast-version=3.5 libcrypto || limit=2359296
 [ ! -e build/openssl/stamp ] || limit=1310720
 check "the client is at most $limit bytes under zstd -19 ($size)" test "$size" -le "$limit"
+# what is linked into it is not updated by the distribution: it says what that is
+holds() { grep -qxE -e "$1" <<<"$version"; }
+version=$("$bin/muster-node" --version)
+read -r tss _ <build/tss/stamp
+ossl="the distribution's"
+[ ! -e build/openssl/stamp ] || read -r ossl _ <build/openssl/stamp
+check "muster-node --version names its tpm2-tss" holds "tpm2-tss ${tss%+muster}( .*)?"
+# a checkout whose `make deps` is of yesterday holds what it held then
+recipe=$(sed -n 's/.*recipe=\([0-9]*\)$/\1/p' initramfs/build-tss.sh)
+case "$tss $(cut -d' ' -f2,3 build/tss/stamp)" in
+*"+muster recipe $recipe") check "which is old, and repaired" holds 'tpm2-tss .* \(older than 4\.1\.4: GHSA-7638-f8gq-c475 and GHSA-p3px-r4mm-jpw5 are repaired by its build\)' ;;
+*"recipe $recipe") check "which is not old" dpkg --compare-versions "$tss" ge 4.1.4 ;;
+*) echo "# build/tss is of an older recipe. Next: make deps" ;;
+esac
+check "and its OpenSSL" grep -qF "($ossl)" <(grep '^OpenSSL [1-9]' <<<"$version")
+check "and its json-c" holds "json-c $(pkg-config --modversion json-c)"
 read -ra flags < <(make -pn 2>/dev/null | sed -n 's/^STATICL := //p')
 check "its linker flags link what is whole" sh -c 'echo "int main(void) { return 0; }" | gcc "$@" -o "$0" -xc -' "$tmp/whole" "${flags[@]}"
-check_exit 1 "and refuse what is not" sh -c 'echo "int absent(void); int main(void) { return absent(); }" | gcc "$@" -o "$0" -xc -' "$tmp/absent" "${flags[@]}"
+check_says 1 "undefined reference to .absent'" "and refuse what is not" sh -c 'echo "int absent(void); int main(void) { return absent(); }" | gcc "$@" -o "$0" -xc -' "$tmp/absent" "${flags[@]}"
