@@ -328,6 +328,7 @@ install: all
 	install -m 0755 $(BIN)/muster $(DESTDIR)$(PREFIX)/bin/muster
 	install -m 0755 $(BIN)/musterd $(BIN)/muster-node $(DESTDIR)$(PREFIX)/sbin/
 	install -m 0755 $(wildcard dracut-module/90muster/*.sh) $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90muster/
+	install -m 0644 $(wildcard dracut-module/90muster/*.a*) $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90muster/
 	install -m 0644 bootserver/musterd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 0644 bootserver/musterd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/muster.conf
 	install -m 0644 $(wildcard ipxe/*.ipxe.in) bootserver/nginx-cache.conf $(DESTDIR)$(PREFIX)/share/muster/

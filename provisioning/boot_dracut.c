@@ -12,6 +12,9 @@
 
 #define EPOCH 315532800 /* 1980: every file's time unless SOURCE_DATE_EPOCH is set */
 
+/* dracut puts muster-s3.aml, which takes suspend to RAM away, before the initramfs */
+static const char dracut_conf[] = "acpi_override=yes\nacpi_table_dir=$dracutbasedir/modules.d/90muster\n";
+
 static const char net_module[] = "#!/bin/bash\n"
                                  "check() { return 255; }\n"
                                  "installkernel() {\n"
@@ -185,7 +188,7 @@ int boot_initramfs(const struct boot_spec *s, bool with_module, const char *out,
 
         if (r < 0 || (r = choose_modules(s, with_module, &option, modules, sizeof(modules), f)) < 0)
                 return r;
-        if (path_of(path, s->tmp, "dracut.conf", "") < 0 || write_file(path, "") < 0 ||
+        if (path_of(path, s->tmp, "dracut.conf", "") < 0 || write_file(path, with_module ? dracut_conf : "") < 0 ||
             path_of(path, s->tmp, "dracut.conf.d", "") < 0 || (mkdir(path, 0755) < 0 && errno != EEXIST) ||
             path_of(path, s->tmp, "dracut.log", "") < 0)
                 return fail_set(f, -EIO, "", "check the temporary directory", "write below %s: %s", s->tmp, strerror(errno));

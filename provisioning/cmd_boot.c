@@ -54,6 +54,10 @@ static int choose_cmdline(struct entry *e, struct fail *f)
                 return fail_set(f, MUSTER_NO, "", "add it to --cmdline, or give --allow-shell if that is meant",
                                 "add boot entry %s: its command line lacks %s; without it the console, the hypervisor or the BMC "
                                 "opens a shell", e->name, lacks);
+        lacks = served_cmdline_sleeps(e->cmdline);
+        if (lacks)
+                fprintf(stderr, "muster: warning: boot entry %s: its command line lacks %s, so root on a node can write its memory "
+                        "to a disk and start it again. Next: add it to --cmdline\n", e->name, lacks);
         return 0;
 }
 

@@ -69,6 +69,18 @@ int served_uki_cmdline(const char *path, char *ret, size_t n, struct fail *f)
         return rc;
 }
 
+const char *served_cmdline_sleeps(const char *cmdline)
+{
+        for (const char *p = cmdline + strspn(cmdline, " "); *p; p += strspn(p, " ")) {
+                size_t n = strcspn(p, " ");
+
+                if (n == 11 && strncmp(p, "nohibernate", n) == 0)
+                        return NULL;
+                p += n;
+        }
+        return "nohibernate";
+}
+
 const char *served_cmdline_lacks(const char *cmdline)
 {
         bool shell_off = false;

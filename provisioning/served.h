@@ -25,4 +25,7 @@ int served_uki_cmdline(const char *path, char *ret, size_t n, struct fail *f);
  * what is missing. musterd judges again, and further. Pure. */
 const char *served_cmdline_lacks(const char *cmdline);
 
+/* NULL, or a word that is missing and without which a node could still be suspended to disk. Pure. */
+const char *served_cmdline_sleeps(const char *cmdline);
+
 #endif

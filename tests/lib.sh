@@ -107,6 +107,19 @@ wait_for() {
         done
 }
 
+# initramfs_part FILE: an initramfs without the uncompressed archive that may stand before it (ACPI tables)
+initramfs_part() {
+        python3 -c '
+import mmap, sys
+with open(sys.argv[1], "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as m:
+    at = 0
+    if m[:6] == b"070701":
+        at = m.find(b"TRAILER!!!\0") + 11
+        while m[at] == 0:
+            at += 1
+    sys.stdout.buffer.write(m[at:])' "$1"
+}
+
 # free_port: a TCP port that nobody uses just now, nor the one after it. Below the range that connections get theirs
 # from: a test with thousands of them leaves those taken for a minute.
 free_port() {

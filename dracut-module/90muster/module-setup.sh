@@ -57,6 +57,16 @@ muster_close_systemd() {
     ln -s ../init "$initdir/sbin/init"
 }
 
+# muster_close_networkd: a DHCP server's NTP and name servers, host name and domains do not reach the image
+muster_close_networkd() {
+    local _dropin=$initdir/etc/systemd/system/systemd-networkd.service.d
+    inst_multiple mkdir cat
+    inst_script "$moddir/muster-networkd.sh" /usr/sbin/muster-networkd
+    mkdir -p "$_dropin"
+    # "+": networkd's own user may not write there
+    printf '[Service]\nExecStartPre=+/usr/sbin/muster-networkd\n' > "$_dropin/10-muster.conf"
+}
+
 install() {
     local _etc=${muster_etc:-/etc/muster} _node=${MUSTER_NODE:-} _f
     local _pki=$_etc/pki
@@ -71,17 +81,19 @@ install() {
     inst_simple "$_etc/node.conf" /etc/muster/node.conf
     inst_simple "$_pki/ca.pem" /etc/muster/ca.pem
     inst_simple "$_pki/policy.pem" /etc/muster/policy.pem
-    inst_multiple modprobe mount mkdir rm sleep grep
+    inst_multiple modprobe mount mkdir rm ln sleep grep
     # shellcheck disable=SC2154
     inst_hook cmdline 20 "$moddir/muster-root.sh"
     inst_hook initqueue/finished 50 "$moddir/muster-online.sh"
     inst_hook initqueue/timeout 50 "$moddir/muster-timeout.sh"
     inst_hook mount 10 "$moddir/muster-mount.sh"
+    inst_hook pre-pivot 90 "$moddir/muster-handover.sh"
     # systemd makes a sysroot.mount of any root=, so be mounted before it tries
     if dracut_module_included systemd; then
         inst_hook pre-mount 90 "$moddir/muster-mount.sh"
         muster_close_systemd
     fi
+    ! dracut_module_included systemd-networkd || muster_close_networkd
     inst_hook emergency 01 "$moddir/muster-emergency.sh"
     inst_simple "$moddir/muster-lib.sh" /lib/muster-lib.sh
     # network-legacy feeds every DHCP option to a shell; take only what is needed

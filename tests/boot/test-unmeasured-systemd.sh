@@ -7,7 +7,7 @@
 . "$(dirname "$0")/unmeasured-lib.sh"
 
 objcopy -O binary --only-section=.initrd "$fixture/systemd.efi" "$tmp/initrd"
-zstd -dcq "$tmp/initrd" | cpio -t --quiet >"$tmp/files"
+initramfs_part "$tmp/initrd" | zstd -dcq | cpio -t --quiet >"$tmp/files"
 check "the initramfs has systemd" grep -qx usr/lib/systemd/systemd "$tmp/files"
 looks='(gpt-auto|debug|hibernate-resume|cryptsetup)-generator$|debug-shell|/(lvm|mdadm|dmraid|multipathd?|iscsid?|iscsistart|mount\.nfs|nbd-client|resume|cryptsetup|kpartx|sysext|repart)$'
 if grep -qE "$looks" "$tmp/files"; then

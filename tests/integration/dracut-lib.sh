@@ -23,9 +23,9 @@ boot_build() {
                 --node-binary "$bin/muster-node" --module-dir "$top/dracut-module/90muster" "$@"
 }
 
-# unpack INITRD DIR
+# unpack INITRD DIR; what stands before the compressed part (the ACPI table) is left out
 unpack() {
         mkdir -p "$2"
-        (cd "$2" && zstd -dcq "$1" | cpio -idm --quiet --no-absolute-filenames 2>/dev/null)
+        (cd "$2" && initramfs_part "$1" | zstd -dcq | cpio -idm --quiet --no-absolute-filenames 2>/dev/null)
         [ -e "$2/init" ]
 }

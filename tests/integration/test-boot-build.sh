@@ -68,6 +68,9 @@ for line in sys.stdin:
 check "no section overlaps another in memory" test -z "$overlap"
 check "muster uki reads it" "$bin/muster" uki "$tmp/a.efi"
 
+(mkdir "$tmp/early" && cd "$tmp/early" && cpio -idm --quiet <"$tmp/a.img" 2>/dev/null)
+check "the table that takes suspend to RAM away stands before it" \
+        cmp "$top/dracut-module/90muster/muster-s3.aml" "$tmp/early/kernel/firmware/acpi/muster-s3.aml"
 check "the initramfs unpacks" unpack "$tmp/a.img" "$tmp/r"
 [ -e "$tmp/r/init" ] || exit 1
 check "the client is there as it was built" cmp "$bin/muster-node" "$tmp/r/usr/bin/muster-node"
@@ -77,7 +80,7 @@ check "the CA's certificate" cmp "$tmp/etc/pki/ca.pem" "$tmp/r/etc/muster/ca.pem
 check "the policy key's public part" cmp "$tmp/etc/pki/policy.pem" "$tmp/r/etc/muster/policy.pem"
 check "no private key" sh -c "! grep -rl 'PRIVATE KEY-' '$tmp/r/etc' '$tmp/r/usr/lib/dracut'"
 for h in cmdline/20-muster-root initqueue/finished/50-muster-online initqueue/timeout/50-muster-timeout \
-        mount/10-muster-mount emergency/01-muster-emergency; do
+        mount/10-muster-mount pre-pivot/90-muster-handover emergency/01-muster-emergency; do
         check "hook $h can be run" test -x "$tmp/r/usr/lib/dracut/hooks/$h.sh"
 done
 check "dhclient's script is the strict one" cmp "$top/dracut-module/90muster/muster-dhcp.sh" "$tmp/r/usr/sbin/dhclient-script"
@@ -95,7 +98,8 @@ grep -o 'initramfs with.*' <<<"$out" | sed 's/^/# /'
 check "the next command is told" grep -qF "muster boot add NAME $tmp/full.efi" <<<"$out"
 size=$(stat -c %s "$tmp/full.img")
 check "with every network driver it is below 25 MiB ($size bytes)" test "$size" -lt 26214400
-check "every network driver is in" sh -c "zstd -dcq '$tmp/full.img' | cpio -t --quiet | grep -q mlx5_core.ko"
+initramfs_part "$tmp/full.img" | zstd -dcq | cpio -t --quiet >"$tmp/full.list"
+check "every network driver is in" grep -q mlx5_core.ko "$tmp/full.list"
 if [ "$(id -u)" = 0 ]; then
         chmod 0711 "$tmp"
         chmod -R a+rX "$tmp/etc"

@@ -21,7 +21,7 @@ run_hook() {
         mkdir -p "$tmp/root/cmdline.d" "$tmp/root/hooks/initqueue"
         sed -e "s|/etc/cmdline.d|$tmp/root/cmdline.d|g" -e "s|/proc/net/|$tmp/root/|g" \
                 -e "s|/dev/console|$tmp/root/console|g" -e "s|/lib/muster-lib.sh|$tmp/muster-lib.sh|g" \
-                -e "s|/tmp/net\.|$tmp/root/net.|g" -e 's|^PATH=.*||' "$mod/${hook:?}" >"$tmp/$hook"
+                -e "s|/tmp/net\.|$tmp/root/net.|g" -e "s|/run/systemd|$tmp/root/systemd|g" -e 's|^PATH=.*||' "$mod/${hook:?}" >"$tmp/$hook"
         sed -e "s|/dev/console|$tmp/root/console|g" -e "s|/proc/sysrq-trigger|$tmp/root/sysrq|g" \
                 -e "s|/sys/firmware|$tmp/root/firmware|g" -e "s|/run/systemd|$tmp/root/systemd|g" \
                 -e "s|/proc/mounts|$tmp/root/mounts|g" -e 's|while :; do sleep 3600; done|exit 9|' -e 's|sleep 10||' "$mod/muster-lib.sh" >"$tmp/muster-lib.sh"
@@ -107,6 +107,17 @@ for sh in "${shells[@]}"; do
         check_exit 9 "$sh: rd.muster.onfail=halt" client rd.muster.onfail=halt
         check "$sh: the node is powered off" grep -qx o "$tmp/root/sysrq"
         unset MUSTER_TEST_EXIT
+
+        hook=muster-handover.sh
+        notes="mkdir -p $tmp/root/systemd/netif/leases; echo NTP=192.0.2.66 >$tmp/root/systemd/netif/state;"
+        run_hook "$sh" "root=muster" "$notes . $tmp/$hook"
+        for t in sleep suspend hibernate hybrid-sleep suspend-then-hibernate; do
+                check "$sh: $t.target is masked for the image" test "$(readlink "$tmp/root/systemd/system/$t.target")" = /dev/null
+        done
+        check "$sh: what networkd noted of DHCP is not handed over" test ! -e "$tmp/root/systemd/netif"
+        run_hook "$sh" "root=/dev/sda" "$notes . $tmp/$hook"
+        check "$sh: with another root= networkd's notes and sleep stay" \
+                sh -c "grep -q NTP '$tmp/root/systemd/netif/state' && test ! -e '$tmp/root/systemd/system'"
 
         hook=muster-dhcp.sh
         dhcp() { run_hook "$sh" "" "ip() { echo \"\$*\" >> $tmp/root/ip; }; interface=t0; reason=BOUND; new_ip_address=10.0.2.15; $1 . $tmp/$hook"; }

@@ -139,6 +139,16 @@ static void a_command_line_must_close_the_shell(void **state)
         assert_non_null(strstr(served_cmdline_lacks("rd.shell=0 rd.emergency="), "rd.emergency"));
 }
 
+static void a_command_line_that_allows_hibernation_is_told(void **state)
+{
+        (void)state;
+        assert_null(served_cmdline_sleeps("root=muster nohibernate quiet"));
+        assert_null(served_cmdline_sleeps(" nohibernate"));
+        assert_non_null(served_cmdline_sleeps(""));
+        assert_non_null(served_cmdline_sleeps("root=muster nohibernate=1"));
+        assert_non_null(served_cmdline_sleeps("xnohibernate nohibernat"));
+}
+
 static void entry_names_make_no_path(void **state)
 {
         char long_name[80];
@@ -270,6 +280,7 @@ int main(void)
                 cmocka_unit_test(what_strangers_wrote_reaches_the_terminal_printable_only),
                 cmocka_unit_test(a_strangers_long_or_wide_text_does_not_break_a_table),
                 cmocka_unit_test(a_command_line_must_close_the_shell),
+                cmocka_unit_test(a_command_line_that_allows_hibernation_is_told),
                 cmocka_unit_test(entry_names_make_no_path),
                 cmocka_unit_test(image_sources_are_known_by_their_first_bytes),
                 cmocka_unit_test(addresses_are_ip_literals_or_host_names),
