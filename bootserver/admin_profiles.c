@@ -64,6 +64,8 @@ static int learn_from(struct call *c, const struct buf *body, struct buf *ret_js
                 return -ENOMEM;
         if (r == 0)
                 r = evidence_parse(&req, &ev);
+        if (r == 0)
+                r = evidence_read_log(ev);
         if (r < 0)
                 return r;
         decide_stored(ev, &d);

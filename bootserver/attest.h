@@ -38,7 +38,7 @@ struct attest {
         size_t counted;       /* of the body, in server.body_bytes */
         struct server *srv;
         char id[NODE_ID_HEX + 1];
-        enum ek_chain chain;
+        enum ek_chain chain; /* where the decision asked for it, or the node is pending */
 
         struct release *release; /* waits to be sent */
 };

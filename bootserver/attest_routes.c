@@ -216,16 +216,18 @@ static int judge_pending(struct call *c, struct attest *a, uint64_t generation, 
         return 0;
 }
 
-/* Of a TPM without certificates: those known otherwise, by the CAs of now. */
-static enum ek_chain kept_chain(struct server *srv, const struct attest *a)
+/* By the CAs of now: a request may have been held while they were read anew. Of
+ * a TPM without certificates: those that are kept of a known node. */
+static void look_at_chain(struct call *c, struct attest *a, bool known)
 {
-        struct jbufs certs = { 0 };
-        enum ek_chain chain = EK_CHAIN_NONE;
+        struct server *srv = c->srv;
+        struct jbufs kept = { 0 };
+        bool own = a->req.ek_certs.n > 0;
 
-        if (ek_kept_get(srv->store, a->id, &certs) == 0)
-                chain = ek_cas_check(srv->ek_cas, &certs, a->req.node);
-        jbufs_free(&certs);
-        return chain;
+        a->chain = EK_CHAIN_NONE;
+        if (own || (known && ek_kept_get(srv->store, a->id, &kept) == 0))
+                a->chain = ek_cas_check(srv->ek_cas, own ? &a->req.ek_certs : &kept, a->req.node);
+        jbufs_free(&kept);
 }
 
 static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
@@ -235,7 +237,6 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
         struct decide_node rec;
         struct decision d;
         bool mine = a->activated && same_bytes(a->activated_node, DIGEST_LEN, a->req.node, DIGEST_LEN);
-        enum ek_chain chain = a->chain;
         int r = c->srv->store->ops->node_get(c->srv->store, a->id, &n);
 
         if (r < 0 && r != -ENOENT) {
@@ -243,10 +244,18 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
                 attest_drop_request(a);
                 return 0;
         }
-        if (r == 0 && a->req.ek_certs.n == 0)
-                chain = kept_chain(c->srv, a);
         node_for_decision(r == 0 ? &n : NULL, strcmp(a->recorded, a->id) == 0, &rec);
-        decide_evidence(a->ev, a->exporter, &rec, chain, &d);
+        decide_signed(a->ev, a->exporter, &rec, &d);
+        if (d.verdict == DECIDE_GO_ON) {
+                if (decide_wants_chain(&rec))
+                        look_at_chain(c, a, r == 0);
+                if (evidence_read_log(a->ev) < 0) {
+                        *ret = reply_busy(c, "no memory for the event log");
+                        attest_drop_request(a);
+                        return 0;
+                }
+                decide_evidence(a->ev, &rec, a->chain, &d);
+        }
         if (d.verdict == DECIDE_GO_ON)
                 decide_identity(a->ev, &rec, mine ? a->activated_name : NULL, &d);
         switch (d.verdict) {
@@ -259,6 +268,7 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
                 attest_drop_request(a);
                 return 0;
         case DECIDE_PENDING:
+                look_at_chain(c, a, r == 0);
                 return judge_pending(c, a, generation, ret);
         case DECIDE_GO_ON:
                 keycache_keep(c->srv->keycache, a->ev);
@@ -326,7 +336,7 @@ enum MHD_Result on_attest(struct call *c)
                 return reply_busy(c, "cannot take the evidence apart");
         }
         keycache_give(c->srv->keycache, a->ev);
-        a->chain = ek_cas_check(c->srv->ek_cas, &a->req.ek_certs, a->req.node);
+        a->chain = EK_CHAIN_NONE;
         return judge(c, a);
 }
 

@@ -204,8 +204,9 @@ static bool check_separators(const struct evidence *ev, struct decision *d)
         return !d->code;
 }
 
-static bool check_log(const struct evidence *ev, struct decision *d)
+static bool check_log(struct evidence *ev, struct decision *d)
 {
+        (void)evidence_read_log(ev);
         if (!ev->has_log) {
                 refuse_text(d, "M-EVENTLOG", ev->log_why);
                 return false;
@@ -213,21 +214,36 @@ static bool check_log(const struct evidence *ev, struct decision *d)
         return check_replay(ev, d) && check_separators(ev, d);
 }
 
-void decide_evidence(struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
-                     enum ek_chain chain, struct decision *ret)
+void decide_signed(struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
+                   struct decision *ret)
 {
         struct decision *d = ret;
 
         *d = (struct decision){.verdict = DECIDE_REFUSED};
-        if (!check_ek(ev, d) || !check_record(node, d))
+        if (!check_ek(ev, d) || !check_record(node, d) || !check_ak(ev, d) || !check_signature(ev, d) ||
+            !check_binding(ev, exporter, d))
                 return;
-        if (node->rec == NODE_REC_APPROVED && !node->without_ek_cert && chain != EK_CHAIN_OK) {
+        d->verdict = DECIDE_GO_ON;
+        d->genuine = known_ak(ev, node);
+}
+
+bool decide_wants_chain(const struct decide_node *node)
+{
+        return node->rec == NODE_REC_APPROVED && !node->without_ek_cert;
+}
+
+void decide_evidence(struct evidence *ev, const struct decide_node *node, enum ek_chain chain, struct decision *ret)
+{
+        struct decision *d = ret;
+        bool go_on = d->verdict == DECIDE_GO_ON && !d->code;
+
+        d->verdict = DECIDE_REFUSED;
+        if (!go_on)
+                return;
+        if (decide_wants_chain(node) && chain != EK_CHAIN_OK) {
                 decision_refuse(d, "M-EKCERT");
                 return;
         }
-        if (!check_ak(ev, d) || !check_signature(ev, d) || !check_binding(ev, exporter, d))
-                return;
-        d->genuine = known_ak(ev, node);
         if (check_values(ev, d) && check_boot(ev, node, d) && check_log(ev, d)) {
                 d->verdict = DECIDE_GO_ON;
                 d->sound = true;

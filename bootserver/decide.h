@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decide.h - evidence, node record and references into a verdict.
  *
- * Pure; DESIGN section 5, codes of PROTOCOL.md 11. Three stages, each only
- * after the one before gave DECIDE_GO_ON:
- *   decide_evidence()  who it is and whether the evidence is genuine
+ * Pure; DESIGN section 5, codes of PROTOCOL.md 11. Four stages, each only
+ * after the one before gave DECIDE_GO_ON, the cheap ones first:
+ *   decide_signed()    who it is, and whether its AK signed this request on
+ *                      this connection
+ *   decide_evidence()  its EK certificates, and whether all that was signed
+ *                      holds together
  *   decide_identity()  whether the AK is known or activated, whether the
  *                      node is approved: CHALLENGE and PENDING come here
  *   decide_policy()    firmware profile and boot chain: OK comes only here
@@ -81,7 +84,7 @@ struct decide_diff {
 struct decision {
         enum decide_verdict verdict;
         const char *code;
-        bool genuine;                  /* the AK's signature over this request on this connection held */
+        bool genuine;                  /* the known AK's signature over this request on this connection held */
         bool sound;                    /* decide_evidence() accepted all of it; only such evidence is kept */
         bool ak_changed;               /* another AK than the recorded one: journal it when activated */
         size_t policy_key;             /* OK: which of the references' policy keys the node's initramfs holds */
@@ -95,8 +98,15 @@ struct decision {
  * The evidence keeps the keys that were checked; it is else as it was.
  * A record is not to be changed for a refusal with genuine == false: anyone
  * can send such a request in any node's name. */
-void decide_evidence(struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
-                     enum ek_chain chain, struct decision *ret);
+void decide_signed(struct evidence *ev, const uint8_t exporter[DIGEST_LEN], const struct decide_node *node,
+                   struct decision *ret);
+
+/* Does decide_evidence() ask what `chain` is for such a node? If not, it need not be known. */
+bool decide_wants_chain(const struct decide_node *node);
+
+/* Goes on with the decision of decide_signed(). Reads the event log, which may
+ * be the dearest part of a request and is not looked at before. */
+void decide_evidence(struct evidence *ev, const struct decide_node *node, enum ek_chain chain, struct decision *ret);
 
 /* Evidence out of the store, before a profile is learnt from it: GO_ON when
  * all holds that decide_evidence() checks without a connection and a record. */

@@ -43,10 +43,18 @@ static int parse_log(struct evidence *ev)
         return 0;
 }
 
+int evidence_read_log(struct evidence *ev)
+{
+        if (!ev->log_read) {
+                ev->log_read = true;
+                ev->log_err = parse_log(ev);
+        }
+        return ev->log_err;
+}
+
 int evidence_parse(const struct attest_request *req, struct evidence **ret)
 {
         _cleanup_(evidence_freep) struct evidence *ev = calloc(1, sizeof(*ev));
-        int r;
 
         if (!ev)
                 return -ENOMEM;
@@ -55,9 +63,6 @@ int evidence_parse(const struct attest_request *req, struct evidence **ret)
         parse_keys(ev);
         ev->quote_err = quote_parse(req->quote.p, req->quote.len, &ev->quote);
         ev->sig_err = quote_sig_parse(req->signature.p, req->signature.len, &ev->sig);
-        r = parse_log(ev);
-        if (r < 0)
-                return r;
         *ret = take_ptr(ev);
         return 0;
 }

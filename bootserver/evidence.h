@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* evidence.h - an attest request taken apart: keys, quote, event log.
  *
- * Pure. evidence_parse() only reads structure; nothing in it is judged or
+ * Pure. evidence_parse() reads the structure of keys and quote,
+ * evidence_read_log() that of the event log, and replays it. Nothing in it is judged or
  * trusted before decide_evidence() said so. It borrows the request, which
  * must outlive it. Each part that does not parse is left absent and its
  * `*_why` says why; decide_evidence() turns that into the right code. Only
@@ -16,6 +17,9 @@ struct tpmpub; /* tpmpub.h */
 struct evlog;  /* the event log's header */
 
 int evidence_parse(const struct attest_request *req, struct evidence **ret);
+/* The first time; later it returns what it did then. Its cost grows with the
+ * request, so it waits until a signature vouches for the request. */
+int evidence_read_log(struct evidence *ev);
 void evidence_free(struct evidence *ev);
 DEFINE_CLEANUP(struct evidence *, evidence_free)
 

@@ -28,6 +28,8 @@ struct evidence {
         struct quote_sig sig;
         enum quote_err sig_err;
         struct evlog log;
+        bool log_read; /* evidence_read_log() was called, */
+        int log_err;   /* and returned this */
         bool has_log;        /* parsed, with SHA-256, replayed */
         const char *log_why; /* static, when !has_log */
         int bank;

@@ -39,7 +39,8 @@ static void judge(const struct attest_request *req, bool kept)
         FX(evidence_parse(req, &ev) == 0);
         if (kept)
                 keycache_give(cache, ev);
-        decide_evidence(ev, fx.exporter, &fx.node, EK_CHAIN_OK, &d);
+        decide_signed(ev, fx.exporter, &fx.node, &d);
+        decide_evidence(ev, &fx.node, EK_CHAIN_OK, &d);
         FX(d.verdict == DECIDE_GO_ON);
         decide_identity(ev, &fx.node, NULL, &d);
         FX(d.verdict == DECIDE_GO_ON);

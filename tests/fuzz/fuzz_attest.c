@@ -16,7 +16,8 @@ static void judged(const struct attest_request *req)
         struct decision d;
 
         HOLDS(evidence_parse(req, &ev) == 0);
-        decide_evidence(ev, exporter, &node, EK_CHAIN_NONE, &d);
+        decide_signed(ev, exporter, &node, &d);
+        decide_evidence(ev, &node, EK_CHAIN_NONE, &d);
         HOLDS(d.verdict == DECIDE_REFUSED && d.code && !d.genuine && !d.sound);
         HOLDS(explain_decision(&d, ev, NULL, &words) == 0 && words.n > 0 && words.n <= EXPLAIN_LINES);
         for (size_t i = 0; i < words.n; i++)

@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                 fx.n -= keep & 0x3f;
         events(&c);
         fixture_build(&fx);
-        decide_evidence(fx.evidence, fx.exporter, &fx.node, EK_CHAIN_NONE, &d);
+        decide_signed(fx.evidence, fx.exporter, &fx.node, &d);
+        decide_evidence(fx.evidence, &fx.node, EK_CHAIN_NONE, &d);
         HOLDS(d.verdict != DECIDE_OK);
         if (d.verdict == DECIDE_GO_ON) {
                 decide_policy(fx.evidence, &fx.refs, &d);

@@ -21,11 +21,13 @@ static int teardown(void **state)
         return 0;
 }
 
-/* All three stages as musterd runs them; stops at the first that is no
+/* All four stages as musterd runs them; stops at the first that is no
  * DECIDE_GO_ON. */
 static inline void decide_chain(enum ek_chain chain, const uint8_t *activated)
 {
-        decide_evidence(fx.evidence, fx.exporter, &fx.node, chain, &d);
+        decide_signed(fx.evidence, fx.exporter, &fx.node, &d);
+        if (d.verdict == DECIDE_GO_ON)
+                decide_evidence(fx.evidence, &fx.node, chain, &d);
         if (d.verdict != DECIDE_GO_ON)
                 return;
         decide_identity(fx.evidence, &fx.node, activated, &d);

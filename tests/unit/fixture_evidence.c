@@ -248,6 +248,7 @@ void fixture_build(struct fixture *f)
         buf_wipe(&sig);
         FX(wire_attest_parse(f->body.p, f->body.len, &f->req, err) == 0);
         FX(evidence_parse(&f->req, &f->evidence) == 0);
+        FX(evidence_read_log(f->evidence) == 0);
 }
 
 static void fixture_files(struct fixture *f)

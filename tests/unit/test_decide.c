@@ -282,6 +282,61 @@ static void only_evidence_that_held_in_full_is_sound(void **state)
         assert_false(d.sound);
 }
 
+static void certificates_are_judged_only_after_signature_and_binding_hold(void **state)
+{
+        static const uint8_t other[DIGEST_LEN] = {1};
+
+        (void)state;
+        fixture_build(&fx);
+        decide_chain(EK_CHAIN_UNMATCHED, NULL);
+        refused("M-EKCERT");
+        assert_true(d.genuine); /* it is the node's own request, so its record may say so */
+        assert_false(d.sound);
+        decide_signed(fx.evidence, other, &fx.node, &d);
+        refused("M-BINDING");
+        decide_evidence(fx.evidence, &fx.node, EK_CHAIN_OK, &d); /* and a chain makes nothing good */
+        refused("M-BINDING");
+        fx.knobs.other_key = true;
+        fixture_build(&fx);
+        decide_chain(EK_CHAIN_UNMATCHED, NULL);
+        refused("M-SIGNATURE");
+        assert_false(d.genuine);
+        fx.knobs.other_key = false;
+        memset(fx.node.ak_name, 0, sizeof(fx.node.ak_name)); /* anyone can make an AK and name a node's EK */
+        fixture_build(&fx);
+        decide_chain(EK_CHAIN_UNMATCHED, NULL);
+        refused("M-EKCERT");
+        assert_false(d.genuine);
+}
+
+static void only_an_approved_node_needs_its_chain_before_it_is_activated(void **state)
+{
+        (void)state;
+        assert_true(decide_wants_chain(&(struct decide_node){.rec = NODE_REC_APPROVED}));
+        assert_false(decide_wants_chain(&(struct decide_node){.rec = NODE_REC_APPROVED, .without_ek_cert = true}));
+        assert_false(decide_wants_chain(&(struct decide_node){.rec = NODE_REC_PENDING}));
+        assert_false(decide_wants_chain(&(struct decide_node){.rec = NODE_REC_NONE}));
+}
+
+static void an_event_log_is_not_read_before_the_signature_holds(void **state)
+{
+        static const uint8_t other[DIGEST_LEN] = {1};
+        _cleanup_(evidence_freep) struct evidence *ev = NULL;
+
+        (void)state;
+        fixture_build(&fx);
+        assert_int_equal(evidence_parse(&fx.req, &ev), 0);
+        decide_signed(ev, other, &fx.node, &d);
+        decide_evidence(ev, &fx.node, EK_CHAIN_OK, &d);
+        refused("M-BINDING");
+        assert_false(ev->log_read);
+        decide_signed(ev, fx.exporter, &fx.node, &d);
+        assert_false(ev->log_read);
+        decide_evidence(ev, &fx.node, EK_CHAIN_OK, &d);
+        assert_int_equal(d.verdict, DECIDE_GO_ON);
+        assert_true(ev->log_read && ev->has_log);
+}
+
 static void stored_refused(const char *code)
 {
         fixture_build(&fx);
@@ -329,6 +384,9 @@ int main(void)
                 T(an_attestation_that_is_no_quote_is_refused),
                 T(bytes_after_the_quote_are_refused),
                 T(another_keys_signature_is_refused),
+                T(certificates_are_judged_only_after_signature_and_binding_hold),
+                T(only_an_approved_node_needs_its_chain_before_it_is_activated),
+                T(an_event_log_is_not_read_before_the_signature_holds),
                 T(a_request_of_another_connection_is_refused),
                 T(a_changed_request_under_the_same_quote_is_refused),
                 T(any_other_selection_is_refused),

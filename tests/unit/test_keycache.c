@@ -40,7 +40,9 @@ static void arrives(void)
 static void attest(void)
 {
         arrives();
-        decide_evidence(fx.evidence, fx.exporter, &fx.node, EK_CHAIN_OK, &d);
+        decide_signed(fx.evidence, fx.exporter, &fx.node, &d);
+        if (d.verdict == DECIDE_GO_ON)
+                decide_evidence(fx.evidence, &fx.node, EK_CHAIN_OK, &d);
         if (d.verdict == DECIDE_GO_ON)
                 decide_identity(fx.evidence, &fx.node, NULL, &d);
         if (d.verdict != DECIDE_GO_ON)

@@ -279,6 +279,7 @@ static void a_recorded_boot_of_ovmf_is_learnt_and_then_ok(void **state)
         for (size_t i = 0; i < POLICY_PCRS; i++)
                 recorded_pcr(json, policy_pcrs[i], req.pcrs[i]);
         assert_int_equal(evidence_parse(&req, &ev), 0);
+        assert_int_equal(evidence_read_log(ev), 0);
         assert_true(ev->has_log);
         for (size_t i = 0; i < POLICY_PCRS; i++)
                 assert_memory_equal(ev->replay.value[policy_pcrs[i]], req.pcrs[i], DIGEST_LEN);

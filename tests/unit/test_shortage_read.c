@@ -46,6 +46,8 @@ static int read_request(void)
 
         if (r == 0)
                 r = evidence_parse(&req, &ev);
+        if (r == 0)
+                r = evidence_read_log(ev);
         evidence_free(ev);
         attest_request_wipe(&req);
         return r;
@@ -60,7 +62,8 @@ static int decide_good(void)
 
         if (r < 0)
                 return r;
-        decide_evidence(ev, fx.exporter, &fx.node, EK_CHAIN_OK, &d);
+        decide_signed(ev, fx.exporter, &fx.node, &d);
+        decide_evidence(ev, &fx.node, EK_CHAIN_OK, &d);
         if (d.verdict == DECIDE_GO_ON)
                 decide_identity(ev, &fx.node, NULL, &d);
         if (d.verdict == DECIDE_GO_ON)
@@ -73,7 +76,8 @@ static int decide_other_connection(void)
         static const uint8_t other[DIGEST_LEN] = { 1 };
         struct decision d;
 
-        decide_evidence(fx.evidence, other, &fx.node, EK_CHAIN_OK, &d);
+        decide_signed(fx.evidence, other, &fx.node, &d);
+        decide_evidence(fx.evidence, &fx.node, EK_CHAIN_OK, &d);
         assert_false(d.genuine);
         assert_int_not_equal(d.verdict, DECIDE_GO_ON);
         assert_int_not_equal(d.verdict, DECIDE_OK);
