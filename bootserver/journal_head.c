@@ -30,13 +30,17 @@ static int parse(const char *text, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LE
         return 0;
 }
 
-int journal_head_open(const char *path, int *ret_fd, bool *ret_made, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN])
+int journal_head_open(const char *path, int *ret_fd, bool *ret_new, bool *ret_made, uint64_t *ret_seq,
+                      uint8_t ret_hash[DIGEST_LEN])
 {
-        _cleanup_(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        _cleanup_(closep) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         char text[HEAD_LEN + 1] = "";
         ssize_t n;
         int r = 0;
 
+        *ret_new = fd >= 0;
+        if (fd < 0 && errno == EEXIST)
+                fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
                 return -errno;
         n = pread(fd, text, HEAD_LEN, 0);

@@ -9,7 +9,8 @@
  * the database, after a power cut, but never be ahead of it.
  *
  * journal_head_open() reads the note, or makes the file: 0 and 0 when there
- * was none; -EBADMSG when it holds something else. */
+ * was none or it was empty (*ret_made); -EBADMSG when it holds something
+ * else. *ret_new: the file was made here. */
 #ifndef MUSTER_JOURNAL_HEAD_H
 #define MUSTER_JOURNAL_HEAD_H
 
@@ -17,7 +18,8 @@
 
 #define JOURNAL_HEAD_FILE "journal.head"
 
-int journal_head_open(const char *path, int *ret_fd, bool *ret_made, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_LEN]);
+int journal_head_open(const char *path, int *ret_fd, bool *ret_new, bool *ret_made, uint64_t *ret_seq,
+                      uint8_t ret_hash[DIGEST_LEN]);
 /* What cannot be written is logged once; the commit stands all the same. */
 void journal_head_note(int fd, uint64_t seq, const uint8_t hash[DIGEST_LEN]);
 

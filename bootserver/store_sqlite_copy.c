@@ -35,7 +35,7 @@ int sq_copy(struct store *st, const char *path)
         if (fd < 0)
                 return -errno;
         (void)close(fd);
-        rc = sqlite3_open_v2(own, &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+        rc = sqlite3_open_v2(own, &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
         if (rc == SQLITE_OK)
                 rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
         if (rc == SQLITE_OK)

@@ -164,7 +164,8 @@ static int without_note(struct store *st, uint64_t last)
 }
 
 /* What root makes here, `muster backup` without a musterd say, is musterd's:
- * the directory's owner's. */
+ * the directory's owner's. Never what was there: it may be another name of a
+ * file elsewhere. */
 static int own_as(int fd, const char *dir)
 {
         struct stat st;
@@ -183,13 +184,14 @@ static int check_head(struct sqlite_store *s, const char *dir, struct fail *fail
         struct wanted w = { 0 };
         struct event_filter f = { .limit = 1 };
         char path[PATH_MAX];
+        bool is_new = false;
         bool made = false;
         uint64_t last = 0;
         int r;
 
         (void)snprintf(path, sizeof(path), "%s/" JOURNAL_HEAD_FILE, dir);
-        r = journal_head_open(path, &s->head_fd, &made, &w.seq, w.hash);
-        if (r == 0 && made)
+        r = journal_head_open(path, &s->head_fd, &is_new, &made, &w.seq, w.hash);
+        if (r == 0 && is_new)
                 r = own_as(s->head_fd, dir);
         if (r == -EBADMSG)
                 return fail_set(fail, -EUCLEAN, "", next, "%s does not hold what musterd wrote", path);
@@ -223,8 +225,13 @@ static int lock_it(struct sqlite_store *s, const char *path, struct fail *fail)
 
         (void)snprintf(file, sizeof(file), "%s-lock", path);
         (void)snprintf(dir, sizeof(dir), "%s", path);
-        s->lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (s->lock_fd < 0 || own_as(s->lock_fd, dirname(dir)) < 0)
+        s->lock_fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (s->lock_fd >= 0 && own_as(s->lock_fd, dirname(dir)) < 0)
+                return fail_set(fail, -errno, "", "check state-dir and who owns it", "give %s to the directory's owner: %s", file,
+                                strerror(errno));
+        if (s->lock_fd < 0 && errno == EEXIST)
+                s->lock_fd = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (s->lock_fd < 0)
                 return fail_set(fail, -errno, "", "check state-dir and who owns it", "cannot open %s: %s", file,
                                 strerror(errno));
         if (fcntl(s->lock_fd, F_SETLK, &all) == 0)

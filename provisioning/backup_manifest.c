@@ -2,6 +2,7 @@
 #include "backup.h"
 
 #include "admin_client.h"
+#include "below.h"
 #include "files.h"
 #include "hex.h"
 #include "journal.h"
@@ -61,17 +62,20 @@ int backup_note(struct backup *b, const char *rel, struct fail *f)
         return e < 0 ? fail_set(f, MUSTER_IO, "", "", "read back %s: %s", path, strerror(-e)) : 0;
 }
 
-static int copy_one(struct backup *b, const char *from, const char *rel, mode_t mode, struct fail *f)
+static int copy_one(struct backup *b, int dir, const char *from, const char *name, const char *rel, mode_t mode, struct fail *f)
 {
+        _cleanup_(closep) int in = -1;
         uint8_t digest[DIGEST_LEN];
         char to[PATH_MAX];
-        int e;
+        int e = below_read(dir, name, &in);
 
         (void)snprintf(to, sizeof(to), "%.3000s/%.1000s", b->dir, rel);
-        e = file_copy(from, to, mode, digest);
         if (e < 0)
-                return fail_set(f, MUSTER_IO, "", e == -EACCES ? "use sudo" : "check the free space", "copy %s to %s: %s", from,
-                                to, strerror(-e));
+                return fail_set(f, MUSTER_IO, "", e == -EACCES ? "use sudo" : "look who put it there", "back up %s/%s: %s", from,
+                                name, below_why(e));
+        e = file_copy_from(in, to, mode, digest);
+        if (e < 0)
+                return fail_set(f, MUSTER_IO, "", "check the free space", "copy %s/%s to %s: %s", from, name, to, strerror(-e));
         return backup_note(b, rel, f);
 }
 
@@ -82,32 +86,42 @@ static bool private_key(const char *name)
         return (n > 4 && strcmp(name + n - 4, ".key") == 0) || strcmp(name, "ssh_ca") == 0;
 }
 
-/* The plain files of from/, without those that begin with a dot. */
-static int copy_dir(struct backup *b, const char *from, const char *rel, struct fail *f)
+/* The plain files of from/, which is `sub` of a directory whose place is
+ * trusted, without those that begin with a dot. */
+static int copy_dir(struct backup *b, const char *top, const char *sub, const char *rel, struct fail *f)
 {
+        _cleanup_(closep) int above = -1;
         char path[PATH_MAX];
+        char from[PATH_MAX];
         char name[1000];
         struct dirent *e;
         struct stat st;
+        int dir = -1;
         int rc = 0;
         DIR *d;
 
+        (void)snprintf(from, sizeof(from), "%.3000s%s%.100s", top, *sub ? "/" : "", sub);
         (void)snprintf(path, sizeof(path), "%.3000s/%.1000s", b->dir, rel);
         if (dir_make(path, 0700) < 0)
                 return fail_set(f, MUSTER_IO, "", "", "make the directory %s: %s", path, strerror(errno));
-        d = opendir(from);
-        if (!d)
-                return errno == ENOENT ? 0 : fail_set(f, MUSTER_IO, "", errno == EACCES ? "use sudo" : "", "read %s: %s", from,
-                                                      strerror(errno));
+        rc = below_top(top, &above);
+        if (rc == 0)
+                rc = below_dir(above, *sub ? sub : ".", &dir);
+        if (rc == -ENOENT)
+                return 0;
+        d = rc < 0 ? NULL : fdopendir(dir);
+        if (!d) {
+                closep(&dir);
+                return fail_set(f, MUSTER_IO, "", rc == -EACCES ? "use sudo" : "", "back up %s: %s", from, below_why(rc));
+        }
         while (rc == 0 && (e = readdir(d))) {
                 bool secret = private_key(e->d_name);
 
                 if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
                     (secret && !b->keys))
                         continue;
-                (void)snprintf(path, sizeof(path), "%.3000s/%s", from, e->d_name);
                 (void)snprintf(name, sizeof(name), "%s/%s", rel, e->d_name);
-                rc = copy_one(b, path, name, secret ? 0600 : 0644, f);
+                rc = copy_one(b, dirfd(d), from, e->d_name, name, secret ? 0600 : 0644, f);
         }
         (void)closedir(d);
         return rc;
@@ -115,16 +129,14 @@ static int copy_dir(struct backup *b, const char *from, const char *rel, struct 
 
 int backup_etc(struct backup *b, const char *etc, struct fail *f)
 {
-        static const char *const dirs[] = { "", "/pki", "/ek-ca" };
+        static const char *const dirs[] = { "", "pki", "ek-ca" };
         int rc = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(dirs) && rc == 0; i++) {
-                char from[PATH_MAX];
                 char rel[16];
 
-                (void)snprintf(from, sizeof(from), "%.3000s%s", etc, dirs[i]);
-                (void)snprintf(rel, sizeof(rel), "etc%s", dirs[i]);
-                rc = copy_dir(b, from, rel, f);
+                (void)snprintf(rel, sizeof(rel), "etc%s%s", *dirs[i] ? "/" : "", dirs[i]);
+                rc = copy_dir(b, etc, dirs[i], rel, f);
         }
         return rc;
 }
@@ -135,10 +147,8 @@ int backup_state(struct backup *b, const char *state, struct fail *f)
         int rc = 0;
 
         for (size_t i = 0; i < (b->images ? 3 : 2) && rc == 0; i++) {
-                char from[PATH_MAX];
                 char rel[16];
 
-                (void)snprintf(from, sizeof(from), "%.3000s/%s", state, dirs[i]);
                 (void)snprintf(rel, sizeof(rel), "state/%s", dirs[i]);
                 if (i == 0) {
                         char up[PATH_MAX];
@@ -146,7 +156,7 @@ int backup_state(struct backup *b, const char *state, struct fail *f)
                         (void)snprintf(up, sizeof(up), "%.3000s/state", b->dir);
                         (void)dir_make(up, 0700);
                 }
-                rc = copy_dir(b, from, rel, f);
+                rc = copy_dir(b, state, dirs[i], rel, f);
         }
         return rc;
 }

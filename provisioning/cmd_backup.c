@@ -2,6 +2,7 @@
 /* backup and restore */
 #include "admin_client.h"
 #include "backup.h"
+#include "below.h"
 #include "commands.h"
 #include "files.h"
 #include "version.h"
@@ -57,6 +58,9 @@ static int snapshot(struct backup *b, const char *state, bool *ret_offline, stru
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", state);
         if (access(db, R_OK) < 0 && errno != ENOENT)
                 return rc; /* what the socket said */
+        rc = below_state(state, f);
+        if (rc)
+                return rc;
         rc = store_sqlite_open(db, &s, f);
         if (rc < 0)
                 return MUSTER_NO;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store migrate: from SQLite to PostgreSQL */
+#include "below.h"
 #include "cli.h"
 #include "commands.h"
 #include "store_move.h"
@@ -25,6 +26,7 @@ static int migrate(const char *state, struct store_moved *ret, struct fail *f)
         _cleanup_(store_closep) struct store *from = NULL;
         _cleanup_(store_closep) struct store *to = NULL;
         char db[PATH_MAX];
+        int rc;
 
         if (!cli_database()[0])
                 return fail_set(f, MUSTER_USAGE, "", "set database = postgresql://USER@HOST/NAME; see musterd(8)",
@@ -32,6 +34,9 @@ static int migrate(const char *state, struct store_moved *ret, struct fail *f)
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", state);
         if (access(db, R_OK) < 0)
                 return fail_set(f, MUSTER_IO, "", "give --state DIR", "cannot read %s: %s", db, strerror(errno));
+        rc = below_state(state, f);
+        if (rc)
+                return rc;
         if (store_sqlite_open(db, &from, f) < 0 || store_pg_open(cli_database(), &to, f) < 0)
                 return MUSTER_NO;
         return store_move(from, to, ret, f);

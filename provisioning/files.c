@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -139,7 +139,7 @@ int dir_make(const char *path, mode_t mode)
         return 0;
 }
 
-static int copy_bytes(int in, int out, uint8_t ret[DIGEST_LEN])
+int file_copy_bytes(int in, int out, uint8_t ret[DIGEST_LEN])
 {
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
         _cleanup_(freep) uint8_t *block = malloc(BLOCK);
@@ -168,16 +168,19 @@ static int copy_bytes(int in, int out, uint8_t ret[DIGEST_LEN])
 int file_copy(const char *from, const char *path, mode_t mode, uint8_t ret_sha256[DIGEST_LEN])
 {
         _cleanup_(closep) int in = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+        return in < 0 ? -errno : file_copy_from(in, path, mode, ret_sha256);
+}
+
+int file_copy_from(int in, const char *path, mode_t mode, uint8_t ret_sha256[DIGEST_LEN])
+{
         _cleanup_(closep) int out = -1;
         char temp[PATH_MAX];
-        int r;
+        int r = temp_open(path, temp, &out);
 
-        if (in < 0)
-                return -errno;
-        r = temp_open(path, temp, &out);
         if (r < 0)
                 return r;
-        r = copy_bytes(in, out, ret_sha256);
+        r = file_copy_bytes(in, out, ret_sha256);
         if (r == 0 && (fchmod(out, mode) < 0 || fsync(out) < 0))
                 r = -errno;
         if (r == 0 && rename(temp, path) < 0)
@@ -200,16 +203,41 @@ int file_own_like(const char *path, const char *like)
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* By descriptors: a directory that somebody replaces by a link meanwhile is not followed. */
+static void empty_dir(int dir, dev_t dev, unsigned depth)
 {
-        (void)st;
-        (void)type;
-        (void)ftw;
-        (void)remove(path);
-        return 0;
+        int own = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+        DIR *d = own < 0 ? NULL : fdopendir(own);
+        struct dirent *e;
+
+        if (!d)
+                closep(&own);
+        while (d && (e = readdir(d))) {
+                _cleanup_(closep) int sub = -1;
+                struct stat st;
+
+                if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+                        continue;
+                sub = openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (sub >= 0 && depth > 0 && fstat(sub, &st) == 0 && st.st_dev == dev)
+                        empty_dir(sub, dev, depth - 1);
+                (void)unlinkat(dir, e->d_name, sub >= 0 ? AT_REMOVEDIR : 0);
+        }
+        if (d)
+                (void)closedir(d);
+}
+
+void tree_remove_at(int dir, const char *name)
+{
+        _cleanup_(closep) int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (sub >= 0 && fstat(sub, &st) == 0)
+                empty_dir(sub, st.st_dev, 500);
+        (void)unlinkat(dir, name, sub >= 0 ? AT_REMOVEDIR : 0);
 }
 
 void tree_remove(const char *path)
 {
-        (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        tree_remove_at(AT_FDCWD, path);
 }

@@ -25,6 +25,10 @@ int dir_make(const char *path, mode_t mode);
  * the bytes copied. */
 int file_copy(const char *from, const char *path, mode_t mode, uint8_t ret_sha256[DIGEST_LEN]);
 
+/* The same of a file that is open, and the bytes alone. */
+int file_copy_from(int in, const char *path, mode_t mode, uint8_t ret_sha256[DIGEST_LEN]);
+int file_copy_bytes(int in, int out, uint8_t ret_sha256[DIGEST_LEN]);
+
 /* fsync of the directory that holds path */
 int dir_sync(const char *path);
 
@@ -34,5 +38,6 @@ int file_own_like(const char *path, const char *like);
 /* rm -r of what this program made; errors are passed over. Does not leave
  * the file system or follow links. */
 void tree_remove(const char *path);
+void tree_remove_at(int dir, const char *name);
 
 #endif

@@ -2,8 +2,10 @@
 #include "backup.h"
 
 #include "admin_client.h"
+#include "below.h"
 #include "conf.h"
 #include "files.h"
+#include "hex.h"
 #include "jout.h"
 #include "journal.h"
 
@@ -31,13 +33,17 @@ static void note(struct restore *r, const char *fmt, ...)
 static int not_running(const char *state, struct fail *f)
 {
         struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-        char path[PATH_MAX];
-        int fd;
+        _cleanup_(closep) int dir = -1;
+        int fd = -1;
+        int e = below_top(state, &dir);
 
-        (void)snprintf(path, sizeof(path), "%.3000s/muster.db-lock", state);
-        fd = open(path, O_RDWR | O_CLOEXEC);
-        if (fd < 0)
-                return errno == ENOENT ? 0 : fail_set(f, MUSTER_IO, "", "use sudo", "open %s: %s", path, strerror(errno));
+        if (e == 0)
+                e = below_open(dir, "muster.db-lock", O_RDWR | O_NONBLOCK, 0, &fd);
+        if (e == -ENOENT)
+                return 0;
+        if (e < 0)
+                return fail_set(f, MUSTER_IO, "", e == -EACCES ? "use sudo" : "look who put it there", "open %s/muster.db-lock: %s",
+                                state, below_why(e));
         if (fcntl(fd, F_SETLK, &all) < 0)
                 return fail_set(f, MUSTER_NO, "", "stop musterd first", "restore into %s: it is in use", state);
         return 0; /* kept open on purpose */
@@ -56,9 +62,26 @@ static bool is_empty(const char *dir)
         return empty;
 }
 
+/* The bytes that were verified, or none. */
+static int put_one(int backup, struct json_object *o, const char *to, mode_t mode)
+{
+        _cleanup_(closep) int in = -1;
+        uint8_t digest[DIGEST_LEN];
+        char hex[HEX_LEN(DIGEST_LEN)];
+        int e = below_open(backup, admin_text(o, "path"), O_RDONLY | O_NONBLOCK, 0, &in);
+
+        if (e == 0)
+                e = file_copy_from(in, to, mode, digest);
+        if (e < 0)
+                return e;
+        hex_encode(digest, DIGEST_LEN, hex);
+        return strcmp(hex, admin_text(o, "sha256")) == 0 ? 0 : -ESTALE;
+}
+
 static int put_files(const struct restore *r, const char *dir, struct fail *f)
 {
         static const char *const dirs[] = { "boot", "images", "ipxe" };
+        _cleanup_(closep) int backup = -1;
         struct json_object *files = admin_get(r->manifest, "files");
 
         for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
@@ -68,30 +91,53 @@ static int put_files(const struct restore *r, const char *dir, struct fail *f)
                 if (dir_make(path, 0700) < 0)
                         return fail_set(f, MUSTER_IO, "", "", "make the directory %s", path);
         }
+        if (below_top(r->from, &backup) < 0)
+                return fail_set(f, MUSTER_IO, "", "", "read %s: %s", r->from, strerror(errno));
         for (size_t i = 0; i < json_object_array_length(files); i++) {
-                const char *rel = admin_text(json_object_array_get_idx(files, i), "path");
-                uint8_t digest[DIGEST_LEN];
-                char from[PATH_MAX];
+                struct json_object *o = json_object_array_get_idx(files, i);
+                const char *rel = admin_text(o, "path");
                 char to[PATH_MAX];
                 int e;
 
                 if (strncmp(rel, "state/", 6) != 0 && strcmp(rel, "muster.db") != 0)
                         continue;
-                (void)snprintf(from, sizeof(from), "%.3000s/%s", r->from, rel);
                 (void)snprintf(to, sizeof(to), "%.3000s/%s", dir, rel[0] == 's' ? rel + 6 : rel);
-                e = file_copy(from, to, rel[0] == 's' ? 0644 : 0600, digest);
+                e = put_one(backup, o, to, rel[0] == 's' ? 0644 : 0600);
                 if (e < 0)
-                        return fail_set(f, MUSTER_IO, "", "check the free space", "copy %s to %s: %s", from, to, strerror(-e));
+                        return fail_set(f, MUSTER_IO, "", "check the free space", "copy %s/%s to %s: %s", r->from, rel, to,
+                                        e == -ESTALE ? "it changed meanwhile" : below_why(e));
         }
         return 0;
 }
 
 struct carry {
+        struct restore *r;
+        struct store *old;
         struct store *to;
-        int64_t now;
+        struct json_object *back; /* by node id: what a node was and is again */
         int n;
-        int error;
 };
+
+static bool is_shut_out(const struct node *n)
+{
+        return n->state == NODE_QUARANTINED || n->state == NODE_REVOKED;
+}
+
+/* How far from being let in: what goes down by the restore is told. */
+static int strictness(enum node_state s)
+{
+        return s == NODE_REVOKED ? 3 : s == NODE_QUARANTINED ? 2 : s == NODE_PENDING || s == NODE_REFUSED ? 1 : 0;
+}
+
+static void tell_back(struct carry *c, const struct node *n, const char *was)
+{
+        struct json_object *o = json_object_new_object();
+
+        json_object_object_add(o, "name", json_object_new_string(n->name));
+        json_object_object_add(o, "was", json_object_new_string(was));
+        json_object_object_add(o, "is", json_object_new_string(node_state_text(n->state)));
+        json_object_object_add(c->back, n->id, o);
+}
 
 /* What was refused stays refused, whatever the backup knew of it. */
 static int carry_one(void *ctx, const struct node *n)
@@ -112,31 +158,122 @@ static int carry_one(void *ctx, const struct node *n)
                 r = c->to->ops->node_put(c->to, n, NULL, 0);
         }
         if (r == 0)
-                r = journal_append(c->to, c->now, &e, NULL);
+                r = journal_append(c->to, c->r->now, &e, NULL);
         c->n += r == 0;
         return r;
+}
+
+/* A node that was removed, perhaps revoked before, and that the backup still
+ * knows: the state that was there would not have let it in. */
+static int carry_removed(void *ctx, const struct event_row *ev)
+{
+        struct carry *c = ctx;
+        _cleanup_(node_wipe) struct node had = { 0 };
+        _cleanup_(node_wipe) struct node last = { 0 };
+        struct journal_entry e = { .event = "quarantined", .detail = "{\"carried_over\":true,\"removed\":true}" };
+        int r;
+
+        if (strcmp(ev->event, "removed") != 0 || json_object_object_get_ex(c->back, ev->node, NULL))
+                return 0;
+        r = c->old->ops->node_get(c->old, ev->node, &last);
+        if (r == 0 && last.state != NODE_PENDING)
+                return 0; /* approved again since */
+        if (r < 0 && r != -ENOENT)
+                return r;
+        r = c->to->ops->node_get(c->to, ev->node, &had);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (!is_shut_out(&had)) {
+                had.state = NODE_QUARANTINED;
+                had.reason[0] = '\0';
+                e.node = had.id;
+                e.name = had.name;
+                r = c->to->ops->node_put(c->to, &had, NULL, 0);
+                if (r == 0)
+                        r = journal_append(c->to, c->r->now, &e, NULL);
+        }
+        if (r == 0)
+                tell_back(c, &had, "removed");
+        return r;
+}
+
+static int carry_removals(struct carry *c)
+{
+        struct event_filter f = { .limit = 1000 };
+        uint8_t head[DIGEST_LEN];
+        uint64_t last = 0;
+        int e = c->old->ops->event_head(c->old, &last, head);
+
+        for (; e == 0 && f.after < last; f.after += f.limit)
+                e = c->old->ops->event_list(c->old, &f, carry_removed, c);
+        return e;
+}
+
+/* What the restored state lets in more easily than the one that was there. */
+static int compare_one(void *ctx, const struct node *n)
+{
+        struct carry *c = ctx;
+        _cleanup_(node_wipe) struct node has = { 0 };
+        int r = c->to->ops->node_get(c->to, n->id, &has);
+
+        if (r == 0 && strictness(has.state) < strictness(n->state) && !json_object_object_get_ex(c->back, n->id, NULL))
+                tell_back(c, &has, node_state_text(n->state));
+        return r == -ENOENT ? 0 : r;
+}
+
+#define BACK_SHOWN 50 /* all are in the JSON */
+
+static void note_back(struct restore *r, struct json_object *back)
+{
+        int n = json_object_object_length(back);
+        int shown = 0;
+
+        if (n > 0)
+                note(r, "nodes that go back to a laxer state, or come back though they were removed: %d", n);
+        json_object_object_foreach(back, id, o)
+        {
+                const char *name = admin_text(o, "name");
+
+                if (shown++ < BACK_SHOWN)
+                        note(r, "  %s (%.12s): was %s, is %s", *name ? name : "-", id, admin_text(o, "was"), admin_text(o, "is"));
+        }
+        if (n > BACK_SHOWN)
+                note(r, "  and %d more, which -o json lists", n - BACK_SHOWN);
 }
 
 static int carry_over(struct restore *r, struct store *to)
 {
         _cleanup_(store_closep) struct store *old = NULL;
-        struct carry c = { .to = to, .now = r->now };
+        struct carry c = { .r = r, .to = to, .back = json_object_new_object() };
+        uint64_t count = 0;
+        uint64_t bad = 0;
         char db[PATH_MAX];
         struct fail f;
         int e;
 
+        json_object_object_add(r->report, "laxer", c.back);
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", r->state);
         e = access(db, F_OK) < 0 ? -ENOENT : store_sqlite_view(db, &old, &f);
+        c.old = old;
         if (e == 0)
                 e = old->ops->node_list(old, NODE_REVOKED, NULL, STORE_ALL, carry_one, &c);
         if (e == 0)
                 e = old->ops->node_list(old, NODE_QUARANTINED, NULL, STORE_ALL, carry_one, &c);
+        if (e == 0)
+                e = journal_verify(old, 0, &count, &bad);
+        if (e == 0)
+                e = carry_removals(&c);
+        if (e == 0)
+                e = old->ops->node_list(old, -1, NULL, STORE_ALL, compare_one, &c);
         if (e == -ENOENT)
                 return 0;
         if (e < 0)
-                note(r, "the database that was there cannot be read: revocations in it are LOST");
+                note(r, "the database that was there cannot be read: revocations and removals in it are LOST");
         else if (c.n > 0)
                 note(r, "revoked or quarantined nodes carried over from the state that was there: %d", c.n);
+        if (bad)
+                note(r, "the journal that was there was altered at event %" PRIu64 ": removals in it may be LOST", bad);
+        note_back(r, c.back);
         return 0;
 }
 
@@ -191,54 +328,91 @@ static int go_on(struct restore *r, const char *dir, struct fail *f)
 
 struct images {
         struct restore *r;
-        const char *dir;
-        int missing;
+        int from; /* images/ of the state that was there, or -1 */
+        int to;
 };
 
 /* An image that the backup lacks is taken from the state that was there. */
 static int want_image(void *ctx, const struct image_row *i)
 {
         struct images *m = ctx;
-        char from[PATH_MAX];
-        char to[PATH_MAX];
+        _cleanup_(closep) int fd = -1;
+        char self[32];
 
-        (void)snprintf(from, sizeof(from), "%.3000s/images/%s", m->r->state, i->file);
-        (void)snprintf(to, sizeof(to), "%.3000s/images/%s", m->dir, i->file);
-        if (access(to, F_OK) == 0 || link(from, to) == 0)
+        if (!strchr(i->file, '/') && faccessat(m->to, i->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
                 return 0;
+        if (!strchr(i->file, '/') && m->from >= 0 && below_read(m->from, i->file, &fd) == 0) {
+                (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd); /* this file, whatever has its name now */
+                if (linkat(AT_FDCWD, self, m->to, i->file, AT_SYMLINK_FOLLOW) == 0)
+                        return 0;
+        }
         note(m->r, "image %s is not in the backup: put %s into %s/images before musterd starts, or add it again", i->name,
              i->file, m->r->state);
         return 0;
 }
 
-static int own_tree(const char *dir, const char *user, struct fail *f)
+static void open_images(const char *state, int *ret)
 {
-        static const char *const dirs[] = { "", "/boot", "/images", "/ipxe" };
+        _cleanup_(closep) int top = -1;
+
+        if (below_top(state, &top) == 0)
+                (void)below_dir(top, "images", ret);
+}
+
+/* The files that were made in dir. An image that is also in the state that
+ * was there keeps its owner. */
+static int own_files(int dir, const struct passwd *pw)
+{
+        int own = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+        DIR *d = own < 0 ? NULL : fdopendir(own);
+        struct dirent *e;
+        int r = d ? 0 : -errno;
+
+        if (!d)
+                closep(&own);
+        while (r == 0 && d && (e = readdir(d))) {
+                _cleanup_(closep) int fd = -1;
+                struct stat st;
+
+                r = below_open(dir, e->d_name, O_RDONLY | O_NONBLOCK, 0, &fd);
+                if (e->d_name[0] == '.' && (r == -EXDEV || r == 0)) { /* "..", "." */
+                        r = 0;
+                        continue;
+                }
+                if (r == 0 && fstat(fd, &st) < 0)
+                        r = -errno;
+                if (r == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && fchown(fd, pw->pw_uid, pw->pw_gid) < 0)
+                        r = -errno;
+        }
+        if (d)
+                (void)closedir(d);
+        return r;
+}
+
+/* While the directory is root's own nobody else is in it: it is given away last. */
+static int own_tree(const char *path, const char *user, struct fail *f)
+{
+        static const char *const dirs[] = { "boot", "images", "ipxe", "." };
         struct passwd *pw = geteuid() == 0 ? getpwnam(user) : NULL;
-        bool bad = false;
+        _cleanup_(closep) int top = -1;
+        int e;
 
         if (geteuid() != 0)
                 return 0;
         if (!pw)
-                return fail_set(f, MUSTER_NO, "", "make the account, or give --user NAME", "give %s to user %s: no such user", dir,
+                return fail_set(f, MUSTER_NO, "", "make the account, or give --user NAME", "give %s to user %s: no such user", path,
                                 user);
-        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
-                char path[PATH_MAX];
-                struct dirent *e;
-                DIR *d;
+        e = below_top(path, &top);
+        for (size_t i = 0; i < ELEMENTSOF(dirs) && e == 0; i++) {
+                _cleanup_(closep) int dir = -1;
 
-                (void)snprintf(path, sizeof(path), "%.3000s%s", dir, dirs[i]);
-                d = opendir(path);
-                if (!d || fchown(dirfd(d), pw->pw_uid, pw->pw_gid) < 0)
-                        return fail_set(f, MUSTER_IO, "", "", "give %s to user %s: %s", path, user, strerror(errno));
-                while ((e = readdir(d)) && !bad)
-                        bad = strcmp(e->d_name, "..") != 0 &&
-                              fchownat(dirfd(d), e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW) < 0;
-                (void)closedir(d);
-                if (bad)
-                        return fail_set(f, MUSTER_IO, "", "", "give the files in %s to user %s: %s", path, user, strerror(errno));
+                e = below_dir(top, dirs[i], &dir);
+                if (e == 0)
+                        e = own_files(dir, pw);
+                if (e == 0 && fchown(dir, pw->pw_uid, pw->pw_gid) < 0)
+                        e = -errno;
         }
-        return 0;
+        return e < 0 ? fail_set(f, MUSTER_IO, "", "", "give %s to user %s: %s", path, user, below_why(e)) : 0;
 }
 
 /* One step: the old state or the new one, never half of each. */
@@ -285,12 +459,14 @@ int restore_state(struct restore *r, struct fail *f)
 {
         _cleanup_(store_closep) struct store *s = NULL;
         bool there = !is_empty(r->state);
-        struct images m = { .r = r };
+        struct images m = { .r = r, .from = -1, .to = -1 };
         char made[PATH_MAX];
         char user[64];
         int e;
         int rc = not_running(r->state, f);
 
+        if (rc == 0 && there)
+                rc = below_state(r->state, f);
         if (rc)
                 return rc;
         if (there && !r->force)
@@ -307,14 +483,17 @@ int restore_state(struct restore *r, struct fail *f)
         rc = put_files(r, made, f);
         if (rc == 0)
                 rc = go_on(r, made, f);
-        m.dir = made;
         if (rc == 0) {
                 char db[PATH_MAX];
 
+                open_images(r->state, &m.from);
+                open_images(made, &m.to);
                 (void)snprintf(db, sizeof(db), "%.3000s/muster.db", made);
                 if (store_sqlite_view(db, &s, f) == 0)
                         (void)s->ops->image_list(s, want_image, &m);
                 store_close(take_ptr(s));
+                closep(&m.from);
+                closep(&m.to);
         }
         conf_user(r, user);
         if (rc == 0)

@@ -27,7 +27,12 @@ wait_for 20 sh -c "'$bin/muster' node list --state pending -o json | jq -e '.nod
 m node approve "$(m node list --state pending -o json | jq -r '.nodes[0].id')" --name n1 --without-ek-certificate >/dev/null
 wait "$first"
 is "a node boots" 0 $?
-m node add n2 --id "$(head -c 32 /dev/urandom | xxd -p -c 64)" --without-ek-certificate >/dev/null
+declare -A id
+add() { # NAME
+        id[$1]=${id[$1]:-$(head -c 32 /dev/urandom | xxd -p -c 64)}
+        m node add "$1" --id "${id[$1]}" --without-ek-certificate >/dev/null
+}
+for n in n2 n4 n5 n6 n7; do add "$n"; done
 
 # ---- taken while it runs ------------------------------------------------------
 check "a backup of a musterd that runs" m backup "$tmp/b1" "${etc[@]}" --state "$p/state" --with-images --with-keys
@@ -38,13 +43,16 @@ check "one without keys" m backup "$tmp/b2" "${etc[@]}" --state "$p/state"
 is "has none" 0 "$(find "$tmp/b2" -name '*.key' -o -name ssh_ca | wc -l)"
 is "nor their bytes" 0 "$(grep -rlF -e "$(sed -n 2p "$p/etc/pki/ca.key")" "$tmp/b2" | wc -l)"
 is "nor images" 0 "$(find "$tmp/b2" -path '*images/*' -type f | wc -l)"
-is "the manifest tells what it holds" "2 0 false" "$(jq -r '"\(.nodes) \(.revoked) \(.with_keys)"' "$tmp/b2/manifest.json")"
+is "the manifest tells what it holds" "6 0 false" "$(jq -r '"\(.nodes) \(.revoked) \(.with_keys)"' "$tmp/b2/manifest.json")"
 check "nothing is left in the state directory" sh -c "! ls -A '$p/state' | grep -q '^.backup'"
 check "its database is verified without a musterd" m log verify --database "$tmp/b1/muster.db"
 
 # ---- what was done since ------------------------------------------------------
 m node revoke n2 --reason stolen >/dev/null
-m node add n3 --id "$(head -c 32 /dev/urandom | xxd -p -c 64)" --without-ek-certificate >/dev/null
+add n3
+m node revoke n4 --reason stolen >/dev/null
+m node remove n4 >/dev/null
+m node remove n5 >/dev/null && add n5
 tpm_off
 tpm_on "$tmp/tpm1"
 check "the node boots again, with a higher resetCount" node_boot "$tmp/run2" "$p/node.conf"
@@ -73,6 +81,7 @@ damaged "a file is missing" 'rm etc/pki/ca.pem'
 damaged "a way out of the directory" 'jq ".files[0].path = \"state/../../x\"" manifest.json >m && mv m manifest.json'
 damaged "a journal row changed, digest and all" 'sqlite3 muster.db "DROP TRIGGER journal_no_update; UPDATE journal SET event = '"'approved'"' WHERE seq = 2"
         jq --arg d "$(sha256sum muster.db | cut -c1-64)" --argjson s "$(stat -c %s muster.db)" "(.files[] | select(.path == \"muster.db\")) |= (.sha256 = \$d | .size = \$s)" manifest.json >m && mv m manifest.json'
+sqlite3 "$p/state/muster.db" "UPDATE nodes SET state = 3 WHERE name = 'n7'" # refused
 check_exit 1 "a state that is there is not replaced unasked" m restore "$tmp/b1" "${etc[@]}" --state "$p/state"
 check_exit 4 "what is no backup" m restore "$tmp/root" "${etc[@]}" --state "$p/state" --force
 
@@ -81,11 +90,18 @@ out=$(m restore "$tmp/b1" "${etc[@]}" --state "$p/state" --force 2>&1)
 is "an old backup is restored" 0 $?
 check "it says since when things are missing" grep -q 'IS NOT IN IT: revoke again' <<<"$out"
 check "it says what was carried over" grep -q 'revoked or quarantined nodes carried over.*: 1' <<<"$out"
+check "it names the node that was removed and comes back" grep -qE '^ *n4 \(.*was removed, is quarantined' <<<"$out"
+check "and the one that goes back to a laxer state" grep -qE '^ *n7 \(.*was refused, is enrolled' <<<"$out"
+check "and no other" grep -q 'come back though they were removed: 2$' <<<"$out"
 check "the state that was there is kept" sh -c "ls -d '$p'/state.before-*"
 parent_start "$p"
 check "the journal's chain goes on" m log verify
 is "with the restoration in it" 1 "$(m log -n 100 -o json | jq '[.events[] | select(.event == "restored")] | length')"
 is "who was revoked since stays so" revoked "$(m node show n2 -o json | jq -r .state)"
+is "who was revoked and then removed since is quarantined" quarantined "$(m node show n4 -o json | jq -r .state)"
+is "the journal says so" true "$(m log -n 100 -o json | jq '[.events[] | select(.event == "quarantined")][-1] | .name == "n4" and .detail.removed')"
+is "who was removed and added again stays enrolled" enrolled "$(m node show n5 -o json | jq -r .state)"
+is "as who was left alone" enrolled "$(m node show n6 -o json | jq -r .state)"
 is "who was enrolled since is gone" 1 "$(m node show n3 >/dev/null 2>&1; echo $?)"
 tpm_off
 tpm_on "$tmp/tpm1"
@@ -102,6 +118,81 @@ done
 parent_start "$p"
 check_exit 1 "what a backup that was cut short left is gone" test -e "$p/state/.backup-0123456789abcdef"
 parent_stop
+
+# ---- links that musterd's account plants in its directory ------------------------
+# Each with what a plain file does in its place; only root can follow them anywhere, so only root is asked.
+if [ "$(id -u)" = 0 ]; then
+        s=$p/state
+        owner=$(stat -c %U "$s")
+        mkdir -m 700 "$tmp/roots"
+        echo "a secret of root's" >"$tmp/roots/secret.efi"
+        : >"$tmp/roots/empty"
+        chmod 600 "$tmp"/roots/*
+        roots() { stat -c '%n %U %a' "$tmp"/roots/* "$tmp/roots" | sha256sum; }
+        before=$(roots)
+        mkdir "$tmp/links"
+        back() { m backup "$(mktemp -u "$tmp/links/XXXXXX")" "${etc[@]}" --state "$s" --socket "$tmp/none.sock"; }
+        leaked() { grep -rlF "a secret of root's" "$tmp/links" | wc -l; }
+        # planted NAME PATH COMMAND…: the command puts something in the place of STATE/PATH
+        planted() {
+                local name=$1 at=$s/$2
+                shift 2
+                [ ! -e "$at" ] || mv "$at" "$tmp/aside"
+                "$@" "$at"
+                check_exit 4 "$name: no backup" back
+                check_exit 4 "$name: no restore" m restore "$tmp/b2" "${etc[@]}" --state "$s" --force
+                is "$name: what it leads to is as it was" "$before" "$(roots)"
+                rm "$at"
+                [ ! -e "$tmp/aside" ] || mv "$tmp/aside" "$at"
+        }
+        for f in muster.db muster.db-lock muster.db-wal muster.db-shm journal.head; do
+                planted "$f is a link" "$f" ln -s "$tmp/roots/secret.efi"
+                planted "$f is a second name of root's file" "$f" ln "$tmp/roots/secret.efi"
+        done
+        planted "journal.head is a second name of root's empty file" journal.head ln "$tmp/roots/empty"
+        check "as they were, there is a backup" back
+
+        refused_backup() { # NAME PATH COMMAND…
+                local name=$1 at=$s/$2
+                shift 2
+                [ ! -e "$at" ] || mv "$at" "$tmp/aside"
+                "$@" "$at"
+                check_exit 4 "$name: no backup" back
+                rm "$at"
+                [ ! -e "$tmp/aside" ] || mv "$tmp/aside" "$at"
+        }
+        refused_backup "boot is a link" boot ln -s "$tmp/roots"
+        refused_backup "ipxe is a link" ipxe ln -s "$tmp/roots"
+        refused_backup "a boot file is a second name of root's file" boot/x.efi ln "$tmp/roots/secret.efi"
+        ln -s "$tmp/roots/secret.efi" "$s/boot/x.efi"
+        check "a boot file that is a link is left out" back
+        is "of it, too" 0 "$(leaked)"
+        rm "$s/boot/x.efi"
+        echo "a secret of root's" >"$s/boot/x.efi" && chown "$owner" "$s/boot/x.efi" && chmod 600 "$s/boot/x.efi"
+        check "one of musterd's own is backed up" back
+        is "with its bytes" 1 "$(leaked)"
+        rm "$s/boot/x.efi"
+
+        # an image that the backup lacks comes from the state that was there: through no link, and nothing else becomes musterd's
+        image=$(basename "$(ls "$s"/images/*.sealed "$s"/images/*.img 2>/dev/null | head -1)")
+        cp "$s/images/$image" "$tmp/roots/$image" && chmod 600 "$tmp/roots/$image"
+        before=$(roots)
+        mv "$s/images" "$tmp/aside" && ln -s "$tmp/roots" "$s/images"
+        out=$(m restore "$tmp/b2" "${etc[@]}" --state "$s" --force 2>&1)
+        is "images is a link: the rest is restored" 0 $?
+        check "images is a link: the image is missing, it says" grep -q "image base is not in the backup" <<<"$out"
+        is "images is a link: root's file stays root's" "$before" "$(roots)"
+        is "images is a link: nothing came through it" 0 "$(find "$s/images" -type f | wc -l)"
+        rmdir "$s/images" && mv "$tmp/aside" "$s/images"
+        ln "$tmp/roots/$image" "$tmp/second" && mv "$s/images/$image" "$tmp/aside" && mv "$tmp/second" "$s/images/$image"
+        out=$(m restore "$tmp/b2" "${etc[@]}" --state "$s" --force 2>&1)
+        check "an image that is root's file is not taken" grep -q "image base is not in the backup" <<<"$out"
+        is "and stays root's" "root 600" "$(stat -c '%U %a' "$tmp/roots/$image")"
+        mv "$tmp/aside" "$s/images/$image"
+        out=$(m restore "$tmp/b2" "${etc[@]}" --state "$s" --force 2>&1)
+        check "musterd's own image is taken" sh -c "[ -f '$s/images/$image' ] && ! grep -q 'is not in the backup'" <<<"$out"
+        is "all that was restored is musterd's" "" "$(find "$s" ! -user "$owner")"
+fi
 
 # ---- another machine: other paths, another account, keys from the backup -------
 q=$tmp/q
