@@ -67,11 +67,11 @@ out=$(m node show evil)
 check "control characters of a node's name never reach the terminal" no_control "$out"
 check "nor does a line feed forge a line" bash -c "! grep -qx 'name: *fake' <<<\"\$1\"" - "$out"
 check "members of other types do not crash it" m node show number
-check_exit 1 "an error without JSON exits with 1" m boot list
-check_exit 3 "an answer that is no JSON exits with 3" m image list
-check_exit 3 "an answer that breaks off exits with 3" m policy show
-check_exit 1 "a broken journal exits with 1" m log verify
+check_says 1 'musterd answered HTTP 500' "an error without JSON exits with 1" m boot list
+check_says 3 'the answer is no JSON object' "an answer that is no JSON exits with 3" m image list
+check_says 3 'the connection to musterd .* broke' "an answer that breaks off exits with 3" m policy show
+check_says 1 'event 4 was altered' "a broken journal exits with 1" m log verify
 check "and names the event" grep -q 'event 4 was' <<<"$(m log verify 2>&1)"
 check "its JSON says so too" jq -e '.ok == false and .bad == 4' <<<"$(m log verify -o json)"
 check "a refusal's words are escaped" no_control "$(m policy promote x 2>&1)"
-check_exit 3 "a range stops when the server is lost" m --socket "$tmp/absent" node show 'n[1-3]'
+check_says 3 'connect to musterd at .*absent' "a range stops when the server is lost" m --socket "$tmp/absent" node show 'n[1-3]'
