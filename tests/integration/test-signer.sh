@@ -99,7 +99,7 @@ check "and its signer" wait_for 5 gone "$signer"
 # ---- no signer, no musterd -------------------------------------------------------
 for f in ca.key policy.key ssh_ca store.key; do
         mv "$tmp/pki/$f" "$tmp/pki/away"
-        check_exit 3 "without $f it does not start" "$bin/musterd" --config "$conf"
-        check_exit 3 "and --check-config says so ($f)" "$bin/musterd" --check-config --config "$conf"
+        check_says 3 "cannot read the key file .*/$f: No such file" "without $f it does not start" "$bin/musterd" --config "$conf"
+        check_says 3 "cannot read the key file .*/$f: No such file" "and --check-config says so ($f)" "$bin/musterd" --check-config --config "$conf"
         mv "$tmp/pki/away" "$tmp/pki/$f"
 done

@@ -143,7 +143,9 @@ static void an_ak_with_one_thing_wrong_is_none(void **state)
         assert_string_equal(why, "a signing key with a symmetric algorithm");
         p = ak_of();
         p.kdf = 0x0020;
+        why = "";
         assert_true(tpmpub_is_ak(&p, &why) < 0);
+        assert_string_equal(why, "a signing key with a symmetric algorithm");
         p = ak_of();
         p.curve = TPM_ECC_P384;
         assert_true(tpmpub_is_ak(&p, &why) < 0);
