@@ -64,23 +64,23 @@ for k in ecc rsa pss; do
         done
         quote "$k" "$k.values" "sha256:0,7" -F values
         check_exit 0 "a $k quote verifies against plain PCR values" verify "$k.pub" "$k.values" --pcrs "$k.values.pcrs"
-        check_exit 1 "a $k quote with another nonce is refused" "$muster" quote verify --key "$k.pem" --attest "$k.msg" \
+        check_says 1 'the qualification \(nonce\) is not the expected one' "a $k quote with another nonce is refused" "$muster" quote verify --key "$k.pem" --attest "$k.msg" \
                 --signature "$k.sig" --qualification 00
-        check_exit 1 "a $k quote is refused with another quote's signature" "$muster" quote verify --key "$k.pem" \
+        check_says 1 'the signature is not by this key over this quote' "a $k quote is refused with another quote's signature" "$muster" quote verify --key "$k.pem" \
                 --attest "$k.msg" --signature "$k.values.sig" --qualification "$nonce"
 done
 quote ecc plain sha256:0,7 -f plain
 check_exit 0 'a plain ECDSA signature verifies' verify ecc.pub plain --pcrs plain.pcrs
 quote rsa plainrsa sha256:0,7 -f plain
 check_exit 0 'a plain RSASSA signature verifies' verify rsa.pem plainrsa --pcrs plainrsa.pcrs
-check_exit 1 'a quote by another key is refused' verify rsa.pub ecc
-check_exit 1 'an RSAPSS signature is refused for a key pinned to RSASSA' "$muster" quote verify --key rsa.pub \
+check_says 1 'not of the scheme and hash accepted for this key' 'a quote by another key is refused' verify rsa.pub ecc
+check_says 1 'not of the scheme and hash accepted for this key' 'an RSAPSS signature is refused for a key pinned to RSASSA' "$muster" quote verify --key rsa.pub \
         --attest pss.msg --signature pss.sig --qualification "$nonce"
 tpm2_pcrextend "7:sha256=$(printf 'x%.0s' {1..64} | tr x b)" >/dev/null
 quote ecc later "sha256:0,1,2,7,9+sha1:0,7"
-check_exit 1 'PCR values of another time are refused' verify ecc.pub ecc --pcrs later.pcrs
+check_says 1 'the PCR values are not those that were quoted' 'PCR values of another time are refused' verify ecc.pub ecc --pcrs later.pcrs
 quote ecc other sha256:0,1
-check_exit 1 'a file of other PCRs than quoted is refused' verify ecc.pub ecc --pcrs other.pcrs
+check_says 1 'the PCR file holds other PCRs than were quoted' 'a file of other PCRs than quoted is refused' verify ecc.pub ecc --pcrs other.pcrs
 check 'the digest of the quote is told' same "$(field .pcr_digest verify ecc.pub ecc)" \
         "$(tail -c 32 ecc.msg | od -An -tx1 | tr -d ' \n')"
 check 'a refusal says why in JSON' same \
@@ -88,13 +88,13 @@ check 'a refusal says why in JSON' same \
 check 'the reset count is told' same "$(field .reset_count verify ecc.pub ecc)" \
         "$(tpm2_readclock | sed -n 's/.*reset_count: *//p')"
 cp ecc.sig cut.sig && truncate -s -1 cut.sig && cp ecc.msg cut.msg
-check_exit 2 'a signature cut short is malformed' verify ecc.pub cut
+check_says 2 'the signature is malformed or cut short' 'a signature cut short is malformed' verify ecc.pub cut
 printf 'junk' >junk
-check_exit 2 'a key that is none is malformed' verify junk ecc
-check_exit 2 'PCR values that are none are malformed' verify ecc.pub ecc --pcrs junk
-check_exit 2 'a qualification that is no hex is a usage error' "$muster" quote verify --key ecc.pub --attest ecc.msg \
+check_says 2 'no public key that can sign quotes' 'a key that is none is malformed' verify junk ecc
+check_says 2 'the PCR file is malformed' 'PCR values that are none are malformed' verify ecc.pub ecc --pcrs junk
+check_says 2 '--qualification takes up to 128 bytes in hex' 'a qualification that is no hex is a usage error' "$muster" quote verify --key ecc.pub --attest ecc.msg \
         --signature ecc.sig --qualification xyz
-check_exit 2 'a missing option is a usage error' "$muster" quote verify --key ecc.pub
+check_says 2 '--attest is missing' 'a missing option is a usage error' "$muster" quote verify --key ecc.pub
 
 # --- endorsement keys -----------------------------------------------------------
 for k in ecc rsa; do
@@ -105,18 +105,18 @@ for k in ecc rsa; do
                 check "the id of an $k EK as $form is its SPKI's SHA-256" same "$(field .id "$muster" ek -o json "$k.ek.$form")" "$want"
         done
         check_exit 0 "an $k EK is one" "$muster" ek "$k.ek.pub"
-        check_exit 1 "an $k AK is no EK" "$muster" ek "$k.pub"
+        check_says 1 'Refused +it' "an $k AK is no EK" "$muster" ek "$k.pub"
 done
 leaf=$corpus/ek-certs/ifx_optiga_rsa_mfr029.der
 check 'the id of a certificate is what openssl and sha256sum give' same "$(field .id "$muster" ek -o json "$leaf")" \
         "$(openssl x509 -inform DER -in "$leaf" -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)"
 check 'a chain is found' same "$(field .chain "$muster" ek -o json "$leaf" --ca "$corpus/ek-certs/ca")" ok
 check 'without --ca no chain is claimed' same "$(field .chain "$muster" ek -o json "$leaf")" none
-check_exit 1 'a certificate of an unknown CA does not hold' "$muster" ek "$corpus/ek-certs/swtpm_fedora33_chain_unknown.der" \
+check_says 1 'Refused +no trusted CA' 'a certificate of an unknown CA does not hold' "$muster" ek "$corpus/ek-certs/swtpm_fedora33_chain_unknown.der" \
         --ca "$corpus/ek-certs/ca"
-check_exit 1 'a bare key cannot chain' "$muster" ek ecc.ek.pub --ca "$corpus/ek-certs/ca"
-check_exit 2 'a CA directory that is missing is an error' "$muster" ek "$leaf" --ca "$tmp/none"
-check_exit 2 'an attribute certificate is malformed' "$muster" ek "$corpus/ek-certs/attrcert_Intel_nuc_pc.cer"
+check_says 1 'Refused +it' 'a bare key cannot chain' "$muster" ek ecc.ek.pub --ca "$corpus/ek-certs/ca"
+check_says 2 'read the CAs in .*No such file' 'a CA directory that is missing is an error' "$muster" ek "$leaf" --ca "$tmp/none"
+check_says 2 'it is no X.509 public key certificate' 'an attribute certificate is malformed' "$muster" ek "$corpus/ek-certs/attrcert_Intel_nuc_pc.cer"
 
 # --- event logs ---------------------------------------------------------------------
 log=$corpus/eventlogs/guard_ludmilla.bin
@@ -124,8 +124,8 @@ jq -S '."guard_ludmilla.bin".pcrs' "$corpus/eventlogs/EXPECTED.json" >want.json
 "$muster" eventlog -o json "$log" | jq -S .pcrs >got.json
 check 'a log replays to the expected PCRs' cmp want.json got.json
 check 'a log is shown as text too' "$muster" eventlog "$log"
-check_exit 2 'a log cut short is malformed' "$muster" eventlog "$corpus/eventlogs/mal_trunc_last_byte.bin"
-check_exit 2 'a log that is missing is an error' "$muster" eventlog "$tmp/none"
+check_says 2 'an event.s data runs past the end of the log' 'a log cut short is malformed' "$muster" eventlog "$corpus/eventlogs/mal_trunc_last_byte.bin"
+check_says 2 'read the event log .*No such file' 'a log that is missing is an error' "$muster" eventlog "$tmp/none"
 
 # --- UKIs -------------------------------------------------------------------------------
 kernel=$(for f in "$top/build/kernel/vmlinuz" /boot/vmlinuz-*; do [ -r "$f" ] && echo "$f" && break; done)
@@ -166,9 +166,9 @@ for image in test.efi "$stub"; do
         check "the Authenticode digest of a signed $(basename "$image") is osslsigncode's" same \
                 "$(field .kernel_authenticode "$muster" uki -o json outer.efi)" "$want"
 done
-check_exit 2 'an image that is no UKI is refused' "$muster" uki "$stub"
-check_exit 2 'a file that is no image is refused' "$muster" uki osrel
-check_exit 2 'a command line that is not ASCII is refused' "$muster" uki test.efi --cmdline $'caf\xc3\xa9'
+check_says 2 'it has no \.linux section' 'an image that is no UKI is refused' "$muster" uki "$stub"
+check_says 2 'no PE image: no MZ header' 'a file that is no image is refused' "$muster" uki osrel
+check_says 2 'a character that is not ASCII' 'a command line that is not ASCII is refused' "$muster" uki test.efi --cmdline $'caf\xc3\xa9'
 for c in eventlog 'quote verify' uki ek; do
         # shellcheck disable=SC2086
         check "muster $c --help works" "$muster" $c --help
