@@ -153,6 +153,11 @@ $(BIN)/muster-node-test: $(call obj,nodetest,$(NODE) $(COMMON) $(TPM)) $(call ob
 	$(if $(V),,@echo '  LINK    $@')
 	$(Q)$(CC) $(NODEF) $(NODEL) $(NODEWRAP) -o $@ $(filter %.o,$^) $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
 
+# what root could try with a recorded boot, with the client's own code; for tests, never installed
+$(BIN)/unseal: $(call obj,nodetest,tests/boot/unseal.c $(COMMON) $(TPM)) $(call obj,nodetest,$(ABSENT)) $(WIPENODE) $(SSLMARK)
+	$(if $(V),,@echo '  LINK    $@')
+	$(Q)$(CC) $(NODEF) $(NODEL) $(NODEWRAP) -o $@ $(filter %.o,$^) $(TSS)/lib/libtss2-tcti-device.a $(TSS)/lib/libtss2-tcti-swtpm.a $(NODELIB)
+
 # for tests; never installed
 $(BIN)/musterd-faults: $(call obj,faults,$(SERVER) tests/faults/fault.c) $(B)/libcommon.a
 	$(if $(V),,@echo '  LINK    $@')
@@ -218,7 +223,7 @@ $(O)/fuzz/seeds: $(O)/fuzz/obj/tests/fuzz/seeds.o $(O)/fuzz/lib.a
 	$(Q)clang -fsanitize=address,undefined -o $@ $^ $(SERVERLIB)
 .PHONY: fuzz fuzz-run fuzz-replay
 
-tools: all $(BIN)/muster-node-test $(if $(SAN),,$(BIN)/musterd-faults)
+tools: all $(BIN)/muster-node-test $(BIN)/unseal $(if $(SAN),,$(BIN)/musterd-faults)
 
 # what the parts of tests/bench measure with: the client's and the server's own objects
 BENCHBIN := $(B)/bench/decide_bench $(B)/bench/signer_bench $(B)/bench/image_fetch $(B)/bench/growth_fill $(B)/bench/tls_bare $(B)/bench/tls_openssl

@@ -4,7 +4,8 @@
  * and verdict in run_dir, as an attacker would who holds the client;
  * `muster.test=drop-event` cuts the last event off the event log; and by the
  * environment: MUSTER_TEST_SECRETS names a file that gets a line in hex for
- * each secret, so that a test can search for it elsewhere, and
+ * each secret, so that a test can search for it elsewhere,
+ * MUSTER_TEST_SAVE does what `muster.test=save` does, and
  * MUSTER_TEST_STOP stops the process at the places of these names, so that a
  * test can look into its memory. In a real build these are nothing. */
 #ifndef MUSTER_TESTING_H

@@ -45,42 +45,24 @@ check "the bundle was used for the repair" jq -e '.bundle == true and .tpm.comma
 nv_refused 0x01804D01
 check "the parent's journal says that the index was altered" grep -q altered <<<"$(m log -o json n1)"
 
+# --- no suspend to RAM or to disk ---------------------------------------------------
+# the control is test-dracut-sleep.sh: the same kernel without the table sleeps and wakes up
+check "offered: the node has the kernel's interface for sleep" node_ssh "$d" 'grep -qw mem /sys/power/state'
+check "root is offered no suspend to RAM" node_ssh "$d" 'test "$(cat /sys/power/mem_sleep)" = "[s2idle]" && ! echo deep >/sys/power/mem_sleep'
+check "root cannot hibernate" node_ssh "$d" '! grep -qw disk /sys/power/state || ! echo disk >/sys/power/state'
+check "systemd's sleep targets are masked" node_ssh "$d" 'test "$(systemctl is-enabled sleep.target suspend.target hibernate.target | sort -u | cut -d- -f1)" = masked'
+
 # --- the bundle and its recorded approval -----------------------------------------
-node_ssh "$d" cat /run/muster/verdict.json >"$tmp/verdict.json"
+# tests/boot/unseal.c with the client's own code. Its control is test-node-unseal.sh, where the same program opens a
+# bundle before the cap; here it has to come as far as the TPM taking the parent's signature.
 mkdir "$tmp/b"
-for f in public duplicate seed; do jq -r ".bundle.$f" "$tmp/verdict.json" | base64 -d >"$tmp/b/$f"; done
-jq -r '.approvals.bundle' "$tmp/verdict.json" | base64 -d >"$tmp/b/approval"
-cp "$tmp/etc/pki/policy.pem" "$tmp/b/policy.pem"
-cat >"$tmp/b/unseal" <<'EOS'
-# what an attacker who is root would try; prints how far it came
-set -e
-cd /tmp/b
-ek=$(tpm2_getcap handles-persistent | sed -n 's/^- //p' | while read -r h; do
-        tpm2_readpublic -c "$h" 2>/dev/null | grep -q 'adminwithpolicy' && tpm2_readpublic -c "$h" | grep -q 'NIST p256' && echo "$h"; done | head -n 1)
-ek_session() { tpm2_startauthsession --policy-session -S ek.s; tpm2_policysecret -S ek.s -c e >/dev/null; }
-tpm2_flushcontext -t; tpm2_flushcontext -l
-ek_session
-tpm2_import -C "$ek" -P session:ek.s -u public -i duplicate -s seed -r object.priv >/dev/null
-tpm2_flushcontext ek.s; ek_session
-tpm2_load -C "$ek" -P session:ek.s -u public -r object.priv -c object.ctx >/dev/null
-tpm2_flushcontext ek.s
-echo LOADED
-tpm2_loadexternal -C o -G ecc -u policy.pem -c policy.ctx -n policy.name >/dev/null
-printf 'muster bundle v1' >ref
-tpm2_startauthsession --policy-session -S p.s
-tpm2_policypcr -S p.s -l sha256:0,1,2,3,4,5,6,7,8,9,11,12,13,14,15 >/dev/null
-resets=$(tpm2_readclock | sed -n 's/.*reset_count: //p')
-tpm2_policycountertimer -S p.s --eq resets="$resets" -L now.policy >/dev/null
-cat now.policy ref | openssl dgst -sha256 -binary >ahash
-tpm2_verifysignature -c policy.ctx -d ahash -s approval -t ticket && echo SIGNED-FOR-NOW
-tpm2_policyauthorize -S p.s -i now.policy -q ref -n policy.name -t ticket >/dev/null && echo AUTHORIZED
-tpm2_unseal -c object.ctx -p session:p.s >/dev/null && echo UNSEALED
-EOS
+for f in attest-request.json verdict.json; do node_ssh "$d" cat "/run/muster/$f" >"$tmp/b/$f"; done
+cp "$tmp/etc/pki/policy.pem" "$bin/unseal" "$tmp/b/"
 try_unseal() {
         local out
         tar -C "$tmp" -cf - b | node_ssh "$d" 'rm -rf /tmp/b; tar -C /tmp -xf -'
-        out=$(node_ssh "$d" 'sh /tmp/b/unseal 2>&1')
-        if grep -q '^LOADED' <<<"$out" && ! grep -qE '^(SIGNED-FOR-NOW|AUTHORIZED|UNSEALED)' <<<"$out"; then
+        out=$(node_ssh "$d" 'cd /tmp/b && ./unseal attest-request.json verdict.json policy.pem 2>&1')
+        if grep -qx SIGNED <<<"$out" && ! grep -qx UNSEALED <<<"$out"; then
                 ok "root cannot unseal the bundle with the recorded approval $1"
         else
                 not_ok "root cannot unseal the bundle with the recorded approval $1" "$out"
