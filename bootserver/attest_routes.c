@@ -10,11 +10,12 @@
 #include "routes.h"
 #include "tls_server.h"
 #include "tpmcrypt.h"
+#include "wire_frame.h"
 
 #include <openssl/rand.h>
 #include <time.h>
 
-#define EXPORTER_LABEL "EXPORTER-muster-attest-v1"
+#define EXPORTER_LABEL "EXPORTER-muster-attest-v2"
 #define CHALLENGE_SECONDS 30 /* a slow TPM needs ten */
 #define HOLD_SECONDS 25
 #define PENDING_RETRY 2
@@ -90,7 +91,7 @@ enum MHD_Result reply_verdict(struct call *c, const struct verdict *v)
         metric_add(&c->srv->metrics, counters[v->kind], 1);
         if (v->code[0])
                 metric_code(&c->srv->metrics, v->code);
-        return reply_buf(c, wire_verdict_status(v->kind), "application/json", &body);
+        return reply_buf(c, wire_verdict_status(v->kind), WIRE_TYPE, &body);
 }
 
 static enum MHD_Result send_challenge(struct call *c, struct attest *a)

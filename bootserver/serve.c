@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "routes.h"
+#include "wire_frame.h"
 
 #include <time.h>
 
@@ -76,6 +77,7 @@ static enum MHD_Result refuse(struct call *c, unsigned status, const char *next,
 static int check_body(struct call *c, enum MHD_Result *ret_r)
 {
         const char *type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE);
+        bool json = c->route->who == ADMIN;
         bool given = false;
 
         if (repeated(c->conn)) {
@@ -88,8 +90,9 @@ static int check_body(struct call *c, enum MHD_Result *ret_r)
                 *ret_r = refuse(c, 411, "send a Content-Length", "the request has no Content-Length");
         } else if (c->body_size > c->route->body_max) {
                 *ret_r = refuse(c, 413, "send less", "the body is over this route's limit");
-        } else if (c->body_size > 0 && (!type || strncmp(type, "application/json", 16) != 0)) {
-                *ret_r = refuse(c, 415, "send Content-Type: application/json", "the body is not announced as JSON");
+        } else if (c->body_size > 0 && (!type || (json ? strncmp(type, "application/json", 16) : strcmp(type, WIRE_TYPE)) != 0)) {
+                *ret_r = refuse(c, 415, json ? "send Content-Type: application/json" : "send Content-Type: " WIRE_TYPE,
+                                "the body is not announced as what this route takes");
         } else {
                 return 0;
         }

@@ -35,72 +35,59 @@ static bool digit(const char *s, size_t left)
         return left > 0 && *s >= '0' && *s <= '9';
 }
 
+/* The value of four hexadecimal digits, or -1. */
+static int unit(const char *s)
+{
+        int v = 0;
+
+        for (int i = 0; i < 4; i++) {
+                int c = s[i];
+                int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+
+                if (d < 0)
+                        return -1;
+                v = v << 4 | d;
+        }
+        return v;
+}
+
+static bool within(int v, int from, int to)
+{
+        return v >= from && v <= to;
+}
+
+/* Bytes of the escape at s, or 0. A surrogate is there as a pair or not at
+ * all: half of one is no character, and parsers differ in what they make of it. */
 static size_t escape(const char *s, size_t left)
 {
+        int v;
+
         if (left < 2 || !strchr("\"\\/bfnrtu", s[1]) || s[1] == '\0')
                 return 0;
         if (s[1] != 'u')
                 return 2;
-        if (left < 6 || memcmp(s + 2, "0000", 4) == 0)
+        v = left >= 6 ? unit(s + 2) : -1;
+        if (v <= 0 || within(v, 0xdc00, 0xdfff))
                 return 0;
-        for (int i = 2; i < 6; i++)
-                if (!digit(s + i, 1) && !(s[i] >= 'a' && s[i] <= 'f') && !(s[i] >= 'A' && s[i] <= 'F'))
-                        return 0;
-        return 6;
+        if (!within(v, 0xd800, 0xdbff))
+                return 6;
+        return left >= 12 && s[6] == '\\' && s[7] == 'u' && within(unit(s + 8), 0xdc00, 0xdfff) ? 12 : 0;
 }
 
-#define STEP 16
-
-typedef uint8_t bytes16 __attribute__((vector_size(STEP)));
-
-/* Are these bytes all ASCII without control characters, " and \ ? */
-static bool plain(const char *s)
+/* Bytes of the string at s with its quotes, or 0. */
+static size_t string(const char *s, size_t left, bool *wide)
 {
-        bytes16 v;
-        bytes16 odd;
-        uint64_t half[2];
-
-        memcpy(&v, s, sizeof(v));
-        odd = (bytes16)((v < 0x20) | (v >= 0x80) | (v == '"') | (v == '\\'));
-        memcpy(half, &odd, sizeof(half));
-        return (half[0] | half[1]) == 0;
-}
-
-static void note_run(struct jruns *runs, size_t at, size_t len)
-{
-        if (runs && len >= runs->least && runs->n < JRUNS)
-                runs->v[runs->n++] = (struct jrun){ at, len };
-}
-
-/* Bytes of the string at s, which is text[at], with its quotes, or 0. */
-static size_t string(const char *s, size_t left, size_t at, struct jruns *runs)
-{
-        size_t from = 1; /* of the run that goes on */
         size_t i = 1;
 
         while (i < left && s[i] != '"') {
                 uint8_t b = (uint8_t)s[i];
-                size_t n = b < 0x20 ? 0 : 1;
+                size_t n = b == '\\' ? escape(s + i, left - i) : b >= 0x80 ? utf8_step(s + i, left - i) : b >= 0x20;
 
-                if (left - i >= STEP && plain(s + i)) {
-                        i += STEP;
-                        continue;
-                }
-                if (b == '\\')
-                        n = escape(s + i, left - i);
-                else if (b >= 0x80)
-                        n = utf8_step(s + i, left - i);
                 if (n == 0)
                         return 0;
-                if (b >= 0x80 && runs)
-                        runs->wide = true;
-                if (b == '\\' || b >= 0x80) {
-                        note_run(runs, at + from, i - from);
-                        from = i + n;
-                }
+                *wide |= b >= 0x80;
                 i += n;
         }
-        note_run(runs, at + from, i - from);
         return i < left ? i + 1 : 0;
 }
 
@@ -150,24 +137,18 @@ static size_t token(const char *s, size_t left)
         return *s && strchr(" \t\r\n{}[]:,", *s) ? 1 : 0;
 }
 
-int jscan(const char *text, size_t len, unsigned depth, size_t *ret_members, struct jruns *runs, const char **ret_why)
+int jscan(const char *text, size_t len, unsigned depth, size_t *ret_members, bool *ret_wide, const char **ret_why)
 {
         size_t members = 0;
-        size_t before = 0; /* runs ahead of the last string */
         unsigned open = 0;
+        bool wide = false;
 
         *ret_why = "it has to begin with { and end with }";
         if (len < 2 || text[0] != '{' || text[len - 1] != '}')
                 return -EBADMSG;
         for (size_t i = 0; i < len;) {
-                size_t n;
+                size_t n = text[i] == '"' ? string(text + i, len - i, &wide) : token(text + i, len - i);
 
-                if (text[i] == '"') {
-                        before = runs ? runs->n : 0;
-                        n = string(text + i, len - i, i, runs);
-                } else {
-                        n = token(text + i, len - i);
-                }
                 *ret_why = "it holds something that is no JSON";
                 if (n == 0)
                         return -EBADMSG;
@@ -180,16 +161,13 @@ int jscan(const char *text, size_t len, unsigned depth, size_t *ret_members, str
                 *ret_why = "its brackets do not match";
                 if ((text[i] == '}' || text[i] == ']') && open-- == 0)
                         return -EBADMSG;
-                if (text[i] == ':') {
-                        members++;
-                        if (runs)
-                                runs->n = before; /* it was a name */
-                }
+                members += text[i] == ':';
                 i += n;
         }
         *ret_why = "its brackets do not match";
         if (open != 0)
                 return -EBADMSG;
         *ret_members = members;
+        *ret_wide = wide;
         return 0;
 }

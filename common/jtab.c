@@ -3,12 +3,15 @@
 
 #include "hex.h"
 #include "jout.h"
-#include "jtree.h"
+#include "jscan.h"
 
-#define LONG 1024 /* a string that json-c need not look at */
+#include <json-c/json.h>
+#include <limits.h>
 
+#define WIDER 3 /* times as long at most: é becomes \u00e9 */
+
+/* Where in a document a member is, for the words of an error. */
 struct jt {
-        const struct jtree *tree;
         char *err;
         const char *path; /* of the object that holds the member */
         const char *name;
@@ -26,67 +29,197 @@ static int bad(const struct jt *t, const char *why)
         return -EBADMSG;
 }
 
-/* json-c's own copy of a secret; its const is for readers. */
-static void forget(struct json_object *o)
+/* ---- json-c's tree -------------------------------------------------------------- */
+
+/* Members that json-c kept. A repeated name replaces the first one there,
+ * so that fewer members than colons means a duplicate. */
+static size_t count_members(struct json_object *o)
 {
-        wipe((void *)(uintptr_t)json_object_get_string(o), (size_t)json_object_get_string_len(o));
+        size_t n = 0;
+
+        if (json_object_is_type(o, json_type_array)) {
+                for (size_t i = 0; i < json_object_array_length(o); i++)
+                        n += count_members(json_object_array_get_idx(o, i));
+        } else if (json_object_is_type(o, json_type_object)) {
+                json_object_object_foreach(o, key, val)
+                {
+                        (void)key;
+                        n += 1 + count_members(val);
+                }
+        }
+        return n;
 }
 
-/* A string in one piece, without a NUL. */
-struct piece {
-        const char *p;
-        size_t len;
-        char *own;
-};
-
-static void piece_free(struct piece *s)
+/* Its const is for readers. */
+static void forget_all(struct json_object *o)
 {
-        wipe(s->own, s->own ? s->len : 0);
-        free(s->own);
+        if (json_object_is_type(o, json_type_string)) {
+                wipe((void *)(uintptr_t)json_object_get_string(o), (size_t)json_object_get_string_len(o));
+        } else if (json_object_is_type(o, json_type_array)) {
+                for (size_t i = 0; i < json_object_array_length(o); i++)
+                        forget_all(json_object_array_get_idx(o, i));
+        } else if (json_object_is_type(o, json_type_object)) {
+                json_object_object_foreach(o, key, val)
+                {
+                        (void)key;
+                        forget_all(val);
+                }
+        }
 }
 
-static int get_len(const struct jt *t, struct json_object *o, size_t *ret)
+static void tree_free(struct json_object **root)
 {
-        if (!json_object_is_type(o, json_type_string))
-                return bad(t, "has to be a string");
-        *ret = jtree_len(t->tree, o);
+        (void)json_object_put(*root);
+        *root = NULL;
+}
+
+/* Overwrites all strings first. */
+static void tree_forget(struct json_object **root)
+{
+        forget_all(*root);
+        tree_free(root);
+}
+
+static void tokener_freep(struct json_tokener **t)
+{
+        if (*t && (*t)->pb && (*t)->pb->size > 0)
+                wipe((*t)->pb->buf, (size_t)(*t)->pb->size);
+        if (*t)
+                json_tokener_free(*t);
+}
+
+static int by_json_c(const char *text, size_t len, char err[JTAB_ERR], struct json_object **ret)
+{
+        _cleanup_(tokener_freep) struct json_tokener *tok = json_tokener_new_ex(JTAB_DEPTH + 2);
+        struct json_object *o;
+
+        if (!tok)
+                return -ENOMEM;
+        /* room for the longest string at once, not by doubling; jscan() has looked at the UTF-8 */
+        if (printbuf_memset(tok->pb, (int)len - 1, 0, 1) < 0)
+                return -ENOMEM;
+        printbuf_reset(tok->pb);
+        json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
+        o = json_tokener_parse_ex(tok, text, (int)len);
+        if (o && json_tokener_get_error(tok) == json_tokener_success && json_tokener_get_parse_end(tok) == len &&
+            json_object_is_type(o, json_type_object)) {
+                *ret = o;
+                return 0;
+        }
+        (void)json_object_put(o);
+        (void)snprintf(err, JTAB_ERR, "not one JSON object: %s", json_tokener_error_desc(json_tokener_get_error(tok)));
+        return -EBADMSG;
+}
+
+static char *put_unit(char *to, unsigned unit)
+{
+        static const char digits[] = "0123456789abcdef";
+
+        *to++ = '\\';
+        *to++ = 'u';
+        for (int shift = 12; shift >= 0; shift -= 4)
+                *to++ = digits[unit >> shift & 15];
+        return to;
+}
+
+/* One character beyond ASCII, valid, of n bytes. */
+static char *put_wide(char *to, const char *s, size_t n)
+{
+        const uint8_t *p = (const uint8_t *)s;
+        uint32_t c = p[0] & (0x7fu >> n);
+
+        for (size_t i = 1; i < n; i++)
+                c = c << 6 | (p[i] & 0x3f);
+        if (c < 0x10000)
+                return put_unit(to, c);
+        c -= 0x10000;
+        return put_unit(put_unit(to, 0xd800 | c >> 10), 0xdc00 | (c & 0x3ff));
+}
+
+static char *put_ascii(char *to, const char *s, size_t len)
+{
+        for (size_t i = 0; i < len;) {
+                size_t n = utf8_step(s + i, len - i);
+
+                if (n > 1)
+                        to = put_wide(to, s + i, n);
+                else
+                        *to++ = s[i];
+                i += n ? n : 1;
+        }
+        return to;
+}
+
+/* Characters beyond ASCII as escapes: json-c 0.17 and 0.18 refuse them as they are. */
+static int escaped(const char *text, size_t len, char **ret, size_t *ret_len)
+{
+        char *p = malloc(WIDER * len);
+
+        if (!p)
+                return -ENOMEM;
+        *ret = p;
+        *ret_len = (size_t)(put_ascii(p, text, len) - p);
         return 0;
 }
 
-static int get_text(const struct jt *t, struct json_object *o, struct piece *ret)
+/* jscan() looks at every byte, json-c makes the tree, and members that stand twice are found. */
+static int tree_parse(const char *text, size_t len, char err[JTAB_ERR], struct json_object **ret)
 {
-        ret->p = jtree_whole(t->tree, o);
-        ret->len = jtree_len(t->tree, o);
-        if (ret->p)
-                return 0;
-        ret->own = malloc(ret->len + 1);
-        if (!ret->own)
-                return -ENOMEM;
-        jtree_copy(t->tree, o, ret->own);
-        ret->p = ret->own;
+        struct json_object *root = NULL;
+        const char *why = "";
+        size_t members;
+        size_t n = 0;
+        char *other = NULL;
+        bool wide;
+        int r = 0;
+
+        if (len > INT_MAX / WIDER || jscan(text, len, JTAB_DEPTH, &members, &wide, &why) < 0) {
+                (void)snprintf(err, JTAB_ERR, "not one JSON object: %s", why);
+                return -EBADMSG;
+        }
+        if (wide)
+                r = escaped(text, len, &other, &n);
+        if (r == 0)
+                r = by_json_c(other ? other : text, other ? n : len, err, &root);
+        wipe(other, n);
+        free(other);
+        if (r == 0 && count_members(root) != members) {
+                (void)snprintf(err, JTAB_ERR, "a member stands twice in one object");
+                tree_forget(&root);
+                return -EBADMSG;
+        }
+        *ret = root;
+        return r;
+}
+
+/* ---- members by their table ------------------------------------------------------ */
+
+static int get_text(const struct jt *t, struct json_object *o, const char **ret, size_t *ret_len)
+{
+        if (!json_object_is_type(o, json_type_string))
+                return bad(t, "has to be a string");
+        *ret = json_object_get_string(o);
+        *ret_len = (size_t)json_object_get_string_len(o);
         return 0;
 }
 
 static int set_b64(const struct jt *t, struct json_object *o, size_t max, struct buf *ret)
 {
-        _cleanup_(piece_free) struct piece s = { 0 };
+        const char *s = NULL;
         size_t len = 0;
         size_t cap;
-        int r = get_len(t, o, &len);
+        int r = get_text(t, o, &s, &len);
 
         if (r < 0)
                 return r;
         if (len / 4 > (max + 2) / 3)
                 return bad(t, "is too long");
-        r = get_text(t, o, &s);
-        if (r < 0)
-                return r;
         cap = len / 4 * 3;
         ret->p = malloc(cap + 1);
         if (!ret->p)
                 return -ENOMEM;
         ret->len = cap;
-        if (b64_decode(s.p, len, ret->p, cap, &cap) < 0)
+        if (b64_decode(s, len, ret->p, cap, &cap) < 0)
                 return bad(t, "is no base64 with padding");
         ret->len = cap;
         return cap <= max ? 0 : bad(t, "is too long");
@@ -102,39 +235,34 @@ static bool lower_hex(const char *s, size_t n)
 
 static int set_hex(const struct jt *t, struct json_object *o, size_t n, uint8_t *ret)
 {
-        _cleanup_(piece_free) struct piece s = { 0 };
+        const char *s = NULL;
         size_t len = 0;
         size_t got;
-        int r = get_len(t, o, &len);
+        int r = get_text(t, o, &s, &len);
 
-        if (r == 0 && len == 2 * n)
-                r = get_text(t, o, &s);
         if (r < 0)
                 return r;
-        if (len != 2 * n || !lower_hex(s.p, len) || hex_decode(s.p, len, ret, n, &got) < 0)
+        if (len != 2 * n || !lower_hex(s, len) || hex_decode(s, len, ret, n, &got) < 0)
                 return bad(t, "has to be lower-case hexadecimal of the right length");
         return 0;
 }
 
 static int set_str(const struct jt *t, struct json_object *o, const struct jfield *f, void *at)
 {
+        const char *s = NULL;
         size_t len = 0;
-        char *copy;
-        int r = get_len(t, o, &len);
+        char *to = at;
+        int r = get_text(t, o, &s, &len);
 
         if (r < 0)
                 return r;
         if (len > f->max)
                 return bad(t, "is too long");
-        if (f->type == JT_STR) {
-                jtree_copy(t->tree, o, at);
-                return 0;
-        }
-        copy = malloc(len + 1);
-        if (!copy)
+        if (f->type == JT_STRDUP)
+                to = *(char **)at = malloc(len + 1);
+        if (!to)
                 return -ENOMEM;
-        jtree_copy(t->tree, o, copy);
-        *(char **)at = copy;
+        memcpy(to, s, len + 1);
         return 0;
 }
 
@@ -164,17 +292,22 @@ static int add_str(const struct jt *t, struct json_object *o, const struct jfiel
         return r;
 }
 
-static int set_array_item(const struct jt *t, struct json_object *o, const struct jfield *f, void *at, size_t i)
+static int add_length(const struct jt *t, struct json_object *o, const struct jfield *f, struct jlengths *to)
 {
-        struct jbufs *bufs = at;
+        const struct jfield name = { .type = JT_STR, .max = sizeof(to->v[0].name) - 1 };
+        const struct jfield len = { .type = JT_INT, .max = f->max };
+        int64_t n = 0;
+        int r;
 
-        if (f->type == JT_HEXS)
-                return set_hex(t, o, f->max, (uint8_t *)at + i * f->max);
-        if (f->type == JT_B64S) {
-                bufs->n = i + 1;
-                return set_b64(t, o, f->max, &bufs->v[i]);
-        }
-        return add_str(t, o, f, at);
+        if (to->n == JLENGTHS || !json_object_is_type(o, json_type_array) || json_object_array_length(o) != 2)
+                return bad(t, "has to be pairs of a name and a length");
+        r = set_str(t, json_object_array_get_idx(o, 0), &name, to->v[to->n].name);
+        if (r == 0)
+                r = set_int(t, json_object_array_get_idx(o, 1), &len, &n);
+        if (r < 0)
+                return r;
+        to->v[to->n++].len = (size_t)n;
+        return 0;
 }
 
 static int set_array(const struct jt *t, struct json_object *o, const struct jfield *f, void *at)
@@ -184,17 +317,11 @@ static int set_array(const struct jt *t, struct json_object *o, const struct jfi
         if (!json_object_is_type(o, json_type_array))
                 return bad(t, "has to be an array");
         n = json_object_array_length(o);
-        if (n > f->count || (f->type == JT_HEXS && n != f->count))
+        if (n > f->count)
                 return bad(t, "has the wrong number of entries");
-        if (f->type == JT_B64S && n > 0) {
-                struct jbufs *bufs = at;
-
-                bufs->v = calloc(n, sizeof(*bufs->v));
-                if (!bufs->v)
-                        return -ENOMEM;
-        }
         for (size_t i = 0; i < n; i++) {
-                int r = set_array_item(t, json_object_array_get_idx(o, i), f, at, i);
+                struct json_object *one = json_object_array_get_idx(o, i);
+                int r = f->type == JT_LENGTHS ? add_length(t, one, f, at) : add_str(t, one, f, at);
 
                 if (r < 0)
                         return r;
@@ -228,15 +355,14 @@ static int set_field(const struct jt *t, struct json_object *o, const struct jfi
                         return bad(t, "has to be true or false");
                 *(bool *)at = json_object_get_boolean(o);
                 return 0;
-        case JT_HEXS:
-        case JT_B64S:
         case JT_STRS:
+        case JT_LENGTHS:
                 return set_array(t, o, f, at);
         case JT_OBJ:
                 if (!json_object_is_type(o, json_type_object))
                         return bad(t, "has to be an object");
                 (void)snprintf(path, sizeof(path), "%s%s%s", t->path, *t->path ? "." : "", t->name);
-                return set_object(&(struct jt){t->tree, t->err, path, ""}, o, f->sub, f->n_sub, at);
+                return set_object(&(struct jt){t->err, path, ""}, o, f->sub, f->n_sub, at);
         }
         return bad(t, "has an unknown type in its table");
 }
@@ -257,7 +383,7 @@ static int set_object(const struct jt *t, struct json_object *o, const struct jf
                         return bad(&here, "is not known here");
                 r = set_field(&here, val, &tab[i], ret);
                 if (val && (tab[i].flags & JF_SECRET) && json_object_is_type(val, json_type_string))
-                        forget(val);
+                        forget_all(val);
                 if (r < 0)
                         return r;
         }
@@ -269,48 +395,41 @@ static int set_object(const struct jt *t, struct json_object *o, const struct jf
         return 0;
 }
 
+/* The parts of both ways in. */
+static int document(const void *text, size_t len, size_t max, char err[JTAB_ERR], struct json_object **ret)
+{
+        if (len > max) {
+                (void)snprintf(err, JTAB_ERR, "larger than %zu bytes", max);
+                return -E2BIG;
+        }
+        (void)snprintf(err, JTAB_ERR, "out of memory");
+        return tree_parse(text, len, err, ret);
+}
+
 int jtab_peek(const void *text, size_t len, size_t max, const char *name, char *ret, size_t n, char err[JTAB_ERR])
 {
-        _cleanup_(jtree_forget) struct jtree tree = { 0 };
-        const struct jt t = {&tree, err, "", name};
+        _cleanup_(tree_forget) struct json_object *root = NULL;
+        const struct jt t = {err, "", name};
+        const struct jfield f = { .type = JT_STR, .max = n - 1 };
         struct json_object *val = NULL;
-        size_t slen = 0;
-        int r;
+        int r = document(text, len, max, err, &root);
 
-        (void)snprintf(err, JTAB_ERR, "larger than %zu bytes", max);
-        if (len > max)
-                return -E2BIG;
-        r = jtree_parse(text, len, LONG, err, &tree);
         if (r < 0)
                 return r;
-        if (!json_object_object_get_ex(tree.root, name, &val))
-                return bad(&t, "is missing");
-        r = get_len(&t, val, &slen);
-        if (r < 0)
-                return r;
-        if (slen >= n)
-                return bad(&t, "is too long");
-        jtree_copy(&tree, val, ret);
-        return 0;
+        return json_object_object_get_ex(root, name, &val) ? set_str(&t, val, &f, ret) : bad(&t, "is missing");
 }
 
 int jtab_parse(const void *text, size_t len, size_t max, const struct jfield *tab, size_t n, void *ret,
                char err[JTAB_ERR])
 {
-        _cleanup_(jtree_free) struct jtree tree = { 0 };
-        int r;
+        _cleanup_(tree_free) struct json_object *root = NULL;
+        int r = document(text, len, max, err, &root);
 
-        (void)snprintf(err, JTAB_ERR, "out of memory");
-        if (len > max) {
-                (void)snprintf(err, JTAB_ERR, "larger than %zu bytes", max);
-                return -E2BIG;
-        }
-        r = jtree_parse(text, len, LONG, err, &tree);
         if (r < 0)
                 return r;
-        r = set_object(&(struct jt){&tree, err, "", ""}, tree.root, tab, n, ret);
+        r = set_object(&(struct jt){err, "", ""}, root, tab, n, ret);
         if (r < 0) {
-                jtree_forget(&tree);
+                tree_forget(&root);
                 jtab_wipe(tab, n, ret);
                 return r;
         }
@@ -332,14 +451,11 @@ static void wipe_field(const struct jfield *f, void *at)
         case JT_HEX:
                 wipe(at, f->max);
                 break;
-        case JT_HEXS:
-                wipe(at, f->max * f->count);
-                break;
         case JT_B64:
                 buf_wipe(at);
                 break;
-        case JT_B64S:
-                jbufs_free(at);
+        case JT_LENGTHS:
+                wipe(at, sizeof(struct jlengths));
                 break;
         case JT_INT:
                 *(int64_t *)at = 0;

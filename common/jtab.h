@@ -2,7 +2,7 @@
 /* jtab.h - a JSON document into a C struct, by a table of its members.
  *
  * Pure. The document is one UTF-8 object of at most `max` bytes, nested at
- * most 8 deep, with nothing after its closing brace. Unknown, duplicate
+ * most 8 deep: { is its first byte and } its last. Unknown, duplicate
  * (at any depth), missing and wrongly typed members are refused, and so is
  * \u0000. On failure `ret` is left wiped and zeroed, `err` says which
  * member and why (ASCII, always terminated), and the result is -EBADMSG,
@@ -21,12 +21,11 @@ enum jtype {
         JT_STR,    /* char[max + 1]; at most max bytes */
         JT_STRDUP, /* char *; at most max bytes */
         JT_HEX,    /* uint8_t[max]; exactly 2 * max lower-case digits */
-        JT_HEXS,   /* uint8_t[count][max]; an array of exactly count */
         JT_B64,    /* struct buf; at most max bytes when decoded */
-        JT_B64S,   /* struct jbufs; at most count strings of max bytes */
         JT_INT,    /* int64_t; 0 to max */
         JT_BOOL,   /* bool */
         JT_STRS,   /* struct jstrs; at most count strings of max bytes */
+        JT_LENGTHS, /* struct jlengths; at most count pairs [name, 0 to max] */
         JT_OBJ,    /* an embedded struct, by table `sub` */
 };
 
@@ -47,6 +46,16 @@ struct jstrs {
 
 struct jbufs {
         struct buf *v;
+        size_t n;
+};
+
+/* A list of names, each with a length, in the document's order. */
+#define JLENGTHS 64
+struct jlengths {
+        struct jlength {
+                char name[24];
+                size_t len;
+        } v[JLENGTHS];
         size_t n;
 };
 

@@ -9,7 +9,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 
-#define EXPORTER_LABEL "EXPORTER-muster-attest-v1"
+#define EXPORTER_LABEL "EXPORTER-muster-attest-v2"
 
 struct tls {
         struct stream s;

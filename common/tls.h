@@ -23,7 +23,7 @@ struct tls_trust {
 int tls_connect(struct stream *tcp, const char *host, const struct tls_trust *trust, struct stream **ret,
                 char ret_why[TLS_WHY]);
 
-/* "EXPORTER-muster-attest-v1" of a stream that tls_connect() made. */
+/* "EXPORTER-muster-attest-v2" of a stream that tls_connect() made. */
 int tls_exporter(struct stream *tls, uint8_t ret[DIGEST_LEN]);
 
 #endif

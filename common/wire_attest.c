@@ -2,9 +2,10 @@
 #include "wire_attest.h"
 
 #include "digest.h"
-#include "jout.h"
+#include "wire_frame.h"
 
-#define LABEL "muster attest v1"
+#define LABEL "muster attest v2"
+#define VERSION 2
 #define TPM2B_MAX 1024
 #define QUOTE_MAX 2048
 #define SIGNATURE_MAX 1024
@@ -38,6 +39,7 @@ static const struct jfield nv_tab[] = {
 
 /* What has no place in attest_request lives beside it while parsing. */
 struct parsed {
+        struct jlengths octets;
         struct attest_request r;
         int64_t version;
         struct nv_text nv;
@@ -46,28 +48,37 @@ struct parsed {
 #define AT(field) offsetof(struct parsed, r.field)
 
 static const struct jfield request_tab[] = {
-        {"version", JT_INT, offsetof(struct parsed, version), 1, JF_REQUIRED},
+        {"version", JT_INT, offsetof(struct parsed, version), VERSION, JF_REQUIRED},
         {"node", JT_HEX, AT(node), DIGEST_LEN, JF_REQUIRED},
-        {"ek_public", JT_B64, AT(ek_public), TPM2B_MAX, JF_REQUIRED},
-        {"ek_certificates", JT_B64S, AT(ek_certs), WIRE_EK_CERT_MAX, JF_REQUIRED, WIRE_EK_CERTS},
-        {"ak_public", JT_B64, AT(ak_public), TPM2B_MAX, JF_REQUIRED},
-        {"pcrs", JT_HEXS, AT(pcrs), DIGEST_LEN, JF_REQUIRED, POLICY_PCRS},
-        {"eventlog", JT_B64, AT(eventlog), WIRE_EVENTLOG_MAX, JF_REQUIRED},
         {"nv", JT_OBJ, offsetof(struct parsed, nv), 0, JF_REQUIRED, 0, nv_tab, ELEMENTSOF(nv_tab)},
         {"former", JT_STR, AT(former), WIRE_CODE_MAX, JF_REQUIRED},
         {"policy", JT_HEX, AT(policy), DIGEST_LEN, JF_REQUIRED},
         {"facts", JT_OBJ, AT(facts), 0, JF_REQUIRED, 0, facts_tab, ELEMENTSOF(facts_tab)},
+        FRAME_OCTETS,
 };
 
-struct outer {
-        char *request;
-        struct buf quote, signature;
+#define IN(field) offsetof(struct attest_request, field)
+
+static const struct octet request_octets[] = {
+        {"ek_public", OCTET_BUF, IN(ek_public), TPM2B_MAX},
+        {"ek_certificate", OCTET_BUFS, IN(ek_certs), WIRE_EK_CERT_MAX, WIRE_EK_CERTS},
+        {"ak_public", OCTET_BUF, IN(ak_public), TPM2B_MAX},
+        {"pcrs", OCTET_FIXED, IN(pcrs), sizeof(((struct attest_request *)0)->pcrs)},
+        {"eventlog", OCTET_BUF, IN(eventlog), WIRE_EVENTLOG_MAX},
 };
 
-static const struct jfield outer_tab[] = {
-        {"request", JT_STRDUP, offsetof(struct outer, request), WIRE_ATTEST_MAX, JF_REQUIRED},
-        {"quote", JT_B64, offsetof(struct outer, quote), QUOTE_MAX, JF_REQUIRED},
-        {"signature", JT_B64, offsetof(struct outer, signature), SIGNATURE_MAX, JF_REQUIRED},
+static const struct frame_kind request_kind = {
+        .max = WIRE_ATTEST_MAX,
+        .head = request_tab,
+        .n_head = ELEMENTSOF(request_tab),
+        .at = offsetof(struct parsed, r),
+        .octets = request_octets,
+        .n_octets = ELEMENTSOF(request_octets),
+        .quote_max = QUOTE_MAX,
+        .quote = IN(quote),
+        .signature_max = SIGNATURE_MAX,
+        .signature = IN(signature),
+        .digest = IN(digest),
 };
 
 static const char *const nv_names[] = {
@@ -105,11 +116,6 @@ static bool printable(const char *s)
         return *s == '\0';
 }
 
-static void outer_wipe(struct outer *o)
-{
-        jtab_wipe(outer_tab, ELEMENTSOF(outer_tab), o);
-}
-
 void attest_request_wipe(struct attest_request *r)
 {
         buf_wipe(&r->ek_public);
@@ -122,50 +128,37 @@ void attest_request_wipe(struct attest_request *r)
         *r = (struct attest_request){0};
 }
 
-static int parse_request(const char *text, struct parsed *p, char err[JTAB_ERR])
+/* What the tables do not say. NULL: nothing is wrong. */
+static const char *fault(struct parsed *p)
 {
-        int r = jtab_parse(text, strlen(text), WIRE_ATTEST_MAX, request_tab, ELEMENTSOF(request_tab), p, err);
-
-        if (r < 0)
-                return r;
-        if (p->version != 1) {
-                (void)snprintf(err, JTAB_ERR, "member \"version\": this parent speaks version 1");
-                return -EBADMSG;
-        }
-        if (nv_state_of(p->nv.ssh, &p->r.nv_ssh) < 0 || nv_state_of(p->nv.tls, &p->r.nv_tls) < 0) {
-                (void)snprintf(err, JTAB_ERR, "member \"nv\": not one of the states of the protocol");
-                return -EBADMSG;
-        }
-        if (p->r.former[0] && !wire_code_ok(p->r.former)) {
-                (void)snprintf(err, JTAB_ERR, "member \"former\": not the code of a failure");
-                return -EBADMSG;
-        }
-        if (!printable(p->r.facts.tpm)) {
-                (void)snprintf(err, JTAB_ERR, "member \"facts.tpm\": not the name of a manufacturer");
-                return -EBADMSG;
-        }
-        return digest_sha256(text, strlen(text), p->r.digest);
+        if (p->version != VERSION)
+                return "member \"version\": this parent speaks version 2";
+        if (nv_state_of(p->nv.ssh, &p->r.nv_ssh) < 0 || nv_state_of(p->nv.tls, &p->r.nv_tls) < 0)
+                return "member \"nv\": not one of the states of the protocol";
+        if (p->r.former[0] && !wire_code_ok(p->r.former))
+                return "member \"former\": not the code of a failure";
+        if (!printable(p->r.facts.tpm))
+                return "member \"facts.tpm\": not the name of a manufacturer";
+        return NULL;
 }
 
 int wire_attest_parse(const void *body, size_t len, struct attest_request *ret, char err[JTAB_ERR])
 {
-        _cleanup_(outer_wipe) struct outer o = {0};
         _cleanup_(freep) struct parsed *p = calloc(1, sizeof(*p));
+        const char *why;
         int r;
 
         if (!p)
                 return -ENOMEM;
-        r = jtab_parse(body, len, WIRE_ATTEST_MAX, outer_tab, ELEMENTSOF(outer_tab), &o, err);
+        r = frame_parse(body, len, &request_kind, p, err);
         if (r < 0)
                 return r;
-        r = parse_request(o.request, p, err);
-        if (r < 0) {
-                attest_request_wipe(&p->r);
-                return r;
+        why = fault(p);
+        if (why) {
+                (void)snprintf(err, JTAB_ERR, "%s", why);
+                frame_wipe(&request_kind, p);
+                return -EBADMSG;
         }
-        p->r.quote = o.quote;
-        p->r.signature = o.signature;
-        o.quote = o.signature = (struct buf){0};
         *ret = p->r;
         return 0;
 }
@@ -210,19 +203,8 @@ int wire_request_build(const struct attest_request *r, struct buf *ret_text, uin
         int rc;
 
         jout_obj(&o, NULL);
-        jout_int(&o, "version", 1);
+        jout_int(&o, "version", VERSION);
         jout_hex(&o, "node", r->node, DIGEST_LEN);
-        jout_b64(&o, "ek_public", r->ek_public.p, r->ek_public.len);
-        jout_arr(&o, "ek_certificates");
-        for (size_t i = 0; i < r->ek_certs.n; i++)
-                jout_b64(&o, NULL, r->ek_certs.v[i].p, r->ek_certs.v[i].len);
-        jout_end(&o, ']');
-        jout_b64(&o, "ak_public", r->ak_public.p, r->ak_public.len);
-        jout_arr(&o, "pcrs");
-        for (size_t i = 0; i < POLICY_PCRS; i++)
-                jout_hex(&o, NULL, r->pcrs[i], DIGEST_LEN);
-        jout_end(&o, ']');
-        jout_b64(&o, "eventlog", r->eventlog.p, r->eventlog.len);
         jout_obj(&o, "nv");
         jout_str(&o, "ssh", nv_state_name(r->nv_ssh));
         jout_str(&o, "tls", nv_state_name(r->nv_tls));
@@ -230,8 +212,7 @@ int wire_request_build(const struct attest_request *r, struct buf *ret_text, uin
         jout_str(&o, "former", r->former);
         jout_hex(&o, "policy", r->policy, DIGEST_LEN);
         wire_facts_out(&o, "facts", &r->facts);
-        jout_end(&o, '}');
-        rc = jout_take(&o, &text);
+        rc = frame_build(&request_kind, &o, r, &text);
         if (rc < 0)
                 return rc;
         if (digest_sha256(text.p, text.len, ret_digest) < 0) {
@@ -245,14 +226,7 @@ int wire_request_build(const struct attest_request *r, struct buf *ret_text, uin
 int wire_attest_build(const struct buf *text, const struct buf *quote, const struct buf *signature,
                       struct buf *ret_body)
 {
-        struct jout o = {0};
-
-        jout_obj(&o, NULL);
-        jout_strn(&o, "request", (const char *)text->p, text->len);
-        jout_b64(&o, "quote", quote->p, quote->len);
-        jout_b64(&o, "signature", signature->p, signature->len);
-        jout_end(&o, '}');
-        return jout_take(&o, ret_body);
+        return frame_build_signed(&request_kind, text, quote, signature, ret_body);
 }
 
 int wire_qualifying_data(const uint8_t exporter[DIGEST_LEN], const uint8_t request[DIGEST_LEN], uint8_t ret[DIGEST_LEN])
@@ -265,24 +239,40 @@ int wire_qualifying_data(const uint8_t exporter[DIGEST_LEN], const uint8_t reque
         return digest_sha256(in, sizeof(in), ret);
 }
 
+/* ---- the answer to a challenge ------------------------------------------------- */
+
+struct activation {
+        struct jlengths octets;
+        struct buf secret;
+};
+
+static const struct jfield activation_tab[] = {FRAME_OCTETS};
+static const struct octet activation_octets[] = {{"secret", OCTET_BUF, 0, SECRET_MAX}};
+static const struct frame_kind activation_kind = {
+        .max = WIRE_ACTIVATE_MAX,
+        .head = activation_tab,
+        .n_head = ELEMENTSOF(activation_tab),
+        .at = offsetof(struct activation, secret),
+        .octets = activation_octets,
+        .n_octets = ELEMENTSOF(activation_octets),
+};
+
 int wire_activate_build(const void *secret, size_t len, struct buf *ret_body)
 {
+        const struct buf from = {(uint8_t *)(uintptr_t)secret, len};
         struct jout o = {0};
 
         jout_obj(&o, NULL);
-        jout_b64(&o, "secret", secret, len);
-        jout_end(&o, '}');
-        return jout_take(&o, ret_body);
+        return frame_build(&activation_kind, &o, &from, ret_body);
 }
 
 int wire_activate_parse(const void *body, size_t len, struct buf *ret_secret, char err[JTAB_ERR])
 {
-        static const struct jfield tab[] = {{"secret", JT_B64, 0, SECRET_MAX, JF_REQUIRED | JF_SECRET}};
-        struct buf secret = {0};
-        int r = jtab_parse(body, len, WIRE_ACTIVATE_MAX, tab, ELEMENTSOF(tab), &secret, err);
+        struct activation a = {0};
+        int r = frame_parse(body, len, &activation_kind, &a, err);
 
         if (r < 0)
                 return r;
-        *ret_secret = secret;
+        *ret_secret = a.secret;
         return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wire_attest.h - the attest and activate requests of PROTOCOL.md 3 and 4.
+/* wire_attest.h - the attest and activate requests of PROTOCOL.md 3 and 4, in the
+ * frames of wire_frame.h.
  *
  * Pure. Parsers return 0, -EBADMSG or -E2BIG with words in `err` (for the
  * journal, not for the client: that gets M-MALFORMED), or -ENOMEM. Sizes
@@ -11,7 +12,7 @@
 #include "jtab.h"
 #include "policy.h"
 
-#define WIRE_ATTEST_MAX 262144 /* bytes of a body */
+#define WIRE_ATTEST_MAX 196608 /* bytes of a body */
 #define WIRE_ACTIVATE_MAX 4096
 #define WIRE_EVENTLOG_MAX 131072
 #define WIRE_EK_CERTS 8
@@ -47,19 +48,19 @@ struct attest_request {
         uint8_t policy[DIGEST_LEN];     /* the policy key it has: its Name without the algorithm */
         struct buf quote;           /* TPMS_ATTEST */
         struct buf signature;       /* TPMT_SIGNATURE */
-        uint8_t digest[DIGEST_LEN]; /* H(request text) */
+        uint8_t digest[DIGEST_LEN]; /* H(all bytes before the quote) */
 };
 
 int wire_attest_parse(const void *body, size_t len, struct attest_request *ret, char err[JTAB_ERR]);
 void attest_request_wipe(struct attest_request *r);
 
-/* The client: first the request text (everything but quote, signature and
- * digest), whose H goes into qualifyingData; then the body around it. */
+/* The client: first the message without quote and signature, whose H goes into
+ * qualifyingData; then the whole of it. */
 int wire_request_build(const struct attest_request *r, struct buf *ret_text, uint8_t ret_digest[DIGEST_LEN]);
 int wire_attest_build(const struct buf *text, const struct buf *quote, const struct buf *signature,
                       struct buf *ret_body);
 
-/* qualifyingData = H("muster attest v1" ‖ exporter ‖ H(request)). */
+/* qualifyingData = H("muster attest v2" ‖ exporter ‖ H(request)). */
 int wire_qualifying_data(const uint8_t exporter[DIGEST_LEN], const uint8_t request[DIGEST_LEN],
                          uint8_t ret[DIGEST_LEN]);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire_verdict.h"
 
-#include "hex.h"
-#include "jout.h"
+#include "wire_frame.h"
 
 #define TPM2B_MAX 2048
 #define CERT_MAX 4096
+#define CA_MAX 32768
 #define RETRY_MAX 3600
 
 static const char *const kind_names[] = {
@@ -13,83 +13,86 @@ static const char *const kind_names[] = {
         [VERDICT_REFUSED] = "refused", [VERDICT_MALFORMED] = "malformed", [VERDICT_BUSY] = "busy",
 };
 
-/* null, absent and empty differ here, so the parser has its own struct. */
 struct parsed {
+        struct jlengths octets;
         struct verdict v;
         char kind[16];
-        struct buf key;
-        enum jstate has_bundle;
-        enum jstate has_approval;
 };
 
 #define AT(field) offsetof(struct parsed, v.field)
-#define B64(name, field, max)                                                                                          \
-        {                                                                                                              \
-                name, JT_B64, AT(field), max, JF_REQUIRED                                                              \
-        }
 #define KIND                                                                                                           \
         {                                                                                                              \
                 "verdict", JT_STR, offsetof(struct parsed, kind), 15, JF_REQUIRED                                      \
         }
 
-static const struct jfield challenge_tab[] = {
-        KIND,
-        B64("credential_blob", credential_blob, TPM2B_MAX),
-        B64("secret", secret, TPM2B_MAX),
-};
+static const struct jfield challenge_tab[] = {KIND, FRAME_OCTETS};
 static const struct jfield pending_tab[] = {
         KIND,
         {"id", JT_HEX, AT(node), DIGEST_LEN, JF_REQUIRED},
         {"retry_after", JT_INT, AT(retry_after), RETRY_MAX, JF_REQUIRED},
+        FRAME_OCTETS,
 };
 static const struct jfield refused_tab[] = {
         KIND,
         {"code", JT_STR, AT(code), 15, JF_REQUIRED},
         {"incident", JT_STR, AT(incident), 16, JF_REQUIRED},
         {"retry_after", JT_INT, AT(retry_after), RETRY_MAX, JF_REQUIRED},
-};
-
-#define BUNDLE_AT(field) offsetof(struct wire_bundle, field)
-static const struct jfield bundle_tab[] = {
-        {"public", JT_B64, BUNDLE_AT(public_area), TPM2B_MAX, JF_REQUIRED},
-        {"duplicate", JT_B64, BUNDLE_AT(duplicate), TPM2B_MAX, JF_REQUIRED},
-        {"seed", JT_B64, BUNDLE_AT(seed), TPM2B_MAX, JF_REQUIRED},
-        {"data", JT_B64, BUNDLE_AT(data), TPM2B_MAX, JF_REQUIRED},
-};
-static const struct jfield approvals_tab[] = {
-        B64("nv", approval_nv, TPM2B_MAX),
-        {"bundle", JT_B64, AT(approval_bundle), TPM2B_MAX, JF_STATE, .state = offsetof(struct parsed, has_approval)},
-};
-static const struct jfield certs_tab[] = {
-        B64("ssh", cert_ssh, CERT_MAX),
-        B64("tls", cert_tls, CERT_MAX),
+        FRAME_OCTETS,
 };
 static const struct jfield ok_tab[] = {
         KIND,
         {"node", JT_HEX, AT(node), DIGEST_LEN, JF_REQUIRED},
         {"name", JT_STR, AT(name), 63, JF_REQUIRED},
         {"boot", JT_STR, AT(boot), 16, JF_REQUIRED},
-        {"manifest", JT_STRDUP, AT(manifest), WIRE_MANIFEST_MAX, JF_REQUIRED},
-        {"image_key", JT_B64, offsetof(struct parsed, key), 32, JF_REQUIRED | JF_SECRET},
         {"image_urls", JT_STRS, AT(image_urls), WIRE_URL_MAX, JF_REQUIRED, WIRE_URLS},
-        {"approvals", JT_OBJ, 0, 0, JF_REQUIRED, 0, approvals_tab, ELEMENTSOF(approvals_tab)},
-        {"certificates", JT_OBJ, 0, 0, JF_REQUIRED, 0, certs_tab, ELEMENTSOF(certs_tab)},
-        {"ca", JT_STRDUP, AT(ca), WIRE_VERDICT_MAX, JF_REQUIRED},
-        {"bundle", JT_OBJ, AT(bundle), 0, JF_REQUIRED | JF_NULL | JF_STATE, 0, bundle_tab, ELEMENTSOF(bundle_tab),
-         offsetof(struct parsed, has_bundle)},
+        FRAME_OCTETS,
 };
 
+#define IN(field) offsetof(struct verdict, field)
+#define BLOB(name, field, max)                                                                                         \
+        {                                                                                                              \
+                name, OCTET_BUF, IN(field), max                                                                        \
+        }
+/* The bundle and its approval are there together or not at all. */
+#define OPTIONAL(name, field)                                                                                          \
+        {                                                                                                              \
+                name, OCTET_BUF, IN(field), TPM2B_MAX, .optional = true                                                \
+        }
+
+static const struct octet challenge_octets[] = {
+        BLOB("credential_blob", credential_blob, TPM2B_MAX),
+        BLOB("secret", secret, TPM2B_MAX),
+};
+static const struct octet ok_octets[] = {
+        {"manifest", OCTET_TEXT, IN(manifest), WIRE_MANIFEST_MAX},
+        {"image_key", OCTET_FIXED, IN(image_key), sizeof(((struct verdict *)0)->image_key)},
+        BLOB("approval_nv", approval_nv, TPM2B_MAX),
+        OPTIONAL("approval_bundle", approval_bundle),
+        BLOB("certificate_ssh", cert_ssh, CERT_MAX),
+        BLOB("certificate_tls", cert_tls, CERT_MAX),
+        {"ca", OCTET_TEXT, IN(ca), CA_MAX},
+        OPTIONAL("bundle_public", bundle.public_area),
+        OPTIONAL("bundle_duplicate", bundle.duplicate),
+        OPTIONAL("bundle_seed", bundle.seed),
+        OPTIONAL("bundle_data", bundle.data),
+};
+
+#define FRAME(tab, octets_, n)                                                                                         \
+        {                                                                                                              \
+                .max = WIRE_VERDICT_MAX, .head = tab, .n_head = ELEMENTSOF(tab), .at = offsetof(struct parsed, v),     \
+                .octets = octets_, .n_octets = n                                                                       \
+        }
+
 static const struct {
-        const struct jfield *tab;
-        size_t n;
+        struct frame_kind frame;
         unsigned status;
 } kinds[] = {
-        [VERDICT_OK] = {ok_tab, ELEMENTSOF(ok_tab), 200},
-        [VERDICT_CHALLENGE] = {challenge_tab, ELEMENTSOF(challenge_tab), 200},
-        [VERDICT_PENDING] = {pending_tab, ELEMENTSOF(pending_tab), 200},
-        [VERDICT_REFUSED] = {refused_tab, ELEMENTSOF(refused_tab), 403},
-        [VERDICT_MALFORMED] = {refused_tab, ELEMENTSOF(refused_tab), 400},
-        [VERDICT_BUSY] = {refused_tab, ELEMENTSOF(refused_tab), 503},
+        [VERDICT_OK] = {FRAME(ok_tab, ok_octets, ELEMENTSOF(ok_octets)), 200},
+        [VERDICT_CHALLENGE] = {FRAME(challenge_tab, challenge_octets, ELEMENTSOF(challenge_octets)), 200},
+        [VERDICT_PENDING] = {FRAME(pending_tab, NULL, 0), 200},
+        [VERDICT_REFUSED] = {FRAME(refused_tab, NULL, 0), 403},
+        [VERDICT_MALFORMED] = {FRAME(refused_tab, NULL, 0), 400},
+        [VERDICT_BUSY] = {FRAME(refused_tab, NULL, 0), 503},
 };
 
 unsigned wire_verdict_status(enum verdict_kind kind)
@@ -156,16 +159,14 @@ static const char *ok_fault(const struct verdict *v)
         if (!hex16(v->boot))
                 return "member \"boot\": not 16 hexadecimal digits";
         if (!v->manifest || !*v->manifest || !v->ca || !*v->ca)
-                return "members \"manifest\", \"ca\": must not be empty";
+                return "octets \"manifest\", \"ca\": must not be empty";
         if (!urls_ok(&v->image_urls))
                 return "member \"image_urls\": not 1 to 16 http URLs";
         if (v->approval_nv.len == 0 || v->cert_ssh.len == 0 || v->cert_tls.len == 0)
-                return "members \"approvals\", \"certificates\": must not be empty";
-        if (v->has_bundle != (v->approval_bundle.len > 0))
-                return "member \"approvals.bundle\": has to be there exactly when there is a bundle";
-        if (v->has_bundle && (v->bundle.public_area.len == 0 || v->bundle.duplicate.len == 0 ||
-                              v->bundle.seed.len == 0 || v->bundle.data.len == 0))
-                return "member \"bundle\": a part is empty";
+                return "octets \"approval_nv\", \"certificate_*\": must not be empty";
+        if (v->has_bundle != (v->approval_bundle.len > 0) || v->has_bundle != (v->bundle.public_area.len > 0) ||
+            v->has_bundle != (v->bundle.duplicate.len > 0) || v->has_bundle != (v->bundle.seed.len > 0))
+                return "octets \"bundle_*\", \"approval_bundle\": all of them are there, or none";
         return NULL;
 }
 
@@ -195,32 +196,10 @@ static void ok_out(struct jout *o, const struct verdict *v)
         jout_hex(o, "node", v->node, DIGEST_LEN);
         jout_str(o, "name", v->name);
         jout_str(o, "boot", v->boot);
-        jout_str(o, "manifest", v->manifest);
-        jout_b64(o, "image_key", v->image_key, sizeof(v->image_key));
         jout_arr(o, "image_urls");
         for (size_t i = 0; i < v->image_urls.n; i++)
                 jout_str(o, NULL, v->image_urls.v[i]);
         jout_end(o, ']');
-        jout_obj(o, "approvals");
-        jout_b64(o, "nv", v->approval_nv.p, v->approval_nv.len);
-        if (v->has_bundle)
-                jout_b64(o, "bundle", v->approval_bundle.p, v->approval_bundle.len);
-        jout_end(o, '}');
-        jout_obj(o, "certificates");
-        jout_b64(o, "ssh", v->cert_ssh.p, v->cert_ssh.len);
-        jout_b64(o, "tls", v->cert_tls.p, v->cert_tls.len);
-        jout_end(o, '}');
-        jout_str(o, "ca", v->ca);
-        if (!v->has_bundle) {
-                jout_null(o, "bundle");
-                return;
-        }
-        jout_obj(o, "bundle");
-        jout_b64(o, "public", v->bundle.public_area.p, v->bundle.public_area.len);
-        jout_b64(o, "duplicate", v->bundle.duplicate.p, v->bundle.duplicate.len);
-        jout_b64(o, "seed", v->bundle.seed.p, v->bundle.seed.len);
-        jout_b64(o, "data", v->bundle.data.p, v->bundle.data.len);
-        jout_end(o, '}');
 }
 
 int wire_verdict_build(const struct verdict *v, struct buf *ret_body)
@@ -233,25 +212,15 @@ int wire_verdict_build(const struct verdict *v, struct buf *ret_body)
         jout_str(&o, "verdict", kind_names[v->kind]);
         if (v->kind == VERDICT_OK) {
                 ok_out(&o, v);
-        } else if (v->kind == VERDICT_CHALLENGE) {
-                jout_b64(&o, "credential_blob", v->credential_blob.p, v->credential_blob.len);
-                jout_b64(&o, "secret", v->secret.p, v->secret.len);
         } else if (v->kind == VERDICT_PENDING) {
                 jout_hex(&o, "id", v->node, DIGEST_LEN);
                 jout_int(&o, "retry_after", v->retry_after);
-        } else {
+        } else if (v->kind != VERDICT_CHALLENGE) {
                 jout_str(&o, "code", v->code);
                 jout_str(&o, "incident", v->incident);
                 jout_int(&o, "retry_after", v->retry_after);
         }
-        jout_end(&o, '}');
-        return jout_take(&o, ret_body);
-}
-
-static void parsed_wipe(struct parsed *p)
-{
-        buf_wipe(&p->key);
-        verdict_wipe(&p->v);
+        return frame_build(&kinds[v->kind].frame, &o, v, ret_body);
 }
 
 static enum verdict_kind kind_of(const char *name)
@@ -262,27 +231,13 @@ static enum verdict_kind kind_of(const char *name)
         return VERDICT_NONE;
 }
 
-/* The checks that need to know null from absent. */
-static const char *parsed_fault(struct parsed *p)
-{
-        if (p->v.kind != VERDICT_OK)
-                return NULL;
-        if (p->key.len != sizeof(p->v.image_key))
-                return "member \"image_key\": has to be 32 bytes";
-        memcpy(p->v.image_key, p->key.p, sizeof(p->v.image_key));
-        p->v.has_bundle = p->has_bundle == JS_SET;
-        if ((p->has_approval == JS_SET) != p->v.has_bundle)
-                return "member \"approvals.bundle\": has to be there exactly when there is a bundle";
-        return NULL;
-}
-
 int wire_verdict_parse(const void *body, size_t len, struct verdict *ret, char err[JTAB_ERR])
 {
-        _cleanup_(parsed_wipe) struct parsed p = {0};
+        struct parsed p = {0};
         const char *why;
         char name[16];
         enum verdict_kind kind;
-        int r = jtab_peek(body, len, WIRE_VERDICT_MAX, "verdict", name, sizeof(name), err);
+        int r = frame_peek(body, len, WIRE_VERDICT_MAX, "verdict", name, sizeof(name), err);
 
         if (r < 0)
                 return r;
@@ -291,18 +246,18 @@ int wire_verdict_parse(const void *body, size_t len, struct verdict *ret, char e
                 (void)snprintf(err, JTAB_ERR, "%s", fault(&p.v));
                 return -EBADMSG;
         }
-        r = jtab_parse(body, len, WIRE_VERDICT_MAX, kinds[kind].tab, kinds[kind].n, &p, err);
+        r = frame_parse(body, len, &kinds[kind].frame, &p, err);
         if (r < 0)
                 return r;
         p.v.kind = kind;
-        why = parsed_fault(&p);
-        if (!why)
-                why = fault(&p.v);
+        p.v.has_bundle = p.v.bundle.data.len > 0;
+        why = fault(&p.v);
         if (why) {
                 (void)snprintf(err, JTAB_ERR, "%s", why);
+                frame_wipe(&kinds[kind].frame, &p);
                 return -EBADMSG;
         }
         *ret = p.v;
-        p.v = (struct verdict){0};
+        wipe(&p, sizeof(p));
         return 0;
 }

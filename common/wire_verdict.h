@@ -12,7 +12,7 @@
 
 #define WIRE_VERDICT_MAX 65536 /* bytes of an answer */
 #define WIRE_URLS 16
-#define WIRE_URL_MAX 1024
+#define WIRE_URL_MAX 896
 #define WIRE_MANIFEST_MAX 1024
 #define WIRE_IMAGE_NAME_MAX 63
 

@@ -4,6 +4,7 @@
 #include "eventlog.h"
 #include "testing.h"
 #include "tls.h"
+#include "wire_frame.h"
 
 #include <time.h>
 
@@ -144,11 +145,11 @@ static int exchange(struct node *n, const char *path, const struct buf *body)
         http_stream(n->http)->notice_ctx = n;
         http_stream(n->http)->notice_ms = PENDING_MS;
         http_stream(n->http)->deadline = stream_now_ms() + ANSWER_MS;
-        r = http_call(n->http, "POST", path, NULL, body->p, body->len, WIRE_VERDICT_MAX, &reply, &answer);
+        r = http_call(n->http, "POST", path, WIRE_TYPE, body->p, body->len, WIRE_VERDICT_MAX, &reply, &answer);
         if (r < 0)
                 return fail_set(&n->f, r, "E-NET", "see `journalctl -u musterd` on the parent", "ask parent %s for %s: %s",
                                 n->parent, path, strerror(-r));
-        testing_save(n, "verdict.json", &answer);
+        testing_save(n, "verdict", &answer);
         r = wire_verdict_parse(answer.p, answer.len, &n->verdict, err);
         if (r < 0)
                 return fail_set(&n->f, r, "E-PARENT", next_version, "read the answer of parent %s (HTTP %u): %s",
@@ -178,8 +179,8 @@ static int ask(struct node *n)
         if (r < 0)
                 return r;
         node_stage(n, "quote");
-        testing_save(n, "attest-request.json", &body);
-        return exchange(n, "/v1/attest", &body);
+        testing_save(n, "attest-request", &body);
+        return exchange(n, "/v2/attest", &body);
 }
 
 static int answer_challenge(struct node *n)
@@ -205,7 +206,7 @@ static int answer_challenge(struct node *n)
         if (r < 0)
                 return r;
         node_stage(n, "activate");
-        return exchange(n, "/v1/activate", &body);
+        return exchange(n, "/v2/activate", &body);
 }
 
 static int judge_ok(struct node *n)

@@ -56,12 +56,12 @@ check "systemd's sleep targets are masked" node_ssh "$d" 'test "$(systemctl is-e
 # tests/boot/unseal.c with the client's own code. Its control is test-node-unseal.sh, where the same program opens a
 # bundle before the cap; here it has to come as far as the TPM taking the parent's signature.
 mkdir "$tmp/b"
-for f in attest-request.json verdict.json; do node_ssh "$d" cat "/run/muster/$f" >"$tmp/b/$f"; done
+for f in attest-request verdict; do node_ssh "$d" cat "/run/muster/$f" >"$tmp/b/$f"; done
 cp "$tmp/etc/pki/policy.pem" "$bin/unseal" "$tmp/b/"
 try_unseal() {
         local out
         tar -C "$tmp" -cf - b | node_ssh "$d" 'rm -rf /tmp/b; tar -C /tmp -xf -'
-        out=$(node_ssh "$d" 'cd /tmp/b && ./unseal attest-request.json verdict.json policy.pem 2>&1')
+        out=$(node_ssh "$d" 'cd /tmp/b && ./unseal attest-request verdict policy.pem 2>&1')
         if grep -qx SIGNED <<<"$out" && ! grep -qx UNSEALED <<<"$out"; then
                 ok "root cannot unseal the bundle with the recorded approval $1"
         else

@@ -17,10 +17,11 @@ check "the node boots" console "$d" 'muster-node: .*: passed at'
 check "ssh answers" ssh_up "$d"
 
 # --- a recorded request, on a new connection ----------------------------------------
-node_ssh "$d" cat /run/muster/attest-request.json >"$tmp/request.json"
-check "a request was recorded" jq -e '.quote and .signature and .request' "$tmp/request.json"
-answer=$(curl -s --cacert "$tmp/etc/pki/ca.pem" --connect-to "10.0.2.2:$attest_port:127.0.0.1:$attest_port" --tlsv1.3 -H 'Content-Type: application/json' \
-        --data-binary "@$tmp/request.json" "https://10.0.2.2:$attest_port/v1/attest")
+node_ssh "$d" cat /run/muster/attest-request >"$tmp/request"
+check "a request was recorded" jq -e '.version == 2 and .node' <<<"$("$top/tests/message" head <"$tmp/request")"
+curl -s --cacert "$tmp/etc/pki/ca.pem" --connect-to "10.0.2.2:$attest_port:127.0.0.1:$attest_port" --tlsv1.3 -H 'Content-Type: application/x-muster' \
+        --data-binary "@$tmp/request" "https://10.0.2.2:$attest_port/v2/attest" >"$tmp/answer"
+answer=$("$top/tests/message" head <"$tmp/answer")
 check "a recorded request is refused on a new connection" jq -e '.verdict == "refused" and .code == "M-BINDING"' <<<"$answer"
 check "the refusal tells the client a code and an incident only" jq -e 'keys - ["code", "incident", "retry_after", "verdict"] == []' <<<"$answer"
 

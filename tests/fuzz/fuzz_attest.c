@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /v1/attest and /v1/activate as musterd gets them, up to the decision
+/* POST /v2/attest and /v2/activate as musterd gets them, up to the decision
  * and its words. None of it may be let in: the exporter is one that no
  * input has signed. */
 #include "fuzz.h"

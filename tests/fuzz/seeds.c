@@ -54,9 +54,17 @@ static void verdicts(void)
                 put("verdict", "ok", out.p, out.len);
         buf_wipe(&out);
         free(v.manifest);
-        text("verdict", "refused", "{\"verdict\":\"refused\",\"code\":\"M-CMDLINE\",\"incident\":\"0123456789abcdef\"}");
-        text("verdict", "pending", "{\"verdict\":\"pending\",\"retry_after\":2}");
-        text("verdict", "busy", "{\"verdict\":\"busy\",\"code\":\"M-BUSY\",\"incident\":\"0123456789abcdef\",\"retry_after\":3}");
+        for (enum verdict_kind k = VERDICT_CHALLENGE; k <= VERDICT_BUSY; k++) {
+                static const char *const names[] = { [VERDICT_CHALLENGE] = "challenge", [VERDICT_PENDING] = "pending",
+                                                     [VERDICT_REFUSED] = "refused", [VERDICT_MALFORMED] = "malformed",
+                                                     [VERDICT_BUSY] = "busy" };
+                struct verdict w = { .kind = k, .code = "M-CMDLINE", .incident = "0123456789abcdef", .retry_after = 3,
+                                     .credential_blob = { some, 70 }, .secret = { some, 80 } };
+
+                HOLDS(wire_verdict_build(&w, &out) == 0);
+                put("verdict", names[k], out.p, out.len);
+                buf_wipe(&out);
+        }
 }
 
 static void evidence(void)
@@ -106,6 +114,16 @@ static void nv(void)
         }
 }
 
+static void activation(void)
+{
+        static const uint8_t secret[32] = { 7 };
+        struct buf out = { 0 };
+
+        HOLDS(wire_activate_build(secret, sizeof(secret), &out) == 0);
+        put("attest", "activate", out.p, out.len);
+        buf_wipe(&out);
+}
+
 int main(int argc, char **argv)
 {
         HOLDS(argc == 2);
@@ -115,9 +133,10 @@ int main(int argc, char **argv)
         verdicts();
         sealed();
         nv();
-        text("attest", "activate", "{\"secret\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}");
-        text("json", "long", "{\"request\":\"{\\\"eventlog\\\":\\\"AAAAAAAAAAAA\\\"}\",\"a longer name\" : [\"bbbbbbbbbbbb\",\"cc\\u00e4cccccccccc\"]}");
-        text("json", "name", "{\"he\\u0078yyyyyyyyyyyy\":\"\\/aaaaaaaaaaaa\",\"n\":-1.5e3}");
+        activation();
+        text("json", "all", "{\"word\":\"a\",\"text\":\"\\ud83d\\udcbb \xc3\xa9 \\n\",\"id\":\"00ff10ab\",\"blob\":\"AAEC\",\"n\":100,\"yes\":true,"
+                             "\"list\":[\"a\",\"b\"],\"lengths\":[[\"one\",3],[\"two\",0]],\"in\":{\"he\\u00e9\":\"x\"}}");
+        text("json", "null", "{\"in\" : null , \"n\" : 0 }");
         text("http", "reply", "\x40HTTP/1.1 206 Partial Content\r\nContent-Length: 3\r\nContent-Range: bytes 5-7/8\r\n"
                               "Connection: keep-alive\r\n\r\nabcHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         text("noderange", "range", "r[1-2]n[01-10,15],login1");

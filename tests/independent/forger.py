@@ -9,7 +9,6 @@ truth to tell before (None where the TPM's state is the lie) and whether it
 leaves the TPM as it was: one that does not is told only by name.
 """
 import collections
-import json
 from contextlib import contextmanager
 
 from tpm2_pytss import TPM2_RC, TSS2_Exception
@@ -19,6 +18,7 @@ from muster_client import Node, connect
 from tpm import SELECT, Tpm, ak_template
 
 LIES = {}
+OCTETS = ("ek_public", "ek_certificate", "ak_public", "pcrs", "eventlog")
 Lie = collections.namedtuple("Lie", "code reason control harmless tell")
 
 
@@ -81,11 +81,27 @@ class Forger:
 
     # ---- what is true -------------------------------------------------------
 
-    def text(self, **members):
-        """The truthful request, with other members in the place of its own."""
-        d = json.loads(self.node.request(self.nv))
-        d.update(members)
-        return json.dumps(d)
+    def parts(self):
+        """The truthful request: its head, and its octets by name in lists."""
+        head, octets, _ = wire.take_message(self.node.request(self.nv))
+        lists = {}
+        for name, data in octets:
+            lists.setdefault(name, []).append(data)
+        return head, lists
+
+    @staticmethod
+    def whole(head, lists):
+        return wire.message(head, [(name, data) for name in OCTETS for data in lists.get(name, [])])
+
+    def text(self, **changed):
+        """The truthful request, with other members or octets in the place of its own."""
+        head, lists = self.parts()
+        for name, value in changed.items():
+            if name in OCTETS:
+                lists[name] = value if isinstance(value, list) else [value]
+            else:
+                head[name] = value
+        return self.whole(head, lists)
 
     def qualifying(self, text, link=None):
         return wire.qualifying((link or self.link).exporter, text)
@@ -105,19 +121,19 @@ class Forger:
     def send(self, text, quote, signature, key=None, link=None):
         """The verdict; a challenge is answered with the key's TPM."""
         link = link or self.link
-        verdict = wire.parse_verdict(*link.post("/v1/attest", wire.envelope(text, quote, signature)))
+        verdict = wire.parse_verdict(*link.post("/v2/attest", wire.signed(text, quote, signature)))
         if verdict["verdict"] != "challenge":
             return verdict
-        secret = self.tpm.activate(wire.unb64(verdict["credential_blob"]), wire.unb64(verdict["secret"]), key)
+        secret = self.tpm.activate(verdict["credential_blob"], verdict["secret"], key)
         return self.answer(secret, link)
 
     def answer(self, secret, link=None):
-        return wire.parse_verdict(*(link or self.link).post("/v1/activate", {"secret": wire.b64(secret)}))
+        return wire.parse_verdict(*(link or self.link).post("/v2/activate", wire.activation(secret)))
 
     def tell(self, text=None, binding=None, select=SELECT, key=None, scheme=None, said=None, link=None):
         """Quotes for `text` and sends `said`, which is `text` unless it lies."""
         if text is None:
-            text = self.text(ak_public=wire.b64(key.marshal())) if key else self.text()
+            text = self.text(ak_public=key.marshal()) if key else self.text()
         q = self.qualifying(text, link) if binding is None else binding
         quote, signature = self.tpm.quote(q, select, key, scheme)
         return self.send(said or text, quote, signature, key, link)

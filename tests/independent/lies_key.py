@@ -34,7 +34,7 @@ def with_key(f, template, scheme=None):
 def ak_not_restricted(f):
     """And so it signs a quote that no TPM made, here one of its liar's own writing."""
     with f.key(ak_template(AK_ATTRIBUTES & ~A.RESTRICTED)) as k:
-        text = f.text(ak_public=wire.b64(k.marshal()))
+        text = f.text(ak_public=k.marshal())
         quote, _ = f.tpm.quote(f.qualifying(text))
         signer = wire.H(bytes.fromhex("4000000b"), bytes(k.public.get_name()))
         made = quote[:8] + b"\x00\x0b" + signer + quote[8 + 34:]
@@ -145,10 +145,10 @@ def public_only(tpm, public):
 
 def cannot_activate(f, text, quote, signature, public):
     """The challenge comes; this TPM does not open it with the key's public part alone."""
-    verdict = wire.parse_verdict(*f.link.post("/v1/attest", wire.envelope(text, quote, signature)))
+    verdict = wire.parse_verdict(*f.link.post("/v2/attest", wire.signed(text, quote, signature)))
     if verdict["verdict"] != "challenge":
         return verdict
-    blob, secret = wire.unb64(verdict["credential_blob"]), wire.unb64(verdict["secret"])
+    blob, secret = verdict["credential_blob"], verdict["secret"]
     with tpm_refuses("INTEGRITY"):
         f.tpm.activate(blob, secret)
     with public_only(f.tpm, public) as handle, tpm_refuses("AUTH_UNAVAILABLE"):
@@ -160,7 +160,7 @@ def cannot_activate(f, text, quote, signature, public):
 def ak_in_software(f):
     """A key that says of itself all that an AK is, and signs whatever its owner likes."""
     private, public, _ = software_key(AK_ATTRIBUTES)
-    text = f.text(ak_public=wire.b64(public.marshal()))
+    text = f.text(ak_public=public.marshal())
     quote, _ = f.tpm.quote(f.qualifying(text))
     r, s = decode_dss_signature(private.sign(quote, ec.ECDSA(hashes.SHA256())))
     signature = bytes.fromhex("0018000b") + b"".join(b"\x00\x20" + n.to_bytes(32, "big") for n in (r, s))
@@ -170,7 +170,7 @@ def ak_in_software(f):
 @lie("M-ACTIVATE", "the activation secret was wrong", truth_of_new_key)
 def ak_of_another_tpm(f):
     """A true AK, but of the liar's TPM; the EK is that of the node."""
-    text = f.text(ak_public=wire.b64(f.other.ak.marshal()))
+    text = f.text(ak_public=f.other.ak.marshal())
     quote, signature = f.other.quote(f.qualifying(text))
     return cannot_activate(f, text, quote, signature, f.other.ak.public)
 
@@ -181,14 +181,14 @@ def ak_of_another_tpm(f):
 @lie("M-EK", "the node id in the request is not that of this EK")
 def ek_of_another_tpm(f):
     """EK and AK of the liar's TPM under the node's id."""
-    text = f.text(ek_public=wire.b64(f.other.ek.marshal()), ak_public=wire.b64(f.other.ak.marshal()))
+    text = f.text(ek_public=f.other.ek.marshal(), ak_public=f.other.ak.marshal())
     return f.send(text, *f.other.quote(f.qualifying(text)))
 
 
 def another_ek(f, template):
     with f.key(template) as k:
         node = hashlib.sha256(spki(k.public)).hexdigest()
-        return f.tell(text=f.text(node=node, ek_public=wire.b64(k.marshal())))
+        return f.tell(text=f.text(node=node, ek_public=k.marshal()))
 
 
 @lie("M-EK", "the EK's attributes are not those of the TCG template")
@@ -206,7 +206,7 @@ def ek_with_another_policy(f):
 
 
 def certificates(f, *ders):
-    return f.tell(text=f.text(ek_certificates=[wire.b64(d) for d in ders]))
+    return f.tell(text=f.text(ek_certificate=list(ders)))
 
 
 @lie("M-EKCERT", "not of this EK or chain to no CA", harmless=False)

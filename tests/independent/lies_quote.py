@@ -73,7 +73,7 @@ def binding_of_another_connection(f):
 @lie("M-BINDING", BOUND)
 def binding_without_channel(f):
     text = f.text()
-    return f.tell(text=text, binding=wire.H(wire.QUOTE_LABEL, wire.H(text.encode())))
+    return f.tell(text=text, binding=wire.H(wire.QUOTE_LABEL, wire.H(text)))
 
 
 @lie("M-BINDING", BOUND)
@@ -84,20 +84,20 @@ def binding_without_request(f):
 @lie("M-BINDING", BOUND)
 def binding_of_another_purpose(f):
     text = f.text()
-    return f.tell(text=text, binding=wire.H(b"muster attest v2", f.link.exporter, wire.H(text.encode())))
+    return f.tell(text=text, binding=wire.H(b"muster attest v3", f.link.exporter, wire.H(text)))
 
 
 @lie("M-BINDING", BOUND)
 def facts_changed_after_quote(f):
     text = f.text()
-    return f.tell(text=text, said=text.replace("Node 1", "Node 2"))
+    return f.tell(text=text, said=text.replace(b"Node 1", b"Node 2"))
 
 
 @lie("M-BINDING", BOUND)
 def nv_state_changed_after_quote(f):
     """Someone who would like the bundle as well."""
     text = f.text()
-    return f.tell(text=text, said=text.replace("present", "absent"))
+    return f.tell(text=text, said=f.text(nv={"ssh": "absent", "tls": "absent"}))
 
 
 @lie("M-BINDING", BOUND)
@@ -160,15 +160,14 @@ def selection_of_a_resettable_pcr(f):
 
 @lie("M-PCRDIGEST", VALUES)
 def values_not_quoted(f):
-    values = [v.hex() for v in f.tpm.pcrs()]
-    values[11] = "00" * 32
-    return f.tell(text=f.text(pcrs=values))
+    values = list(f.tpm.pcrs())
+    values[11] = bytes(32)
+    return f.tell(text=f.text(pcrs=b"".join(values)))
 
 
 @lie("M-PCRDIGEST", VALUES)
 def values_in_another_order(f):
-    values = [v.hex() for v in f.tpm.pcrs()]
-    return f.tell(text=f.text(pcrs=values[::-1]))
+    return f.tell(text=f.text(pcrs=b"".join(f.tpm.pcrs()[::-1])))
 
 
 # ---- signed by the AK, but no quote -----------------------------------------

@@ -48,8 +48,8 @@ class Node:
 
     def request(self, nv):
         t = self.tpm
-        return wire.request_text(t.node_id(), t.ek.marshal(), t.certificates(), t.ak.marshal(), t.pcrs(), self.eventlog, nv,
-                                 self.former, self.policy, self.facts)
+        return wire.request(t.node_id(), t.ek.marshal(), t.certificates(), t.ak.marshal(), t.pcrs(), self.eventlog, nv,
+                            self.former, self.policy, self.facts)
 
 
 def connect(url, ca, source=None):
@@ -59,13 +59,13 @@ def connect(url, ca, source=None):
 
 def ask(parent, node, nv):
     """One attest with its challenge; (verdict, quote, was challenged)."""
-    text = node.request(nv)
-    quote, signature = node.tpm.quote(wire.qualifying(parent.exporter, text))
-    verdict = wire.parse_verdict(*parent.post("/v1/attest", wire.envelope(text, quote, signature)))
+    request = node.request(nv)
+    quote, signature = node.tpm.quote(wire.qualifying(parent.exporter, request))
+    verdict = wire.parse_verdict(*parent.post("/v2/attest", wire.signed(request, quote, signature)))
     if verdict["verdict"] != "challenge":
         return verdict, quote, False
-    secret = node.tpm.activate(wire.unb64(verdict["credential_blob"]), wire.unb64(verdict["secret"]))
-    return wire.parse_verdict(*parent.post("/v1/activate", {"secret": wire.b64(secret)})), quote, True
+    secret = node.tpm.activate(verdict["credential_blob"], verdict["secret"])
+    return wire.parse_verdict(*parent.post("/v2/activate", wire.activation(secret))), quote, True
 
 
 def attest(parent, node, nv, report):

@@ -13,14 +13,13 @@ The parent's validity is checked at this machine's clock; the max() with
 not-before of section 1 is for nodes without a clock, which this is not.
 """
 import http.client
-import json
 import os
 import ssl
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-LABEL = b"EXPORTER-muster-attest-v1"
+LABEL = b"EXPORTER-muster-attest-v2"
 PARENT_OID = "2.25.212541937340190927170434927386158209537"
 EKU_OID = "2.5.29.37"
 
@@ -115,10 +114,9 @@ class Parent:
         (master,) = [line.split()[2] for line in lines if line.startswith("EXPORTER_SECRET ")]
         return exporter(algorithm, bytes.fromhex(master))
 
-    def post(self, path, doc):
+    def post(self, path, body):
         """(status, body)."""
-        body = doc if isinstance(doc, bytes) else json.dumps(doc).encode()
-        self.http.request("POST", path, body, {"Content-Type": "application/json"})
+        self.http.request("POST", path, body, {"Content-Type": "application/x-muster"})
         answer = self.http.getresponse()
         return answer.status, answer.read()
 

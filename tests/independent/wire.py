@@ -13,7 +13,7 @@ import struct
 
 PCRS = tuple(range(10)) + tuple(range(11, 16))
 SELECTION = bytes.fromhex("00000001" "000b" "03" "fffb00")
-QUOTE_LABEL = b"muster attest v1"
+QUOTE_LABEL = b"muster attest v2"
 POLICY_REF = {"nv": b"muster nv v1", "bundle": b"muster bundle v1"}
 CC_POLICY_AUTHORIZE = 0x0000016A
 CC_POLICY_PCR = 0x0000017F
@@ -34,16 +34,6 @@ def H(*parts):
 
 def b64(data):
     return base64.b64encode(data).decode("ascii")
-
-
-def unb64(text):
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (ValueError, TypeError) as e:
-        raise WireError(f"base64: {e}") from None
-    if b64(data) != text:
-        raise WireError("base64 is not canonical")
-    return data
 
 
 def no_duplicates(pairs):
@@ -94,23 +84,58 @@ class Cursor:
             raise WireError(f"{len(self.data) - self.at} bytes too many")
 
 
+# ---- section 1: messages ------------------------------------------------------
+
+HEAD_MAX = 16384
+
+
+def message(head, octets):
+    """The bytes of a message: `octets` is a list of (name, bytes)."""
+    text = json.dumps(dict(head, octets=[[n, len(d)] for n, d in octets])).encode()
+    return struct.pack(">I", len(text)) + text + b"".join(d for _, d in octets)
+
+
+def take_message(data):
+    """(head without octets, list of (name, bytes), what follows them)."""
+    c = Cursor(data)
+    n = c.u(4)
+    if n > HEAD_MAX:
+        raise WireError(f"a head of {n} bytes")
+    text = c.take(n)
+    if text[:1] != b"{" or text[-1:] != b"}":
+        raise WireError("white space around the head")
+    head = parse_json(text)
+    lengths = head.pop("octets", None) if isinstance(head, dict) else None
+    if not isinstance(lengths, list):
+        raise WireError("a head without octets")
+    octets = []
+    for pair in lengths:
+        if not isinstance(pair, list) or [type(x) for x in pair] != [str, int]:
+            raise WireError(f"octets {pair!r}")
+        octets.append((pair[0], c.take(pair[1])))
+    return head, octets, c.data[c.at:]
+
+
 # ---- section 3: the request -------------------------------------------------
 
 
-def request_text(node, ek_public, certificates, ak_public, values, eventlog, nv, former, policy, facts):
-    return json.dumps({
-        "version": 1, "node": node.hex(), "ek_public": b64(ek_public),
-        "ek_certificates": [b64(c) for c in certificates], "ak_public": b64(ak_public),
-        "pcrs": [v.hex() for v in values], "eventlog": b64(eventlog), "nv": nv,
-        "former": former, "policy": policy.hex(), "facts": facts})
+def request(node, ek_public, certificates, ak_public, values, eventlog, nv, former, policy, facts):
+    return message(
+        {"version": 2, "node": node.hex(), "nv": nv, "former": former, "policy": policy.hex(), "facts": facts},
+        [("ek_public", ek_public), *(("ek_certificate", c) for c in certificates), ("ak_public", ak_public),
+         ("pcrs", b"".join(values)), ("eventlog", eventlog)])
 
 
-def qualifying(exporter, text):
-    return H(QUOTE_LABEL, exporter, H(text.encode()))
+def qualifying(exporter, unsigned):
+    return H(QUOTE_LABEL, exporter, H(unsigned))
 
 
-def envelope(text, quote, signature):
-    return {"request": text, "quote": b64(quote), "signature": b64(signature)}
+def signed(unsigned, quote, signature):
+    return unsigned + b"".join(struct.pack(">H", len(p)) + p for p in (quote, signature))
+
+
+def activation(secret):
+    return message({}, [("secret", secret)])
 
 
 def parse_quote(attest):
@@ -135,27 +160,38 @@ def parse_quote(attest):
 
 # ---- section 4: the verdict -------------------------------------------------
 
-OK = dict(verdict=str, node=str, name=str, boot=str, manifest=str, image_key=str, image_urls=list, approvals=dict,
-          certificates=dict, ca=str, bundle=(dict, type(None)))
+REFUSAL = dict(verdict=str, code=str, incident=str, retry_after=int)
 VERDICTS = {
-    "challenge": (200, dict(verdict=str, credential_blob=str, secret=str)),
-    "pending": (200, dict(verdict=str, id=str, retry_after=int)),
-    "refused": (403, dict(verdict=str, code=str, incident=str, retry_after=int)),
-    "malformed": (400, dict(verdict=str, code=str, incident=str, retry_after=int)),
-    "busy": (503, dict(verdict=str, code=str, incident=str, retry_after=int)),
-    "ok": (200, OK),
+    "challenge": (200, dict(verdict=str), ["credential_blob", "secret"]),
+    "pending": (200, dict(verdict=str, id=str, retry_after=int), []),
+    "refused": (403, REFUSAL, []),
+    "malformed": (400, REFUSAL, []),
+    "busy": (503, REFUSAL, []),
+    "ok": (200, dict(verdict=str, node=str, name=str, boot=str, image_urls=list),
+           ["manifest", "image_key", "approval_nv", "certificate_ssh", "certificate_tls", "ca"]),
 }
+WITH_BUNDLE = ["manifest", "image_key", "approval_nv", "approval_bundle", "certificate_ssh", "certificate_tls", "ca",
+               "bundle_public", "bundle_duplicate", "bundle_seed", "bundle_data"]
 
 
 def parse_verdict(status, body):
-    doc = parse_json(body)
-    kind = doc.get("verdict") if isinstance(doc, dict) else None
+    try:
+        doc, octets, rest = take_message(body)
+    except WireError as e:
+        raise WireError(f"HTTP {status}: no verdict: {e}: {body[:200]!r}") from None
+    kind = doc.get("verdict")
     if kind not in VERDICTS:
         raise WireError(f"HTTP {status}: no verdict: {body[:200]!r}")
-    want, types = VERDICTS[kind]
+    want, types, names = VERDICTS[kind]
     members(doc, **types)
     if status != want:
         raise WireError(f"{kind} with HTTP {status}")
+    if rest:
+        raise WireError(f"{len(rest)} bytes follow the octets")
+    got = [n for n, _ in octets]
+    if got != names and not (kind == "ok" and got == WITH_BUNDLE):
+        raise WireError(f"{kind} with octets {got}")
+    doc.update(octets)
     if kind == "ok":
         parse_ok(doc)
     return doc
@@ -164,15 +200,13 @@ def parse_verdict(status, body):
 def parse_ok(doc):
     if not NAME.fullmatch(doc["name"]):
         raise WireError(f"name {doc['name']!r}")
-    doc["image_key"] = unb64(doc["image_key"])
     if len(doc["image_key"]) != 32:
         raise WireError("image_key is not 32 bytes")
-    for group, names in (("approvals", ["nv"] + ["bundle"] * (doc["bundle"] is not None)), ("certificates", ["ssh", "tls"])):
-        members(doc[group], **{n: str for n in names})
-        doc[group] = {n: unb64(v) for n, v in doc[group].items()}
-    if doc["bundle"] is not None:
-        members(doc["bundle"], public=str, duplicate=str, seed=str, data=str)
-        doc["bundle"] = {n: unb64(v) for n, v in doc["bundle"].items()}
+    for text in ("manifest", "ca"):
+        doc[text] = doc[text].decode()
+    for group, prefix in (("approvals", "approval_"), ("certificates", "certificate_"), ("bundle", "bundle_")):
+        doc[group] = {n[len(prefix):]: doc.pop(n) for n in list(doc) if n.startswith(prefix)}
+    doc["bundle"] = doc["bundle"] or None
 
 
 def parse_manifest(text):

@@ -124,7 +124,7 @@ pid=$(cat "$tmp/pid")
 head -c 60000 /dev/zero | tr '\0' a >"$tmp/big"
 for i in $(seq 1 24); do
         curl -s -m 5 -o /dev/null --unix-socket "$sock" -H 'Content-Type: application/json' --data-binary @"$tmp/big" http://m/v1/nodes &
-        curl -s -m 5 -o /dev/null --cacert "$tmp/pki/ca.pem" -H 'Content-Type: application/json' --data-binary @"$tmp/big" "https://127.0.0.1:$attest_port/v1/attest" &
+        curl -s -m 5 -o /dev/null --cacert "$tmp/pki/ca.pem" -H 'Content-Type: application/x-muster' --data-binary @"$tmp/big" "https://127.0.0.1:$attest_port/v2/attest" &
         more_pids[i]=$!
 done
 wait "${more_pids[@]}"

@@ -148,17 +148,17 @@ check "CVE-2023-38200: as fast as ever ($took ms)" [ "$took" -lt 3000 ]
 
 # ---- bodies that grow -----------------------------------------------------------------------------------
 rss() { awk '/VmRSS/ { print $2 }' "/proc/$musterd_pid/status"; }
-json='Content-Type: application/json'
+wire='Content-Type: application/x-muster'
 before=$(rss)
 head -c 60000000 /dev/zero | gzip -9 >"$tmp/bomb.gz"
-is "GHSA-6xx7-m45w-76m2: a compressed body is not unpacked" 400 "$(attest_status /v1/attest -H "$json" -H 'Content-Encoding: gzip' --data-binary "@$tmp/bomb.gz")"
+is "GHSA-6xx7-m45w-76m2: a compressed body is not unpacked" 400 "$(attest_status /v2/attest -H "$wire" -H 'Content-Encoding: gzip' --data-binary "@$tmp/bomb.gz")"
 head -c 300000 /dev/zero >"$tmp/big"
 # which asks first: the answer to one that sends at once may be lost with the connection that closes on it
 is "GHSA-6xx7-m45w-76m2: a body over the limit is not read" "413 0" "$(curl -s -o /dev/null -w '%{http_code} %{size_upload}' --cacert "$tmp/pki/ca.pem" \
-        -H "$json" -H 'Expect: 100-continue' --expect100-timeout 60 --data-binary "@$tmp/big" "https://127.0.0.1:$attest_port/v1/attest")"
-printf '%0100000d' 0 | tr 0 '[' >"$tmp/deep"
-is "GHSA-6xx7-m45w-76m2: a hundred thousand levels are not followed" 400 "$(attest_status /v1/attest -H "$json" --data-binary "@$tmp/deep")"
-is "GHSA-6xx7-m45w-76m2: a chunked body is not taken" 411 "$(attest_status /v1/attest -H "$json" -H 'Transfer-Encoding: chunked' -d '{}')"
+        -H "$wire" -H 'Expect: 100-continue' --expect100-timeout 60 --data-binary "@$tmp/big" "https://127.0.0.1:$attest_port/v2/attest")"
+{ printf '\0\0\x40\0{"a":'; printf '%016379d' 0 | tr 0 '['; } >"$tmp/deep"
+is "GHSA-6xx7-m45w-76m2: sixteen thousand levels are not followed" 400 "$(attest_status /v2/attest -H "$wire" --data-binary "@$tmp/deep")"
+is "GHSA-6xx7-m45w-76m2: a chunked body is not taken" 411 "$(attest_status /v2/attest -H "$wire" -H 'Transfer-Encoding: chunked' -d '{}')"
 case $bin in
 */san) ok "GHSA-6xx7-m45w-76m2: memory is not looked at under a sanitizer" ;;
 *) check "GHSA-6xx7-m45w-76m2: memory stays where it was ($before, $(rss) kB)" [ "$(rss)" -lt $((before + 20000)) ] ;;

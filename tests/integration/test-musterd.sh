@@ -11,6 +11,9 @@ requires sqlite3 --version
 . "$(dirname "$0")/musterd-lib.sh"
 make_parent
 json='Content-Type: application/json'
+wire='Content-Type: application/x-muster'
+# message HEAD: the head of a message with its length before it
+message() { printf '%08x' ${#1} | xxd -r -p; printf %s "$1"; }
 
 # ---- errors at start, each with its exit code and one line -------------------
 start_fails() { # CODE NAME TEXT ARGS…
@@ -76,33 +79,35 @@ cleanup_pid "$other_pid"
 gives_tickets() { [ "$(tickets "$other_port")" -ge 2 ]; }
 check "control: of a server that gives tickets they are seen" wait_for 10 gives_tickets
 kill "$other_pid"
-is "control: on the boot port plain HTTP is answered" 404 "$(curl -s -o /dev/null -w '%{http_code}' --http0.9 "http://127.0.0.1:$boot_port/v1/attest")"
-is "plain HTTP on the attest port gets nothing" 000 "$(curl -s -o /dev/null -w '%{http_code}' --http0.9 "http://127.0.0.1:$attest_port/v1/attest")"
+is "control: on the boot port plain HTTP is answered" 404 "$(curl -s -o /dev/null -w '%{http_code}' --http0.9 "http://127.0.0.1:$boot_port/v2/attest")"
+is "plain HTTP on the attest port gets nothing" 000 "$(curl -s -o /dev/null -w '%{http_code}' --http0.9 "http://127.0.0.1:$attest_port/v2/attest")"
 
 # ---- the route table --------------------------------------------------------
 is "an unknown path" 404 "$(boot_status /)"
 is "no admin route on the boot listener" 404 "$(boot_status /v1/nodes)"
 is "no admin route on the attest listener" 404 "$(attest_status /v1/nodes)"
-is "no attest on the boot listener" 404 "$(boot_status /v1/attest -d '{}')"
-is "no attest on the admin socket" 404 "$(admin_status POST /v1/attest '{}')"
+is "no attest on the boot listener" 404 "$(boot_status /v2/attest -d '{}')"
+is "no attest on the admin socket" 404 "$(admin_status POST /v2/attest '{}')"
 is "a wrong method" 405 "$(boot_status /ipxe -X DELETE)"
-is "a wrong method on attest" 405 "$(attest_status /v1/attest)"
-check "405 says which are allowed" grep -qi '^allow: POST' <(curl -si --cacert "$tmp/pki/ca.pem" "https://127.0.0.1:$attest_port/v1/attest")
+is "a wrong method on attest" 405 "$(attest_status /v2/attest)"
+check "405 says which are allowed" grep -qi '^allow: POST' <(curl -si --cacert "$tmp/pki/ca.pem" "https://127.0.0.1:$attest_port/v2/attest")
 check "control: the files that are climbed to are there" test -e "$state/boot/../../pki/ca.key" -a -e "$state/boot/../muster.db"
 is "a path that climbs" 404 "$(boot_status /boot/..%2F..%2Fpki%2Fca.key --path-as-is)"
 is "a path that climbs, plainly" 404 "$(boot_status /boot/../muster.db --path-as-is)"
 is "a body where none belongs" 413 "$(boot_status /ipxe -X GET -H "$json" -d '{}')"
 
 # ---- bodies -----------------------------------------------------------------
-is "a chunked body" 411 "$(attest_status /v1/attest -H 'Transfer-Encoding: chunked' -H "$json" -d '{}')"
-is "another type" 415 "$(attest_status /v1/attest -H 'Content-Type: text/plain' -d '{}')"
-is "no JSON" 400 "$(attest_status /v1/attest -H "$json" -d 'nonsense')"
-is "an activation out of the blue is refused" 403 "$(attest_status /v1/activate -H "$json" -d '{"secret":"AAAA"}')"
+is "a chunked body" 411 "$(attest_status /v2/attest -H 'Transfer-Encoding: chunked' -H "$wire" -d '{}')"
+is "another type" 415 "$(attest_status /v2/attest -H 'Content-Type: text/plain' -d '{}')"
+is "JSON alone, as the admin socket takes it" 415 "$(attest_status /v2/attest -H "$json" -d '{}')"
+is "no message" 400 "$(attest_status /v2/attest -H "$wire" -d 'nonsense')"
+{ message '{"octets":[["secret",32]]}'; head -c 32 /dev/zero; } >"$tmp/activation"
+is "an activation out of the blue is refused" 403 "$(attest_status /v2/activate -H "$wire" --data-binary "@$tmp/activation")"
 is "and it is journalled with its code" M-ACTIVATE "$(admin GET '/v1/events?newest=1&limit=1' | jq -r '.events[0].code')"
 # announces 200 MB and sends nothing: the refusal must come all the same
-is "a body over the limit is refused before it is read" 413 "$(printf 'POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000000\r\n\r\n' |
+is "a body over the limit is refused before it is read" 413 "$(printf 'POST /v2/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-muster\r\nContent-Length: 200000000\r\n\r\n' |
         timeout 10 openssl s_client -quiet -verify_quiet -ign_eof -connect "127.0.0.1:$attest_port" 2>/dev/null | head -n 1 | cut -d' ' -f2)"
-is "a Content-Length that is none" 400 "$(printf 'POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0x10\r\n\r\n' |
+is "a Content-Length that is none" 400 "$(printf 'POST /v2/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-muster\r\nContent-Length: 0x10\r\n\r\n' |
         timeout 10 openssl s_client -quiet -verify_quiet -ign_eof -connect "127.0.0.1:$attest_port" 2>/dev/null | head -n 1 | cut -d' ' -f2)"
 is "an unknown member" 400 "$(admin_status POST /v1/nodes '{"name":"n1","colour":"red"}')"
 

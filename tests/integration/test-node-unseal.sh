@@ -20,7 +20,7 @@ boots() {
         timeout 120 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$1" --image-file "$1/image" --once
 }
 # tries RUNDIR: opens the bundle with the record of that boot; what it said is in $tmp/said
-tries() { "$bin/unseal" "$1/attest-request.json" "$1/verdict.json" "$p/etc/pki/policy.pem" >"$tmp/said" 2>&1; }
+tries() { "$bin/unseal" "$1/attest-request" "$1/verdict" "$p/etc/pki/policy.pem" >"$tmp/said" 2>&1; }
 opens() {
         tries "$2"
         check "$1" grep -qx UNSEALED "$tmp/said"

@@ -32,7 +32,7 @@ is_said "its secret on another connection" M-ACTIVATE "activate 1"
 do_ "ak"
 is_said "another AK after the challenge is challenged anew" challenge "attest 0"
 is_said "a second attest replaces the first one's challenge" challenge "attest 0"
-is_said "a malformed attest" M-MALFORMED "send 0 /v1/attest"
+is_said "a malformed attest" M-MALFORMED "send 0 /v2/attest"
 is_said "ends the challenge before it" M-ACTIVATE "activate 0"
 is "nothing of all this made a record" 0 "$(admin GET /v1/nodes | jq '.nodes | length')"
 
@@ -170,7 +170,7 @@ do_ "dial 1" "storm 0 $tmp/storm-over" # this identity, while it is shut out and
 python3 "$tmp/toggle.py" "$sock" 150
 touch "$tmp/storm-over"
 answer
-order=$(for after in $from $((from + 1000)); do admin GET "/v1/events?node=r1&after=$after&limit=1000"; done | jq -r '.events[].event' | awk '
+order=$(for after in $(seq "$from" 1000 $((from + 9000))); do admin GET "/v1/events?node=r1&after=$after&limit=1000"; done | jq -r '.events[].event' | awk '
         /quarantined/ { shut = 1 } /approved/ { shut = 0; n++ } /^ok/ { ok++; bad += shut }
         END { print n, (ok ? "some" : "none"), bad + 0 }')
 is "nothing is released between quarantine and approval ($got)" "150 some 0" "$order"
@@ -178,7 +178,7 @@ is_said "at rest again" ok "attest 0"
 
 # ---- a body byte by byte ----------------------------------------------------------
 drip() {
-        printf 'POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n'
+        printf 'POST /v2/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-muster\r\nContent-Length: 150000\r\n\r\n'
         for _ in {1..15}; do
                 sleep 1
                 printf ' ' || return

@@ -118,7 +118,7 @@ void fleet_verdict(struct node *n, struct verdict *v)
                 break;
         case VERDICT_CHALLENGE:
                 n->asks--; /* that one released nothing */
-                link_post(n, "/v1/activate", tpm_secret(n, v));
+                link_post(n, "/v2/activate", tpm_secret(n, v));
                 break;
         case VERDICT_PENDING:
                 tally_code("pending");

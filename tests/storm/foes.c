@@ -73,9 +73,9 @@ void foe_asks(struct node *n)
         if (!link_exporter(n, exporter) || (n->foe == F_REPLAY && !seen.p))
                 foe_lost(n);
         else if (n->foe == F_REPLAY)
-                link_post(n, "/v1/attest", copy(&seen));
+                link_post(n, "/v2/attest", copy(&seen));
         else
-                link_post(n, "/v1/attest", tpm_request(n, exporter));
+                link_post(n, "/v2/attest", tpm_request(n, exporter));
 }
 
 /* Sixteen bytes of its body at a time. */

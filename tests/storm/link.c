@@ -11,7 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define LABEL "EXPORTER-muster-attest-v1"
+#define LABEL "EXPORTER-muster-attest-v2"
 #define CONNECT_US 5000000
 #define TURN_US 60000000
 #define HANDSHAKE_US 15000000 /* once the parent has said something */
@@ -226,7 +226,7 @@ static void send_more(struct node *n)
 static void post(struct node *n, const char *method, const char *path, struct buf body)
 {
         char head[256];
-        int k = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+        int k = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s:%u\r\nContent-Type: application/x-muster\r\nContent-Length: %zu\r\n\r\n",
                          method, path, opt.parents[n->parent].host, opt.parents[n->parent].port, body.len);
 
         n->out.p = malloc((size_t)k + body.len);
@@ -272,7 +272,7 @@ void link_ask(struct node *n)
         }
         request = tpm_request(n, exporter);
         foe_saw(&request);
-        link_post(n, "/v1/attest", request);
+        link_post(n, "/v2/attest", request);
 }
 
 /* Whether all of an answer is there; then where its body is. */

@@ -34,7 +34,7 @@ struct node {
         EVP_PKEY_CTX *sign; /* of the AK, ready */
         uint8_t id[DIGEST_LEN];
         uint8_t ak_name[POLICY_NAME_LEN];
-        char *ek_text, *ak_text; /* public areas, base64 */
+        struct buf ek_public, ak_public; /* TPM2B_PUBLIC */
         const struct model *model;
 
         enum foe foe;

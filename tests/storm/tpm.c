@@ -26,10 +26,9 @@ static const size_t log_sizes[CLASSES] = {5000, 16000, 32000, 60000};
 struct model {
         struct buf log;
         uint8_t pcr[24][DIGEST_LEN];
-        struct buf text, body;                 /* of the first node of this model */
-        size_t text_id, text_ek, text_ak;      /* where its fields are */
-        size_t body_id, body_ek, body_ak;
-        size_t body_quote, body_sig;
+        struct buf body;                       /* of the first node of this model */
+        size_t id, ek, ak;                     /* where its fields are */
+        size_t signed_len;                     /* its quote follows, with a length before it, and so its signature */
 };
 
 static struct model models[CLASSES];
@@ -202,9 +201,9 @@ void tpm_evidence(const char *dir)
         save(dir, "extends", text, n);
 }
 
-static size_t place(const struct buf *in, const char *what)
+static size_t place(const struct buf *in, const void *what, size_t len)
 {
-        const uint8_t *at = memmem(in->p, in->len, what, strlen(what));
+        const uint8_t *at = memmem(in->p, in->len, what, len);
 
         FX(at);
         return (size_t)(at - in->p);
@@ -214,10 +213,7 @@ static size_t place(const struct buf *in, const char *what)
 static void model_request(struct model *m, struct node *n, EVP_PKEY *ak, bool steady)
 {
         struct attest_request *r = &f.req;
-        struct buf whole = {0};
         char id[HEX_LEN(DIGEST_LEN)];
-        char quote[B64_LEN(256)];
-        char sig[B64_LEN(SIG_LEN)];
 
         EVP_PKEY_free(f.ak);
         f.ek = n->ek;
@@ -225,52 +221,33 @@ static void model_request(struct model *m, struct node *n, EVP_PKEY *ak, bool st
         f.knobs.nv = steady ? NV_STATE_PRESENT : NV_STATE_ABSENT;
         fixture_build(&f);
         FX(r->quote.len == QUOTE_LEN && r->signature.len == SIG_LEN);
-        FX(wire_request_build(r, &m->text, r->digest) == 0);
-        FX(wire_attest_build(&m->text, &r->quote, &r->signature, &whole) == 0);
-        FX(whole.len == f.body.len && memcmp(whole.p, f.body.p, whole.len) == 0);
-        m->body = whole;
+        m->body = f.body;
+        f.body = (struct buf){0};
         hex_encode(n->id, DIGEST_LEN, id);
-        b64_encode(r->quote.p, r->quote.len, quote);
-        b64_encode(r->signature.p, r->signature.len, sig);
-        m->text_id = place(&m->text, id);
-        m->text_ek = place(&m->text, n->ek_text);
-        m->text_ak = place(&m->text, n->ak_text);
-        m->body_id = place(&m->body, id);
-        m->body_ek = place(&m->body, n->ek_text);
-        m->body_ak = place(&m->body, n->ak_text);
-        m->body_quote = place(&m->body, quote);
-        m->body_sig = place(&m->body, sig);
+        m->id = place(&m->body, id, strlen(id));
+        m->ek = place(&m->body, n->ek_public.p, n->ek_public.len);
+        m->ak = place(&m->body, n->ak_public.p, n->ak_public.len);
+        m->signed_len = m->body.len - 2 - QUOTE_LEN - 2 - SIG_LEN;
+        FX(memcmp(m->body.p + m->signed_len + 2, r->quote.p, QUOTE_LEN) == 0);
         f.ek = f.ak = NULL;
 }
 
 /* ---- nodes ------------------------------------------------------------------ */
 
-static char *base64(struct buf b)
-{
-        char *text = malloc(B64_LEN(b.len));
-
-        FX(text);
-        b64_encode(b.p, b.len, text);
-        buf_wipe(&b);
-        return text;
-}
-
 /* The AK, which the context keeps too. */
 static EVP_PKEY *load_one(struct node *n, const struct key_row *row)
 {
-        struct buf public;
         EVP_PKEY *ak = NULL;
 
         FX(pki_key_from_raw(PKI_P256, row->ek, &n->ek) == 0 && pki_key_from_raw(PKI_P256, row->ak, &ak) == 0);
         FX(pkey_id(n->ek, n->id) == 0);
         f.ek = n->ek;
         f.ak = ak;
-        n->ek_text = base64(ek_public(&f));
-        public = ak_public(&f);
+        n->ek_public = ek_public(&f);
+        n->ak_public = ak_public(&f);
         n->ak_name[0] = TPM_SHA256 >> 8;
         n->ak_name[1] = TPM_SHA256 & 0xff;
-        fx_hash(public.p + 2, public.len - 2, n->ak_name + 2);
-        n->ak_text = base64(public);
+        fx_hash(n->ak_public.p + 2, n->ak_public.len - 2, n->ak_name + 2);
         n->sign = EVP_PKEY_CTX_new(ak, NULL);
         FX(n->sign && EVP_PKEY_sign_init(n->sign) == 1 && EVP_PKEY_CTX_set_signature_md(n->sign, EVP_sha256()) == 1);
         f.ek = f.ak = NULL;
@@ -282,7 +259,7 @@ void tpm_swap(struct node *n, const struct node *with, bool its_public)
         n->sign = with->sign;
         if (!its_public)
                 return;
-        n->ak_text = with->ak_text;
+        n->ak_public = with->ak_public;
         memcpy(n->ak_name, with->ak_name, sizeof(n->ak_name));
 }
 
@@ -342,45 +319,30 @@ static void sign(const struct node *n, const struct buf *quote, uint8_t ret[SIG_
         FX(w.err == 0 && w.len == SIG_LEN);
 }
 
-static void fill(struct buf *b, size_t at, const char *text)
-{
-        memcpy(b->p + at, text, strlen(text));
-}
-
 struct buf tpm_request(const struct node *n, const uint8_t exporter[DIGEST_LEN])
 {
         const struct model *m = n->model;
-        static struct buf text;
         struct buf body = {malloc(m->body.len), m->body.len};
         struct buf quote;
         uint8_t digest[DIGEST_LEN];
         uint8_t extra[DIGEST_LEN];
         uint8_t sig[SIG_LEN];
         char id[HEX_LEN(DIGEST_LEN)];
-        char b64[B64_LEN(256)];
 
-        text.p = realloc(text.p, m->text.len);
-        text.len = m->text.len;
-        FX(text.p && body.p);
-        memcpy(text.p, m->text.p, text.len);
+        FX(body.p);
         memcpy(body.p, m->body.p, body.len);
         hex_encode(n->id, DIGEST_LEN, id);
-        fill(&text, m->text_id, id);
-        fill(&text, m->text_ek, n->ek_text);
-        fill(&text, m->text_ak, n->ak_text);
-        fill(&body, m->body_id, id);
-        fill(&body, m->body_ek, n->ek_text);
-        fill(&body, m->body_ak, n->ak_text);
-        fx_hash(text.p, text.len, digest);
+        memcpy(body.p + m->id, id, strlen(id));
+        memcpy(body.p + m->ek, n->ek_public.p, n->ek_public.len);
+        memcpy(body.p + m->ak, n->ak_public.p, n->ak_public.len);
+        fx_hash(body.p, m->signed_len, digest);
         FX(wire_qualifying_data(exporter, digest, extra) == 0);
         memcpy(f.pcr, m->pcr, sizeof(f.pcr));
         quote = quote_bytes(&f, extra);
         FX(quote.len == QUOTE_LEN);
         sign(n, &quote, sig);
-        b64_encode(quote.p, quote.len, b64);
-        fill(&body, m->body_quote, b64);
-        b64_encode(sig, sizeof(sig), b64);
-        fill(&body, m->body_sig, b64);
+        memcpy(body.p + m->signed_len + 2, quote.p, QUOTE_LEN);
+        memcpy(body.p + m->signed_len + 2 + QUOTE_LEN + 2, sig, SIG_LEN);
         buf_wipe(&quote);
         return body;
 }

@@ -69,7 +69,7 @@ struct fixture {
         struct ipxe_set ipxe;
         struct profile profile;
 
-        struct buf body; /* of POST /v1/attest */
+        struct buf body; /* of POST /v2/attest */
         struct attest_request req;
         struct evidence *evidence;
         struct decide_node node;

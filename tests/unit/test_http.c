@@ -206,8 +206,8 @@ static void requests_are_what_http_wants(void **state)
         struct buf b = { 0 };
 
         (void)state;
-        assert_int_equal(http_call(h, "POST", "/v1/attest", NULL, "{}", 2, 9, &rep, &b), 0);
-        assert_non_null(strstr(f.sent, "POST /v1/attest HTTP/1.1\r\nHost: parent:8443\r\n"));
+        assert_int_equal(http_call(h, "POST", "/v2/attest", NULL, "{}", 2, 9, &rep, &b), 0);
+        assert_non_null(strstr(f.sent, "POST /v2/attest HTTP/1.1\r\nHost: parent:8443\r\n"));
         assert_non_null(strstr(f.sent, "Content-Type: application/json\r\nContent-Length: 2\r\n"));
         assert_non_null(strstr(f.sent, "\r\n\r\n{}"));
         buf_wipe(&b);

@@ -24,9 +24,9 @@ static int find(enum listener l, const char *method, const char *path)
 static void every_route_belongs_to_one_listener(void **state)
 {
         (void)state;
-        assert_int_equal(find(L_ATTEST, "POST", "/v1/attest"), 0);
-        assert_int_equal(find(L_BOOT, "POST", "/v1/attest"), -ENOENT);
-        assert_int_equal(find(L_ADMIN, "POST", "/v1/attest"), -ENOENT);
+        assert_int_equal(find(L_ATTEST, "POST", "/v2/attest"), 0);
+        assert_int_equal(find(L_BOOT, "POST", "/v2/attest"), -ENOENT);
+        assert_int_equal(find(L_ADMIN, "POST", "/v2/attest"), -ENOENT);
         assert_int_equal(find(L_ADMIN, "GET", "/v1/nodes"), 0);
         assert_int_equal(find(L_BOOT, "GET", "/v1/nodes"), -ENOENT);
         assert_int_equal(find(L_ATTEST, "GET", "/v1/nodes"), -ENOENT);
@@ -39,7 +39,7 @@ static void a_wrong_method_names_the_right_ones(void **state)
         (void)state;
         assert_int_equal(find(L_ADMIN, "PUT", "/v1/nodes"), -EOPNOTSUPP);
         assert_string_equal(allow, "GET, HEAD, POST");
-        assert_int_equal(find(L_ATTEST, "HEAD", "/v1/attest"), -EOPNOTSUPP);
+        assert_int_equal(find(L_ATTEST, "HEAD", "/v2/attest"), -EOPNOTSUPP);
         assert_string_equal(allow, "POST");
         assert_int_equal(find(L_BOOT, "HEAD", "/image/x"), 0);
         assert_int_equal(find(L_BOOT, "get", "/image/x"), -EOPNOTSUPP);

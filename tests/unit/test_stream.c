@@ -35,7 +35,7 @@ static X509 *ca, *other_ca, *good, *of_a_node, *named;
 
 static void serve_tls(int fd)
 {
-        static const char label[] = "EXPORTER-muster-attest-v1";
+        static const char label[] = "EXPORTER-muster-attest-v2";
         SSL_CTX *c = SSL_CTX_new(TLS_server_method());
         SSL *ssl;
         char b[16];

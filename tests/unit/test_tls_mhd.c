@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define LABEL "EXPORTER-muster-attest-v1"
+#define LABEL "EXPORTER-muster-attest-v2"
 
 static struct {
         struct MHD_Daemon *daemon;

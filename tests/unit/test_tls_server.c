@@ -12,7 +12,7 @@
 #include <gnutls/gnutls.h>
 #include <sys/socket.h>
 
-#define LABEL "EXPORTER-muster-attest-v1"
+#define LABEL "EXPORTER-muster-attest-v2"
 
 static struct {
         SSL_CTX *ctx;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char attest_head[] = "POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 262144\r\n\r\n";
+static const char attest_head[] = "POST /v2/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-muster\r\nContent-Length: 196608\r\n\r\n";
 
 /* Sends script[0..n), `some` bytes each `ms`; when it is through: `end`. */
 static int drip(struct conn *c, const char *script, size_t n, size_t some, int ms, int end)
@@ -102,7 +102,7 @@ static int body_trickle(struct conn *c, const struct target *t)
 /* All of the largest body but its last byte. */
 static int body_hoard(struct conn *c, const struct target *t)
 {
-        static char script[sizeof(attest_head) - 1 + 262144];
+        static char script[sizeof(attest_head) - 1 + 196608];
 
         (void)t;
         if (script[0] == 0) {
@@ -164,7 +164,7 @@ static const char *const odd[] = {
         "GET /ipxe HTTP/1.1\r\nHost: x\r\nX: y%",
         "GET /ipxe HTTP/1.1\r\nHost: x\r\n%",
         "GET /ipxe?%",
-        "POST /v1/attest HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n%",
+        "POST /v2/attest HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n%",
         "POST /ipxe HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551615\r\n\r\na%",
         "POST /ipxe HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\na%",
         "GET /ipxe HTTP/1.1\r\nHost: x\r\nHost: y\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\naa%",
@@ -198,7 +198,7 @@ static int odd_request(struct conn *c, const struct target *t)
 
 static int nothing_good(struct conn *c, const struct target *t)
 {
-        static const char bad[] = "POST /v1/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        static const char bad[] = "POST /v2/attest HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-muster\r\nContent-Length: 2\r\n\r\n{}";
 
         (void)t;
         return conn_write(c, bad, sizeof(bad) - 1) < 0 ? AGAIN : 20;

@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define LABEL "EXPORTER-muster-attest-v1"
+#define LABEL "EXPORTER-muster-attest-v2"
 #define KEPT 4096
 
 struct fixture f;
@@ -76,7 +76,7 @@ static SSL *dial(void)
 static bool post(SSL *ssl, const char *path, const struct buf *body)
 {
         char head[256];
-        int n = snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+        int n = snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-muster\r\nContent-Length: %zu\r\n\r\n",
                          path, body->len);
 
         return SSL_write(ssl, head, n) == n && SSL_write(ssl, body->p, (int)body->len) == (int)body->len;
@@ -133,7 +133,7 @@ static bool exchange(SSL *ssl, const char *mode)
         bool ok;
 
         fixture_build(&f);
-        if (!post(ssl, "/v1/attest", &f.body))
+        if (!post(ssl, "/v2/attest", &f.body))
                 return false;
         if (!hear(ssl, &v))
                 return strcmp(mode, "same") == 0; /* no answer: it is held */
@@ -141,7 +141,7 @@ static bool exchange(SSL *ssl, const char *mode)
         if (ok && strcmp(mode, "challenge") != 0) {
                 if (strcmp(mode, "refused") != 0)
                         tpm_activate(&v.credential_blob, &v.secret, secret);
-                ok = wire_activate_build(secret, sizeof(secret), &body) == 0 && post(ssl, "/v1/activate", &body);
+                ok = wire_activate_build(secret, sizeof(secret), &body) == 0 && post(ssl, "/v2/activate", &body);
                 buf_wipe(&body);
                 verdict_wipe(&v);
                 if (ok && strcmp(mode, "refused") == 0)

@@ -14,12 +14,19 @@ static const struct lie *now;
 static void patch(struct buf *b, enum part part)
 {
         const struct patch *p = &now->patch;
+        size_t at = p->at;
 
         if (p->part != part)
                 return;
-        FX(p->at + p->n <= b->len && p->cut < b->len);
+        if (p->find) {
+                const uint8_t *found = memmem(b->p, b->len, p->find, strlen(p->find));
+
+                FX(found);
+                at = (size_t)(found - b->p);
+        }
+        FX(at + p->n <= b->len && p->cut < b->len);
         if (p->n > 0)
-                memcpy(b->p + p->at, p->bytes, p->n);
+                memcpy(b->p + at, p->bytes, p->n);
         b->len = p->keep ? p->keep : b->len - p->cut;
         if (p->n_more == 0)
                 return;

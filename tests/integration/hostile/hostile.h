@@ -10,10 +10,10 @@
  *   dial N [FROM]      a new connection N (0-3), from a loopback address
  *   attest N [LIE]     the answer's code or verdict
  *   tell N LIE         the same with the incident, and what else the answer holds
- *   print N [LIE]      the answer as it came
+ *   print N [LIE]      the head of the answer as it came
  *   relay N M          the request that was made for connection N, sent on M
  *   activate N [LIE]   answers the last challenge; lies: wrong, short, empty
- *   send N PATH        no body's worth: {} to PATH
+ *   send N PATH        no message: {} to PATH
  *   burst N MOST LIE   attests until another answer comes; prints how many did
  *   wait SECONDS       does nothing that long
  *   hang N             an attest without waiting for its answer, then closes
@@ -41,6 +41,7 @@ enum part { NO_PART, EK, AK, QUOTE, SIGNATURE, LOG, BODY };
 struct patch {
         enum part part;
         size_t at;
+        const char *find; /* its first place is `at` */
         const char *bytes;
         size_t n;
         size_t cut, keep; /* this many less; no more than these, unless 0 */

@@ -5,6 +5,7 @@
 #include "digest.h"
 
 #define AT(part_, at_, bytes_) .patch = {.part = part_, .at = at_, .bytes = bytes_, .n = sizeof(bytes_) - 1}
+#define FIND(part_, find_, bytes_) .patch = {.part = part_, .find = find_, .bytes = bytes_, .n = sizeof(bytes_) - 1}
 #define LESS(part_, n_) .patch = {.part = part_, .cut = n_}
 #define MORE(part_, bytes_) .patch = {.part = part_, .more = bytes_, .n_more = sizeof(bytes_) - 1}
 #define TAIL(part_, cut_, bytes_) .patch = {.part = part_, .cut = cut_, .more = bytes_, .n_more = sizeof(bytes_) - 1}
@@ -29,12 +30,12 @@ static void binding_of(struct fx_knobs *k, const char *label, const void *a, con
         *k = (struct fx_knobs){.extra_given = true, .extra = computed, .extra_len = DIGEST_LEN};
 }
 
-#define LABEL "muster attest v1"
+#define LABEL "muster attest v2"
 static void other_channel(struct fx_knobs *k) { binding_of(k, LABEL, lie_other_exporter, f.req.digest); }
 static void other_request(struct fx_knobs *k) { binding_of(k, LABEL, f.exporter, f.exporter); }
 static void no_channel(struct fx_knobs *k) { binding_of(k, LABEL, NULL, f.req.digest); }
 static void no_request(struct fx_knobs *k) { binding_of(k, LABEL, f.exporter, NULL); }
-static void other_label(struct fx_knobs *k) { binding_of(k, "muster attest v2", f.exporter, f.req.digest); }
+static void other_label(struct fx_knobs *k) { binding_of(k, "muster attest v3", f.exporter, f.req.digest); }
 static void no_label(struct fx_knobs *k) { binding_of(k, "", f.exporter, f.req.digest); }
 static void bare_exporter(struct fx_knobs *k)
 {
@@ -67,8 +68,12 @@ static void unquoted_values(struct fx_knobs *k)
 const struct lie lies[] = {
         {"body-empty", "M-MALFORMED", 'u', "a body cut short", LESS(BODY, 20)},
         {"body-more", "M-MALFORMED", 'u', "bytes after the body", MORE(BODY, " {}")},
-        {"body-member", "M-MALFORMED", 'u', "an unknown member", TAIL(BODY, 1, ",\"x\":1}")},
-        {"body-twice", "M-MALFORMED", 'u', "a member twice", TAIL(BODY, 1, ",\"quote\":\"AAAA\"}")},
+        {"body-member", "M-MALFORMED", 'u', "an unknown member", FIND(BODY, "\"former\"", "\"farmer\"")},
+        {"body-twice", "M-MALFORMED", 'u', "a member twice", FIND(BODY, "\"former\"", "\"policy\"")},
+        {"body-head", "M-MALFORMED", 'u', "a head longer than the body", AT(BODY, 0, "\xff\xff\xff\xff")},
+        {"body-octets", "M-MALFORMED", 'u', "octets that take a byte of those behind", FIND(BODY, "[\"pcrs\",480]", "[\"pcrs\",481]")},
+        {"body-long", "M-MALFORMED", 'u', "octets longer than what is left", FIND(BODY, "\"octets\":[[\"ek_public\",1", "\"octets\":[[\"ek_public\",9")},
+        {"body-order", "M-MALFORMED", 'u', "octets in another order", FIND(BODY, "[\"ak_public\"", "[\"ek_public\"")},
 
         {"ek-attributes", "M-EK", 'u', "an EK without fixedTPM", AT(EK, 9, "\xb0")},
         {"ek-decrypt", "M-EK", 'u', "an EK that does not decrypt", AT(EK, 7, "\x01")},
@@ -166,7 +171,7 @@ const struct lie lies[] = {
         {"log-unquoted", "M-EVENTLOG", 'g', "a PCR that does not exist", MORE(LOG, "\x18\0\0\0\x0d\0\0\0\1\0\0\0\x0b\0" Z16 Z16 "\0\0\0\0")},
         {"log-algorithm", "M-EVENTLOG", 'g', "an event with an algorithm that was not declared", AT(LOG, 77, "\x77\x77")},
         {"log-bank", "M-EVENTLOG", 'g', "a log that declares an unknown algorithm", AT(LOG, 60, "\x77\x77")},
-        {"log-sha1", "M-EVENTLOG", 'g', "a log of SHA-1 digests only", .patch = {LOG, 60, "\4\0\x14", 3, .keep = 65}},
+        {"log-sha1", "M-EVENTLOG", 'g', "a log of SHA-1 digests only", .patch = {.part = LOG, .at = 60, .bytes = "\4\0\x14", .n = 3, .keep = 65}},
         {"log-size", "M-EVENTLOG", 'g', "a wrong digest size for SHA-256", AT(LOG, 62, "\x10")},
         {"log-nodigest", "M-EVENTLOG", 'g', "an event without a digest", AT(LOG, 73, "\0")},
         {"log-legacy", "M-EVENTLOG", 'g', "a log of the TPM 1.2 format", AT(LOG, 32, "X")},

@@ -54,11 +54,26 @@ void link_dial(struct link *l, const char *where)
         FX(tls_exporter(tls, l->exporter) == 0 && http_new(tls, "127.0.0.1", &l->http) == 0);
 }
 
+/* The head of an answer as text: at most what there is. */
+static int head_len(const struct buf *answer)
+{
+        size_t n = answer->len < 4 ? 0 : (size_t)answer->p[2] << 8 | answer->p[3];
+
+        return (int)(n + 4 <= answer->len ? n : 0);
+}
+
+/* What it holds: members of the head, and blobs in the place of `octets`. */
 static int members(const struct buf *answer)
 {
-        struct json_object *o = json_tokener_parse((const char *)answer->p);
-        int n = json_object_is_type(o, json_type_object) ? json_object_object_length(o) : -1;
+        char head[WIRE_VERDICT_MAX + 1];
+        struct json_object *octets = NULL;
+        struct json_object *o;
+        int n = -1;
 
+        (void)snprintf(head, sizeof(head), "%.*s", head_len(answer), (const char *)answer->p + 4);
+        o = json_tokener_parse(head);
+        if (json_object_object_get_ex(o, "octets", &octets))
+                n = json_object_object_length(o) - 1 + (int)json_object_array_length(octets);
         json_object_put(o);
         return n;
 }
@@ -91,13 +106,13 @@ struct said link_post(struct link *l, const char *path, const struct buf *body)
         struct http_reply reply;
         struct buf answer = {0};
 
-        if (!l->http || http_call(l->http, "POST", path, NULL, body->p, body->len, 1 << 20, &reply, &answer) < 0) {
+        if (!l->http || http_call(l->http, "POST", path, "application/x-muster", body->p, body->len, 1 << 20, &reply, &answer) < 0) {
                 link_close(l);
                 return ret;
         }
         (void)snprintf(ret.word, sizeof(ret.word), "HTTP %u", reply.status);
         understand(&answer, &ret);
-        (void)snprintf(last_answer, sizeof(last_answer), "%s", (const char *)answer.p);
+        (void)snprintf(last_answer, sizeof(last_answer), "%.*s", head_len(&answer), (const char *)answer.p + 4);
         buf_wipe(&answer);
         if (!reply.keep_alive) {
                 link_close(l);
@@ -111,5 +126,5 @@ struct said link_attest(struct link *l, const char *lie)
 
         memcpy(lie_other_exporter, links[other].exporter, DIGEST_LEN);
         lie_build(lie_find(lie), l->exporter);
-        return link_post(l, "/v1/attest", &f.body);
+        return link_post(l, "/v2/attest", &f.body);
 }

@@ -77,7 +77,7 @@ static void burst(struct link *l, int most, const char *lie)
 
 static void send_and_leave(struct link *l, const char *path, const struct buf *body)
 {
-        FX(http_send(l->http, "POST", path, "application/json", body->p, body->len, 0) == 0);
+        FX(http_send(l->http, "POST", path, "application/x-muster", body->p, body->len, 0) == 0);
         (void)usleep(500000);
         link_close(l);
 }
@@ -93,9 +93,9 @@ static void activate(struct link *l, const char *lie)
         secret[31] ^= strcmp(lie, "wrong") == 0;
         FX(wire_activate_build(secret, n, &body) == 0);
         if (strcmp(lie, "leave") == 0)
-                send_and_leave(l, "/v1/activate", &body);
+                send_and_leave(l, "/v2/activate", &body);
         else
-                (void)printf("%s\n", link_post(l, "/v1/activate", &body).word);
+                (void)printf("%s\n", link_post(l, "/v2/activate", &body).word);
         buf_wipe(&body);
 }
 
@@ -249,10 +249,10 @@ static void obey(char *line)
                 burst(&links[n % LINKS], count, more);
         else if (sscanf(line, "relay %u %d", &n, &count) == 2) {
                 lie_build(lie_find(""), links[n % LINKS].exporter);
-                (void)printf("%s\n", link_post(&links[(unsigned)count % LINKS], "/v1/attest", &f.body).word);
+                (void)printf("%s\n", link_post(&links[(unsigned)count % LINKS], "/v2/attest", &f.body).word);
         } else if (sscanf(line, "hang %u", &n) == 1) {
                 lie_build(lie_find(""), links[n % LINKS].exporter);
-                send_and_leave(&links[n % LINKS], "/v1/attest", &f.body);
+                send_and_leave(&links[n % LINKS], "/v2/attest", &f.body);
         } else if (sscanf(line, "%15s %u %511s", verb, &n, more) >= 2)
                 obey_link(verb, n, more);
         else
