@@ -96,9 +96,11 @@ const uint8_t *evidence_ak_name(const struct evidence *ev)
         return ev->has_ak ? ev->ak_name : NULL;
 }
 
-uint32_t evidence_reset_count(const struct evidence *ev)
+struct policy_boot evidence_counters(const struct evidence *ev)
 {
-        return ev->quote_err == QUOTE_OK ? ev->quote.reset_count : 0;
+        struct policy_boot none = { 0 };
+
+        return ev->quote_err == QUOTE_OK ? (struct policy_boot){ ev->quote.reset_count, ev->quote.restart_count } : none;
 }
 
 bool evidence_clock_safe(const struct evidence *ev)

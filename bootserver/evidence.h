@@ -27,7 +27,7 @@ const struct attest_request *evidence_request(const struct evidence *ev);
 const struct tpmpub *evidence_ek(const struct evidence *ev);          /* NULL: does not parse */
 const struct tpmpub *evidence_ak(const struct evidence *ev);          /* NULL: does not parse */
 const uint8_t *evidence_ak_name(const struct evidence *ev);           /* 34 bytes, or NULL */
-uint32_t evidence_reset_count(const struct evidence *ev);             /* 0 when the quote does not parse */
+struct policy_boot evidence_counters(const struct evidence *ev);      /* zero when the quote does not parse */
 bool evidence_clock_safe(const struct evidence *ev);                  /* recorded, not judged */
 const uint8_t *evidence_pcr(const struct evidence *ev, unsigned pcr); /* quoted; NULL: not in the selection */
 

@@ -76,7 +76,7 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
                 return r;
         n->last_seen = server_now();
         n->chain = a->chain;
-        n->reset_count = evidence_reset_count(a->ev);
+        n->reset_count = evidence_counters(a->ev).reset_count;
         if (name && a->activated && same_bytes(a->activated_node, DIGEST_LEN, a->req.node, DIGEST_LEN)) {
                 n->has_ak = true;
                 memcpy(n->ak_name, name, sizeof(n->ak_name));

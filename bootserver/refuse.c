@@ -155,7 +155,7 @@ static int detail_json(const struct attest *a, const struct decision *d, const s
         jout_obj(&o, NULL);
         jout_bool(&o, "genuine", d->genuine);
         jout_str(&o, "from", from->address);
-        jout_int(&o, "reset_count", evidence_reset_count(a->ev));
+        jout_int(&o, "reset_count", evidence_counters(a->ev).reset_count);
         if (d->boot)
                 jout_str(&o, "boot", d->boot->name);
         wire_facts_out(&o, "facts", &a->req.facts);

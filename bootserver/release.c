@@ -52,7 +52,7 @@ static int add_signed(const struct server *srv, const struct attest *a, const st
                       const struct catalog_image *image, struct verdict *v)
 {
         const struct signer_wish wish = {
-                .node = a->req.node, .pcrs = a->req.pcrs, .reset_count = evidence_reset_count(a->ev), .bundle = v->has_bundle,
+                .node = a->req.node, .pcrs = a->req.pcrs, .counters = evidence_counters(a->ev), .bundle = v->has_bundle,
                 .previous = d->policy_key > 0,
                 .image = image->row.name, .header = image->row.header, .wrapped = image->row.wrapped_key,
         };
@@ -140,7 +140,8 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
         n->state = NODE_OK;
         n->reason[0] = '\0';
         n->last_seen = n->last_ok = now;
-        n->reset_count = evidence_reset_count(a->ev);
+        n->reset_count = evidence_counters(a->ev).reset_count;
+        n->restart_count = evidence_counters(a->ev).restart_count;
         n->has_ak = true;
         memcpy(n->ak_name, evidence_ak_name(a->ev), sizeof(n->ak_name));
         (void)snprintf(n->boot, sizeof(n->boot), "%s", d->boot->name);

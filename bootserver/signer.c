@@ -201,7 +201,8 @@ static int set_name(char to[SIGNER_NAME], const char *name)
 
 int signer_release(struct signer *s, const struct signer_wish *w, struct signer_let_in *ret)
 {
-        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .reset_count = w->reset_count,
+        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .reset_count = w->counters.reset_count,
+                                                .restart_count = w->counters.restart_count,
                                                 .purposes = (w->bundle ? SIGNER_BUNDLE : 0) |
                                                             (w->previous ? SIGNER_PREVIOUS : 0) } };
         union signer_answer a;

@@ -43,7 +43,7 @@ bool signer_ended(struct signer *s, char ret_how[64]);
 struct signer_wish {
         const uint8_t *node;
         const uint8_t (*pcrs)[DIGEST_LEN]; /* POLICY_PCRS of them, PCR 15 zero */
-        uint32_t reset_count;
+        struct policy_boot counters;
         bool bundle; /* an approval for the bundle too */
         bool previous; /* approved by the previous policy key */
         const char *image;

@@ -54,7 +54,8 @@ static void note(const struct signing *s, const union signer_request *q, const u
         (void)snprintf(what, sizeof(what), "%s=%s", q->head.op == SIGNER_TLS || q->head.op == SIGNER_SSH ? "name" : "image",
                        log_value(text, shown, sizeof(shown)));
         if (q->head.op == SIGNER_RELEASE)
-                (void)snprintf(what + strlen(what), sizeof(what) - strlen(what), " reset_count=%u", q->release.reset_count);
+                (void)snprintf(what + strlen(what), sizeof(what) - strlen(what), " reset_count=%u restart_count=%u",
+                               q->release.reset_count, q->release.restart_count);
         if (a->done.error < 0)
                 log_warn("node=%s refused=%s %s: %s total=%llu", node, op_names[q->head.op], what, strerror(-a->done.error),
                          (unsigned long long)s->refused);

@@ -53,6 +53,7 @@ static int release(const struct signing *s, const struct signer_release *q, stru
 {
         static const uint8_t zero[DIGEST_LEN];
         uint8_t approved[DIGEST_LEN];
+        uint8_t ref[DIGEST_LEN];
         int r;
 
         EVP_PKEY *key = q->purposes & SIGNER_PREVIOUS ? s->keys.policy_previous : s->keys.policy;
@@ -64,11 +65,16 @@ static int release(const struct signing *s, const struct signer_release *q, stru
         memset(a->bundle, 0, sizeof(a->bundle));
         r = unwrap(s, q->name, q->header, q->wrapped, a->key);
         if (r == 0)
-                r = policy_approved(q->pcrs, q->reset_count, approved);
+                r = policy_approved(q->pcrs, (struct policy_boot){ q->reset_count, q->restart_count }, approved);
         if (r == 0)
-                r = policy_approve(key, approved, POLICY_NV, a->nv);
-        if (r == 0 && (q->purposes & SIGNER_BUNDLE))
-                r = policy_approve(key, approved, POLICY_BUNDLE, a->bundle);
+                r = policy_ref(POLICY_NV, q->head.node, ref);
+        if (r == 0)
+                r = policy_approve(key, approved, ref, a->nv);
+        if (r == 0 && (q->purposes & SIGNER_BUNDLE)) {
+                r = policy_ref(POLICY_BUNDLE, q->head.node, ref);
+                if (r == 0)
+                        r = policy_approve(key, approved, ref, a->bundle);
+        }
         return r;
 }
 

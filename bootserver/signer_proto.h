@@ -35,6 +35,7 @@ struct signer_head {
 struct signer_release {
         struct signer_head head;
         uint32_t reset_count;
+        uint32_t restart_count;
         uint32_t purposes;
         uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
         char name[SIGNER_NAME]; /* the image's */
@@ -127,7 +128,7 @@ struct signer_hello {
         uint8_t ssh_ca[32];
 };
 
-static_assert(sizeof(struct signer_release) == 716, "no padding");
+static_assert(sizeof(struct signer_release) == 720, "no padding");
 static_assert(sizeof(struct signer_tls) == 176, "no padding");
 static_assert(sizeof(struct signer_ssh) == 140, "no padding");
 static_assert(sizeof(struct signer_wrap) == 200, "no padding");

@@ -113,10 +113,11 @@ int bundle_make(const struct tpmpub *ek, const EVP_PKEY *policy_key, const uint8
                 const struct bundle_keys *keys, struct bundle_wire *ret)
 {
         _cleanup_(bundle_wire_wipe) struct bundle_wire w = { 0 };
-        uint8_t k[BUNDLE_K_LEN], name[POLICY_NAME_LEN], policy[DIGEST_LEN];
+        uint8_t k[BUNDLE_K_LEN], name[POLICY_NAME_LEN], policy[DIGEST_LEN], ref[DIGEST_LEN];
         int r;
 
-        if ((r = policy_key_name(policy_key, name)) < 0 || (r = policy_auth_digest(name, POLICY_BUNDLE, policy)) < 0)
+        if ((r = policy_key_name(policy_key, name)) < 0 || (r = policy_ref(POLICY_BUNDLE, node_id, ref)) < 0 ||
+            (r = policy_auth_digest(name, ref, policy)) < 0)
                 return r;
         w.data.p = malloc(BUNDLE_DATA_LEN);
         if (!w.data.p)

@@ -15,7 +15,6 @@
 #define CC_POLICY_COUNTER_TIMER 0x0000016D
 #define CC_POLICY_PCR 0x0000017F
 #define EO_EQ 0x0000
-#define OFFSET_RESET_COUNT 16      /* in TPMS_TIME_INFO */
 #define KEY_ATTRIBUTES 0x00040040u /* sign | userWithAuth */
 #define SCALAR 32
 
@@ -29,10 +28,6 @@ static void der_freep(unsigned char **p)
         OPENSSL_free(*p);
 }
 
-const char *policy_ref(enum policy_purpose purpose)
-{
-        return purpose == POLICY_NV ? "muster nv v1" : "muster bundle v1";
-}
 
 /* H of what was written, or the writer's error. */
 static int wb_sha256(const struct wbuf *w, uint8_t ret[DIGEST_LEN])
@@ -40,14 +35,33 @@ static int wb_sha256(const struct wbuf *w, uint8_t ret[DIGEST_LEN])
         return w->err < 0 ? w->err : digest_sha256(w->p, w->len, ret);
 }
 
+int policy_ref(enum policy_purpose purpose, const uint8_t node[DIGEST_LEN], uint8_t ret[DIGEST_LEN])
+{
+        const char *label = purpose == POLICY_NV ? "muster nv v2" : "muster bundle v2";
+        uint8_t b[64];
+        struct wbuf w = wb_of(b, sizeof(b));
+
+        wb_put(&w, label, strlen(label)); /* without its NUL */
+        wb_put(&w, node, DIGEST_LEN);
+        return wb_sha256(&w, ret);
+}
+
+void policy_counters(struct policy_boot boot, uint8_t ret[POLICY_COUNTERS_LEN])
+{
+        struct wbuf w = wb_of(ret, POLICY_COUNTERS_LEN);
+
+        wb_u32be(&w, boot.reset_count);
+        wb_u32be(&w, boot.restart_count);
+}
+
 int policy_pcr_digest(const uint8_t values[POLICY_PCRS][DIGEST_LEN], uint8_t ret[DIGEST_LEN])
 {
         return digest_sha256(values, (size_t)POLICY_PCRS * DIGEST_LEN, ret);
 }
 
-int policy_approved(const uint8_t values[POLICY_PCRS][DIGEST_LEN], uint32_t reset_count, uint8_t ret[DIGEST_LEN])
+int policy_approved(const uint8_t values[POLICY_PCRS][DIGEST_LEN], struct policy_boot boot, uint8_t ret[DIGEST_LEN])
 {
-        uint8_t digest[DIGEST_LEN] = { 0 }, pcrs[DIGEST_LEN], args[DIGEST_LEN], b[128];
+        uint8_t digest[DIGEST_LEN] = { 0 }, pcrs[DIGEST_LEN], args[DIGEST_LEN], counters[POLICY_COUNTERS_LEN], b[128];
         struct wbuf w = wb_of(b, sizeof(b));
         int r;
 
@@ -64,8 +78,9 @@ int policy_approved(const uint8_t values[POLICY_PCRS][DIGEST_LEN], uint32_t rese
                 return r;
 
         w = wb_of(b, sizeof(b));
-        wb_u32be(&w, reset_count);
-        wb_u16be(&w, OFFSET_RESET_COUNT);
+        policy_counters(boot, counters);
+        wb_put(&w, counters, sizeof(counters));
+        wb_u16be(&w, POLICY_COUNTERS_OFFSET);
         wb_u16be(&w, EO_EQ);
         if ((r = wb_sha256(&w, args)) < 0)
                 return r;
@@ -114,7 +129,7 @@ int policy_key_name(const EVP_PKEY *key, uint8_t ret[POLICY_NAME_LEN])
         return w.err;
 }
 
-int policy_auth_digest(const uint8_t name[POLICY_NAME_LEN], enum policy_purpose purpose, uint8_t ret[DIGEST_LEN])
+int policy_auth_digest(const uint8_t name[POLICY_NAME_LEN], const uint8_t ref[DIGEST_LEN], uint8_t ret[DIGEST_LEN])
 {
         uint8_t digest[DIGEST_LEN] = { 0 }, b[128];
         struct wbuf w = wb_of(b, sizeof(b));
@@ -127,24 +142,24 @@ int policy_auth_digest(const uint8_t name[POLICY_NAME_LEN], enum policy_purpose 
                 return r;
         w = wb_of(b, sizeof(b));
         wb_put(&w, digest, sizeof(digest));
-        wb_put(&w, policy_ref(purpose), strlen(policy_ref(purpose)));
+        wb_put(&w, ref, DIGEST_LEN);
         return wb_sha256(&w, ret);
 }
 
-/* approvedPolicy ‖ R(P): the message whose SHA-256 is aHash. */
-static int approval_message(const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose, struct wbuf *w)
+/* approvedPolicy ‖ policyRef: the message whose SHA-256 is aHash. */
+static int approval_message(const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN], struct wbuf *w)
 {
         wb_put(w, approved, DIGEST_LEN);
-        wb_put(w, policy_ref(purpose), strlen(policy_ref(purpose)));
+        wb_put(w, ref, DIGEST_LEN);
         return w->err;
 }
 
-int policy_ahash(const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose, uint8_t ret[DIGEST_LEN])
+int policy_ahash(const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN], uint8_t ret[DIGEST_LEN])
 {
         uint8_t b[64];
         struct wbuf w = wb_of(b, sizeof(b));
 
-        (void)approval_message(approved, purpose, &w);
+        (void)approval_message(approved, ref, &w);
         return wb_sha256(&w, ret);
 }
 
@@ -166,7 +181,7 @@ static int signature_to_tpm(const uint8_t *der, size_t len, uint8_t ret[POLICY_A
         return w.err;
 }
 
-int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose,
+int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN],
                    uint8_t ret[POLICY_APPROVAL_LEN])
 {
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -179,7 +194,7 @@ int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], enum polic
                 return -ENOMEM;
         if (pki_key_type(key, &type) < 0 || type != PKI_P256)
                 return -EINVAL;
-        if (approval_message(approved, purpose, &w) < 0 ||
+        if (approval_message(approved, ref, &w) < 0 ||
             EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) != 1 ||
             EVP_DigestSign(ctx, der, &len, w.p, w.len) != 1)
                 return -EIO;
@@ -213,7 +228,7 @@ static int signature_from_tpm(const uint8_t *p, size_t len, unsigned char **ret_
         return *ret_len > 0 ? 0 : -ENOMEM;
 }
 
-int policy_approval_verify(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose,
+int policy_approval_verify(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN],
                            const uint8_t *sig, size_t len)
 {
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -229,7 +244,7 @@ int policy_approval_verify(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], en
                 return -EINVAL;
         if ((r = signature_from_tpm(sig, len, &der, &der_len)) < 0)
                 return r;
-        if (approval_message(approved, purpose, &w) < 0 ||
+        if (approval_message(approved, ref, &w) < 0 ||
             EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) != 1)
                 return -EIO;
         return EVP_DigestVerify(ctx, der, (size_t)der_len, w.p, w.len) == 1 ? 0 : -EKEYREJECTED;

@@ -19,35 +19,48 @@
 #define POLICY_APPROVAL_LEN 72   /* TPMT_SIGNATURE, r and s of 32 bytes */
 
 enum policy_purpose {
-        POLICY_NV = 1, /* the two NV indices: "muster nv v1" */
-        POLICY_BUNDLE, /* the sealed K: "muster bundle v1" */
+        POLICY_NV = 1, /* the two NV indices: "muster nv v2" */
+        POLICY_BUNDLE, /* the sealed K: "muster bundle v2" */
 };
 
 extern const uint8_t policy_pcrs[POLICY_PCRS];
 extern const uint8_t policy_select[POLICY_SELECT_LEN]; /* ff fb 00 */
 
-/* The policyRef of a purpose; its length is strlen(), no NUL is hashed. */
-const char *policy_ref(enum policy_purpose purpose);
+/* policyRef R(P, node) = H(label of the purpose ‖ node id): what is sealed for
+ * one node cannot be opened with an approval for another node. */
+int policy_ref(enum policy_purpose purpose, const uint8_t node[DIGEST_LEN], uint8_t ret[DIGEST_LEN]);
 
 /* H of the values: a quote's pcrDigest and TPM2_PolicyPCR's. */
 int policy_pcr_digest(const uint8_t values[POLICY_PCRS][DIGEST_LEN], uint8_t ret[DIGEST_LEN]);
 
-/* approvedPolicy: PolicyPCR, then PolicyCounterTimer(resetCount ==). */
-int policy_approved(const uint8_t values[POLICY_PCRS][DIGEST_LEN], uint32_t reset_count, uint8_t ret[DIGEST_LEN]);
+/* A TPM's counters, which together name one boot: a TPM Reset counts
+ * resetCount up, a TPM Restart (a power cycle after TPM2_Shutdown(STATE)) and
+ * a TPM Resume count restartCount up. */
+struct policy_boot {
+        uint32_t reset_count, restart_count;
+};
+
+/* approvedPolicy: PolicyPCR, then PolicyCounterTimer(resetCount ‖ restartCount ==). */
+int policy_approved(const uint8_t values[POLICY_PCRS][DIGEST_LEN], struct policy_boot boot, uint8_t ret[DIGEST_LEN]);
+
+/* operandB of that PolicyCounterTimer, at offset POLICY_COUNTERS_OFFSET of TPMS_TIME_INFO. */
+#define POLICY_COUNTERS_LEN 8
+#define POLICY_COUNTERS_OFFSET 16
+void policy_counters(struct policy_boot boot, uint8_t ret[POLICY_COUNTERS_LEN]);
 
 /* The policy key as the TPM object that TPM2_LoadExternal takes; keySign. */
 int policy_key_public(const EVP_PKEY *key, uint8_t ret[POLICY_KEY_PUBLIC_LEN]);
 int policy_key_name(const EVP_PKEY *key, uint8_t ret[POLICY_NAME_LEN]);
 
-/* authPolicy(P): PolicyAuthorize(keySign, R(P)) on an empty session. */
-int policy_auth_digest(const uint8_t name[POLICY_NAME_LEN], enum policy_purpose purpose, uint8_t ret[DIGEST_LEN]);
+/* authPolicy: PolicyAuthorize(keySign, policyRef) on an empty session. */
+int policy_auth_digest(const uint8_t name[POLICY_NAME_LEN], const uint8_t ref[DIGEST_LEN], uint8_t ret[DIGEST_LEN]);
 
 /* aHash: what is signed, and what TPM2_VerifySignature gets as digest. */
-int policy_ahash(const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose, uint8_t ret[DIGEST_LEN]);
+int policy_ahash(const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN], uint8_t ret[DIGEST_LEN]);
 
-int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose,
+int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN],
                    uint8_t ret[POLICY_APPROVAL_LEN]);
-int policy_approval_verify(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], enum policy_purpose purpose,
+int policy_approval_verify(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN],
                            const uint8_t *sig, size_t len);
 
 #endif

@@ -56,7 +56,7 @@ int tpm_pcr_read(struct tpm *t, uint8_t ret[POLICY_PCRS][DIGEST_LEN], struct fai
  * this AK has a password. */
 int tpm_quote(const struct tpm_key *ak, const uint8_t qualifying[DIGEST_LEN],
               const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN], struct buf *ret_quote, struct buf *ret_signature,
-              uint32_t *ret_reset_count, struct fail *f);
+              struct policy_boot *ret_counters, struct fail *f);
 
 /* TPM2_ActivateCredential: wire structures in, the 32-byte secret out,
  * encrypted on the bus. After a failure end the policy session. */

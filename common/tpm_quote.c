@@ -35,7 +35,7 @@ int tpm_pcr_read(struct tpm *t, uint8_t ret[POLICY_PCRS][DIGEST_LEN], struct fai
 }
 
 static int quote_inspect(const struct tpm *t, const TPM2B_ATTEST *q, const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
-                         uint32_t *ret_reset_count, struct fail *f)
+                         struct policy_boot *ret_counters, struct fail *f)
 {
         uint8_t want[DIGEST_LEN];
         TPMS_ATTEST a = { 0 };
@@ -48,13 +48,13 @@ static int quote_inspect(const struct tpm *t, const TPM2B_ATTEST *q, const uint8
         if (!same_bytes(a.attested.quote.pcrDigest.buffer, a.attested.quote.pcrDigest.size, want, DIGEST_LEN))
                 return fail_set(f, -EAGAIN, "E-TPM", "see what else extends PCRs, or sits between the machine and its TPM",
                                 "quote the PCRs on %s: they keep changing", t->name);
-        *ret_reset_count = a.clockInfo.resetCount;
+        *ret_counters = (struct policy_boot){ a.clockInfo.resetCount, a.clockInfo.restartCount };
         return 0;
 }
 
 int tpm_quote(const struct tpm_key *ak, const uint8_t qualifying[DIGEST_LEN],
               const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN], struct buf *ret_quote, struct buf *ret_signature,
-              uint32_t *ret_reset_count, struct fail *f)
+              struct policy_boot *ret_counters, struct fail *f)
 {
         static const TPMT_SIG_SCHEME scheme = { .scheme = TPM2_ALG_NULL }; /* the key's own */
         _cleanup_(esys_freep) TPM2B_ATTEST *quoted = NULL;
@@ -72,7 +72,7 @@ int tpm_quote(const struct tpm_key *ak, const uint8_t qualifying[DIGEST_LEN],
                 (void)tpm_fail(f, ak->t, NULL, rc, "quote the PCRs");
                 return tpm_rc_base(rc) == TPM2_RC_BAD_AUTH || tpm_rc_base(rc) == TPM2_RC_AUTH_FAIL ? -EKEYREJECTED : -EIO;
         }
-        r = quote_inspect(ak->t, quoted, pcrs, ret_reset_count, f);
+        r = quote_inspect(ak->t, quoted, pcrs, ret_counters, f);
         if (r < 0)
                 return r;
         q.p = malloc(quoted->size);

@@ -3,9 +3,6 @@
 
 #include <tss2/tss2_mu.h>
 
-/* TPMS_TIME_INFO: time (8), clock (8), then resetCount */
-#define RESET_COUNT_OFFSET 16
-
 const TPML_PCR_SELECTION tpm_quoted_pcrs = {
         .count = 1,
         .pcrSelections = { { .hash = TPM2_ALG_SHA256, .sizeofSelect = 3, .pcrSelect = { 0xff, 0xfb, 0x00 } } },
@@ -92,12 +89,13 @@ static int load_policy_key(struct tpm *t, const EVP_PKEY *key, struct tpm_obj *r
 }
 
 int tpm_approval_verify(struct tpm *t, const EVP_PKEY *policy_key, enum policy_purpose purpose,
-                        const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN], uint32_t reset_count, const struct buf *signature,
+                        const uint8_t node[DIGEST_LEN], const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
+                        struct policy_boot boot, const struct buf *signature,
                         struct tpm_approval *ret, struct fail *f)
 {
         _cleanup_(tpm_obj_flush) struct tpm_obj key = TPM_OBJ_NONE(t);
         _cleanup_(esys_freep) TPMT_TK_VERIFIED *ticket = NULL;
-        struct tpm_approval a = { .reset_count = reset_count, .ref = policy_ref(purpose) };
+        struct tpm_approval a = { .boot = boot };
         TPM2B_DIGEST ahash = { .size = DIGEST_LEN };
         TPMT_SIGNATURE sig = { 0 };
         size_t off = 0;
@@ -108,8 +106,8 @@ int tpm_approval_verify(struct tpm *t, const EVP_PKEY *policy_key, enum policy_p
             off != signature->len || sig.sigAlg != TPM2_ALG_ECDSA || sig.signature.ecdsa.hash != TPM2_ALG_SHA256)
                 return fail_set(f, -EBADMSG, "E-PARENT", "look at the parent's log; its version may differ",
                                 "read the parent's approval: it is no ECDSA signature");
-        if (policy_pcr_digest(pcrs, a.pcr_digest) < 0 || policy_approved(pcrs, reset_count, a.approved) < 0 ||
-            policy_ahash(a.approved, purpose, ahash.buffer) < 0 || policy_key_name(policy_key, a.key_sign.name) < 0)
+        if (policy_pcr_digest(pcrs, a.pcr_digest) < 0 || policy_approved(pcrs, boot, a.approved) < 0 ||
+            policy_ref(purpose, node, a.ref) < 0 || policy_ahash(a.approved, a.ref, ahash.buffer) < 0 || policy_key_name(policy_key, a.key_sign.name) < 0)
                 return fail_set(f, -EIO, "E-CONFIG", "make the initramfs again", "compute the approved policy");
         a.key_sign.size = POLICY_NAME_LEN;
         r = load_policy_key(t, policy_key, &key, f);
@@ -132,22 +130,21 @@ int tpm_approval_apply(const struct tpm_obj *session, const struct tpm_approval 
         ESYS_CONTEXT *e = session->t->esys;
         TPM2B_DIGEST pcr = { .size = DIGEST_LEN };
         TPM2B_DIGEST approved = { .size = DIGEST_LEN };
-        TPM2B_NONCE ref = { .size = (uint16_t)strlen(a->ref) };
-        TPM2B_OPERAND count = { .size = 4,
-                                .buffer = { (uint8_t)(a->reset_count >> 24), (uint8_t)(a->reset_count >> 16),
-                                            (uint8_t)(a->reset_count >> 8), (uint8_t)a->reset_count } };
+        TPM2B_NONCE ref = { .size = DIGEST_LEN };
+        TPM2B_OPERAND counters = { .size = POLICY_COUNTERS_LEN };
         TSS2_RC rc;
 
         memcpy(pcr.buffer, a->pcr_digest, DIGEST_LEN);
         memcpy(approved.buffer, a->approved, DIGEST_LEN);
-        memcpy(ref.buffer, a->ref, ref.size);
+        memcpy(ref.buffer, a->ref, DIGEST_LEN);
+        policy_counters(a->boot, counters.buffer);
         rc = Esys_PolicyPCR(e, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pcr, &tpm_quoted_pcrs);
         if (rc != TSS2_RC_SUCCESS)
                 return tpm_fail(f, session->t, NULL, rc, "use the approval (a PCR moved since the quote?)");
-        rc = Esys_PolicyCounterTimer(e, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &count,
-                                     RESET_COUNT_OFFSET, TPM2_EO_EQ);
+        rc = Esys_PolicyCounterTimer(e, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &counters,
+                                     POLICY_COUNTERS_OFFSET, TPM2_EO_EQ);
         if (rc != TSS2_RC_SUCCESS)
-                return tpm_fail(f, session->t, NULL, rc, "use the approval (resetCount differs)");
+                return tpm_fail(f, session->t, NULL, rc, "use the approval (resetCount or restartCount differs)");
         rc = Esys_PolicyAuthorize(e, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &approved, &ref,
                                   &a->key_sign, &a->ticket);
         return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(f, session->t, NULL, rc, "use the approval");

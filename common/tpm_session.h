@@ -28,15 +28,16 @@ int tpm_session_ek_auth(const struct tpm_obj *session, struct fail *f);
 struct tpm_approval {
         uint8_t pcr_digest[DIGEST_LEN];
         uint8_t approved[DIGEST_LEN];
-        uint32_t reset_count;
-        const char *ref;
+        struct policy_boot boot;
+        uint8_t ref[DIGEST_LEN];
         TPM2B_NAME key_sign;
         TPMT_TK_VERIFIED ticket;
 };
 
 /* -EKEYREJECTED, E-PARENT: the policy key did not sign this. */
 int tpm_approval_verify(struct tpm *t, const EVP_PKEY *policy_key, enum policy_purpose purpose,
-                        const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN], uint32_t reset_count, const struct buf *signature,
+                        const uint8_t node[DIGEST_LEN], const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN],
+                        struct policy_boot boot, const struct buf *signature,
                         struct tpm_approval *ret, struct fail *f);
 int tpm_approval_apply(const struct tpm_obj *session, const struct tpm_approval *a, struct fail *f);
 

@@ -108,7 +108,7 @@ static int build_body(struct node *n, struct buf *ret)
                 r = wire_qualifying_data(n->exporter, digest, qualifying);
         if (r < 0)
                 return fail_set(&n->f, r, "E-TPM", "", "write the attest request: %s", strerror(-r));
-        r = tpm_quote(&n->ak, qualifying, n->pcrs, &quote, &sig, &n->reset_count, &n->f);
+        r = tpm_quote(&n->ak, qualifying, n->pcrs, &quote, &sig, &n->counters, &n->f);
         if (r == -EAGAIN)
                 n->unlogged = true;
         if (r < 0)

@@ -25,7 +25,7 @@ static int open_bundle(struct node *n)
         struct bundle_keys keys = { 0 };
         int r;
 
-        r = tpm_approval_verify(n->tpm, n->conf->policy_key, POLICY_BUNDLE, n->pcrs, n->reset_count,
+        r = tpm_approval_verify(n->tpm, n->conf->policy_key, POLICY_BUNDLE, n->id, n->pcrs, n->counters,
                                 &n->verdict.approval_bundle, &approval, &n->f);
         if (r == 0)
                 r = node_session(n);
@@ -141,7 +141,7 @@ int node_keys(struct node *n)
         int r;
         int stale = 0;
 
-        r = tpm_approval_verify(n->tpm, n->conf->policy_key, POLICY_NV, n->pcrs, n->reset_count,
+        r = tpm_approval_verify(n->tpm, n->conf->policy_key, POLICY_NV, n->id, n->pcrs, n->counters,
                                 &n->verdict.approval_nv, &n->approval, &n->f);
         if (r == 0 && n->verdict.has_bundle)
                 r = open_bundle(n);

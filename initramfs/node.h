@@ -60,7 +60,7 @@ struct node {
         uint8_t exporter[DIGEST_LEN];
         uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
         bool unlogged; /* the PCRs are not what the event log says */
-        uint32_t reset_count;
+        struct policy_boot counters; /* of the quote */
         struct verdict verdict;
         struct manifest manifest;
 

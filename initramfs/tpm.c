@@ -55,12 +55,13 @@ static int identify(struct node *n)
 
 static int look_at_nv(struct node *n)
 {
-        uint8_t name[POLICY_NAME_LEN];
+        uint8_t name[POLICY_NAME_LEN], ref[DIGEST_LEN];
         int r = 0;
 
         if (!n->conf)
                 return 0;
-        if (policy_key_name(n->conf->policy_key, name) < 0 || policy_auth_digest(name, POLICY_NV, n->nv_policy) < 0)
+        if (policy_key_name(n->conf->policy_key, name) < 0 || policy_ref(POLICY_NV, n->id, ref) < 0 ||
+            policy_auth_digest(name, ref, n->nv_policy) < 0)
                 return fail_set(&n->f, -EINVAL, "E-CONFIG", "make the initramfs again with this parent's policy.pem",
                                 "use the policy key %s: it is not a P-256 key", n->conf->policy_path);
         memcpy(n->policy, name + POLICY_NAME_LEN - DIGEST_LEN, DIGEST_LEN);

@@ -67,7 +67,8 @@ static int unseal(const struct attest_request *req, const struct verdict *v, con
         if (r == 0)
                 r = tpm_ek_open(t, &ek, &certs, f);
         if (r == 0)
-                r = tpm_approval_verify(t, key, POLICY_BUNDLE, req->pcrs, q->reset_count, &v->approval_bundle, &approval, f);
+                r = tpm_approval_verify(t, key, POLICY_BUNDLE, req->node, req->pcrs,
+                                        (struct policy_boot){ q->reset_count, q->restart_count }, &v->approval_bundle, &approval, f);
         if (r == 0)
                 (void)puts("SIGNED");
         if (r == 0)

@@ -31,7 +31,7 @@ def quote_changed_after_signing(f):
     quote, signature = f.tpm.quote(f.qualifying(text))
     at = 6 + 2 + 34 + 2 + 32 + 8
     count = int.from_bytes(quote[at:at + 4], "big")
-    assert wire.parse_quote(quote)[1] == count
+    assert wire.parse_quote(quote)[1] == quote[at:at + 8]
     return f.send(text, quote[:at] + (count + 1).to_bytes(4, "big") + quote[at + 4:], signature)
 
 

@@ -42,17 +42,18 @@ def policy_key_of(pem):
 class Approvals:
     """The approvals of one verdict, which hold for the quote it answered."""
 
-    def __init__(self, tpm, key, attest, signatures):
+    def __init__(self, tpm, key, attest, signatures, node=None):
         public, self.name = key
-        _, self.reset, _, self.digest = wire.parse_quote(attest)
+        _, self.counters, _, self.digest = wire.parse_quote(attest)
+        self.node = node or tpm.node_id()
         self.tpm = tpm
-        self.approved = wire.approved_policy(self.digest, self.reset)
+        self.approved = wire.approved_policy(self.digest, self.counters)
         self.tickets = {}
         handle = tpm.esys.load_external(public, None, ESYS_TR.OWNER)
         try:
             for purpose, blob in signatures.items():
                 signature, _ = TPMT_SIGNATURE.unmarshal(blob)
-                ahash = wire.H(self.approved, wire.POLICY_REF[purpose])
+                ahash = wire.H(self.approved, wire.policy_ref(purpose, self.node))
                 self.tickets[purpose] = tpm.esys.verify_signature(handle, TPM2B_DIGEST(ahash), signature)
         finally:
             tpm.esys.flush_context(handle)
@@ -63,10 +64,10 @@ class Approvals:
         esys = self.tpm.esys
         with self.tpm.session(attributes=attributes) as s:
             esys.policy_pcr(s, TPM2B_DIGEST(self.digest), TPML_PCR_SELECTION.parse(SELECT))
-            esys.policy_counter_timer(s, TPM2B_OPERAND(struct.pack(">I", self.reset)), TPM2_EO.EQ, wire.RESET_COUNT_OFFSET)
+            esys.policy_counter_timer(s, TPM2B_OPERAND(self.counters), TPM2_EO.EQ, wire.COUNTERS_OFFSET)
             # by name: their order is another in later versions of tpm2-pytss
             esys.policy_authorize(s, approved_policy=TPM2B_DIGEST(self.approved), key_sign=TPM2B_NAME(self.name),
-                                  policy_ref=TPM2B_NONCE(wire.POLICY_REF[purpose]), check_ticket=self.tickets[purpose])
+                                  policy_ref=TPM2B_NONCE(wire.policy_ref(purpose, self.node)), check_ticket=self.tickets[purpose])
             yield s
 
 
@@ -75,7 +76,7 @@ def unseal_bundle(tpm, approvals, bundle):
     public, _ = TPM2B_PUBLIC.unmarshal(bundle["public"])
     duplicate, _ = TPM2B_PRIVATE.unmarshal(bundle["duplicate"])
     seed, _ = TPM2B_ENCRYPTED_SECRET.unmarshal(bundle["seed"])
-    if bytes(public.publicArea.authPolicy) != wire.auth_policy("bundle", approvals.name):
+    if bytes(public.publicArea.authPolicy) != wire.auth_policy("bundle", approvals.name, approvals.node):
         raise wire.WireError("the bundle's authPolicy is not that of the policy key")
     with tpm.ek_session() as s:
         private = tpm.esys.import_(tpm.ek.handle, TPM2B_DATA(), public, duplicate, seed,
@@ -92,17 +93,17 @@ def unseal_bundle(tpm, approvals, bundle):
 # ---- NV indices -------------------------------------------------------------
 
 
-def nv_public(purpose, key_name, attributes=NV_ATTRIBUTES):
+def nv_public(purpose, key_name, node, attributes=NV_ATTRIBUTES):
     index, size = INDEX[purpose]
     return TPM2B_NV_PUBLIC(nvPublic=TPMS_NV_PUBLIC(
         nvIndex=TPM2_HANDLE(index), nameAlg=TPM2_ALG.SHA256, attributes=TPMA_NV(attributes),
-        authPolicy=wire.auth_policy("nv", key_name), dataSize=size))
+        authPolicy=wire.auth_policy("nv", key_name, node), dataSize=size))
 
 
-def nv_name(purpose, key_name, attributes=NV_ATTRIBUTES | TPMA_NV.WRITTEN):
+def nv_name(purpose, key_name, node, attributes=NV_ATTRIBUTES | TPMA_NV.WRITTEN):
     """The Name that section 8's constants give, by struct alone."""
     index, size = INDEX[purpose]
-    policy = wire.auth_policy("nv", key_name)
+    policy = wire.auth_policy("nv", key_name, node)
     return b"\x00\x0b" + wire.H(struct.pack(">IHIH", index, TPM2_ALG.SHA256, attributes, len(policy)) + policy +
                                 struct.pack(">H", size))
 
@@ -115,7 +116,7 @@ def nv_state(tpm, purpose, key_name):
     name = bytes(tpm.esys.tr_get_name(handle))
     tpm.esys.tr_close(handle)
     for more, state in STATES:
-        if name == nv_name(purpose, key_name, NV_ATTRIBUTES | more):
+        if name == nv_name(purpose, key_name, tpm.node_id(), NV_ATTRIBUTES | more):
             return state
     return "altered"
 
@@ -164,7 +165,7 @@ def define(tpm, purpose, key_name, state):
         return
     if state == "altered":
         tpm.esys.nv_undefine_space(tpm.esys.tr_from_tpmpublic(index), ESYS_TR.OWNER)
-    tpm.esys.tr_close(tpm.esys.nv_define_space(None, nv_public(purpose, key_name)))
+    tpm.esys.tr_close(tpm.esys.nv_define_space(None, nv_public(purpose, key_name, tpm.node_id())))
 
 
 def cap(tpm, manifest):

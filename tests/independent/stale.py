@@ -49,7 +49,7 @@ class Kept:
         self.key = release.policy_key(args.policy_key)
 
     def approvals(self):
-        return release.Approvals(self.tpm, self.key, self.quote, self.signatures)
+        return release.Approvals(self.tpm, self.key, self.quote, self.signatures, self.node)
 
     def read(self, approvals):
         with release.Index(self.tpm, "ssh", approvals) as index:
@@ -79,8 +79,8 @@ def for_another_purpose(k):
 def signed_by_another_key(k):
     """A policy key of the liar's own: all goes well but the index's own policy."""
     own = ec.generate_private_key(ec.SECP256R1())
-    _, reset, _, digest = wire.parse_quote(k.quote)
-    ahash = wire.H(wire.approved_policy(digest, reset), wire.POLICY_REF["nv"])
+    _, counters, _, digest = wire.parse_quote(k.quote)
+    ahash = wire.H(wire.approved_policy(digest, counters), wire.policy_ref("nv", k.node))
     r, s = decode_dss_signature(own.sign(ahash, ec.ECDSA(Prehashed(hashes.SHA256()))))
     signature = bytes.fromhex("0018000b") + b"".join(b"\x00\x20" + n.to_bytes(32, "big") for n in (r, s))
     key = release.policy_key_of(own.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
@@ -139,7 +139,7 @@ def of_an_earlier_boot(k):
 def with_this_boots_counter(k):
     """PolicyCounterTimer holds then, but what the key approved was another policy."""
     a = k.approvals()
-    _, a.reset, _, _ = wire.parse_quote(k.tpm.quote(bytes(32))[0])
+    _, a.counters, _, _ = wire.parse_quote(k.tpm.quote(bytes(32))[0])
     for use in (k.read, k.unseal):
         with tpm_refuses("VALUE"):
             use(a)

@@ -14,11 +14,11 @@ import struct
 PCRS = tuple(range(10)) + tuple(range(11, 16))
 SELECTION = bytes.fromhex("00000001" "000b" "03" "fffb00")
 QUOTE_LABEL = b"muster attest v2"
-POLICY_REF = {"nv": b"muster nv v1", "bundle": b"muster bundle v1"}
+POLICY_LABEL = {"nv": b"muster nv v2", "bundle": b"muster bundle v2"}
 CC_POLICY_AUTHORIZE = 0x0000016A
 CC_POLICY_PCR = 0x0000017F
 CC_POLICY_COUNTER_TIMER = 0x0000016D
-RESET_COUNT_OFFSET = 16
+COUNTERS_OFFSET = 16
 ATTEST_MAGIC = 0xFF544347
 ATTEST_QUOTE = 0x8018
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -139,15 +139,15 @@ def activation(secret):
 
 
 def parse_quote(attest):
-    """(extraData, resetCount, selection, pcrDigest) of a TPMS_ATTEST."""
+    """(extraData, resetCount ‖ restartCount, selection, pcrDigest) of a TPMS_ATTEST."""
     c = Cursor(attest)
     if c.u(4) != ATTEST_MAGIC or c.u(2) != ATTEST_QUOTE:
         raise WireError("no quote of a TPM")
     c.sized()
     extra = c.sized()
     c.take(8)
-    reset = c.u(4)
-    c.take(4 + 1 + 8)
+    counters = c.take(8)
+    c.take(1 + 8)
     start = c.at
     for _ in range(c.u(4)):
         c.take(2)
@@ -155,7 +155,7 @@ def parse_quote(attest):
     selection = c.data[start:c.at]
     digest = c.sized()
     c.end()
-    return extra, reset, selection, digest
+    return extra, counters, selection, digest
 
 
 # ---- section 4: the verdict -------------------------------------------------
@@ -227,15 +227,20 @@ def policy_digest(*commands):
     return digest
 
 
-def approved_policy(pcr_digest, reset_count):
-    """PolicyPCR, then PolicyCounterTimer(resetCount ==)."""
-    args = H(struct.pack(">I", reset_count), struct.pack(">HH", RESET_COUNT_OFFSET, 0))
+def policy_ref(purpose, node):
+    """R(purpose, node)."""
+    return H(POLICY_LABEL[purpose], node)
+
+
+def approved_policy(pcr_digest, counters):
+    """PolicyPCR, then PolicyCounterTimer(resetCount ‖ restartCount ==)."""
+    args = H(counters, struct.pack(">HH", COUNTERS_OFFSET, 0))
     return policy_digest((CC_POLICY_PCR, SELECTION + pcr_digest), (CC_POLICY_COUNTER_TIMER, args))
 
 
-def auth_policy(purpose, key_name):
-    """PolicyAuthorize(keySign, R(purpose)) on an empty session."""
-    return H(policy_digest((CC_POLICY_AUTHORIZE, key_name)), POLICY_REF[purpose])
+def auth_policy(purpose, key_name, node):
+    """PolicyAuthorize(keySign, R(purpose, node)) on an empty session."""
+    return H(policy_digest((CC_POLICY_AUTHORIZE, key_name)), policy_ref(purpose, node))
 
 
 # ---- section 8: content of an index -----------------------------------------

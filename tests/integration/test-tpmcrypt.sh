@@ -6,7 +6,10 @@
 . "$(dirname "$0")/../lib.sh"
 for t in swtpm swtpm_ioctl tpm2_createek openssl od; do requires command -v "$t"; done
 driver=$objs/unit/test_tpmcrypt
+python=/usr/bin/python3 # the distribution's, which is the one that has tpm2-pytss
 requires test -x "$driver"
+requires "$python" -c 'import tpm2_pytss'
+here=$(cd "$(dirname "$0")" && pwd)
 cd "$tmp" || exit 2
 
 sel=sha256:0,1,2,3,4,5,6,7,8,9,11,12,13,14,15
@@ -39,6 +42,9 @@ flip() { # FILE OFFSET
         printf "\\x$(printf %02x $((0x$byte ^ 0xff)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 reset_count() { tpm2_readclock | sed -n 's/^ *reset_count: //p'; }
+restart_count() { tpm2_readclock | sed -n 's/^ *restart_count: //p'; }
+# of the session in a file: resetCount and restartCount at once
+counter_timer() { "$python" "$here/policy_counters.py" "$TPM2TOOLS_TCTI" "$1" "$(printf '%08x%08x' "$(cat count)" "$(cat restarts)")"; }
 
 # ek_session: an EK policy session in ek.ses
 ek_session() {
@@ -77,13 +83,14 @@ done
 # ---- policy digests -----------------------------------------------------------
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out policy.key 2>/dev/null
 tpm2_pcrextend "4:sha256=$(printf muster | sha256sum | cut -d' ' -f1)"
-printf 'muster nv v1' >ref.nv
-printf 'muster bundle v1' >ref.bundle
+node='the node id of integration tests' # 32 bytes, as the driver's
+for p in nv bundle; do printf 'muster %s v2%s' "$p" "$node" | openssl dgst -sha256 -binary >"ref.$p"; done
 
 # `check` runs its command in a subshell, so what is claimed to hold is kept in
 # files: count and digest (tpm2_policypcr itself reads eight PCRs at most).
 claim() { # PCR values
         reset_count >count
+        restart_count >restarts
         sha256sum <"$1" | cut -d' ' -f1 >digest
 }
 
@@ -91,7 +98,7 @@ claim() { # PCR values
 approve() {
         quiet tpm2_pcrread "$sel" -o pcrs || return 1
         claim pcrs
-        "$driver" approved pcrs "$(cat count)" approved &&
+        "$driver" approved pcrs "$(cat count)" "$(cat restarts)" approved &&
                 "$driver" approve policy.key approved nv ahash.nv sig.nv &&
                 "$driver" approve policy.key approved bundle ahash.bundle sig.bundle
 }
@@ -99,8 +106,7 @@ approve() {
 trial_approved() {
         room
         tpm2_startauthsession -S trial && tpm2_policypcr -S trial -l "$sel" "$(cat digest)" &&
-                tpm2_policycountertimer -S trial -L want "resets=$(cat count)" && tpm2_flushcontext trial &&
-                cmp want approved
+                counter_timer trial && tpm2_getpolicydigest -S trial -o want && tpm2_flushcontext trial && cmp want approved
 }
 
 load_policy_key() {
@@ -157,7 +163,7 @@ policy_session() {
         echo pcr >step
         tpm2_policypcr -S use.ses -l "$sel" "$(cat digest)" || return 1
         echo counter >step
-        tpm2_policycountertimer -S use.ses "resets=$(cat count)" || return 1
+        counter_timer use.ses || return 1
         echo authorize >step
         tpm2_policyauthorize -S use.ses -i approved -n key.name -q "ref.$1" -t "ticket.$1" || return 1
         echo use >step
@@ -220,9 +226,9 @@ stays_shut() {
 # The same by one who claims what holds now instead of what was approved.
 stays_shut_now() {
         quiet tpm2_pcrread "$sel" -o now || return 1
-        cp count count.old && cp digest digest.old && claim now || return 1
+        cp count count.old && cp restarts restarts.old && cp digest digest.old && claim now || return 1
         stays_shut authorize || return 1
-        mv count.old count && mv digest.old digest
+        mv count.old count && mv restarts.old restarts && mv digest.old digest
 }
 no_policy() {
         rm -f k
@@ -238,6 +244,15 @@ altered_import() {
         refuses 'integrity check failed' tpm2_import -C ek.ctx -P session:ek.ses -u b.pub -i c.dup -s b.seed -r c.priv
 }
 reset_tpm() { room; swtpm_ioctl -i --unix "$tmp/tpm.ctrl" && tpm2_startup -c; }
+# TPM Restart: a power cycle after TPM2_Shutdown(STATE), then TPM2_Startup(CLEAR)
+restart_tpm() {
+        local resets restarts
+        room
+        resets=$(reset_count) restarts=$(restart_count)
+        tpm2_shutdown && swtpm_ioctl -i --unix "$tmp/tpm.ctrl" && tpm2_startup -c || return 1
+        echo "resetCount $resets, now $(reset_count); restartCount $restarts, now $(restart_count)"
+        [ "$(reset_count)" = "$resets" ] && [ "$(restart_count)" -gt "$restarts" ]
+}
 extend_4() { tpm2_pcrextend "4:sha256=$(printf muster | sha256sum | cut -d' ' -f1)"; }
 
 for kind in ecc rsa; do
@@ -252,6 +267,14 @@ for kind in ecc rsa; do
         check "after the cap K stays shut ($kind EK)" quiet stays_shut pcr
         check "after the cap K stays shut for its new PCRs ($kind EK)" quiet stays_shut_now
         check "after the cap no index is written ($kind EK)" quiet nv_shut 0x01804D01
+        check "a TPM Restart keeps resetCount and counts restartCount" quiet restart_tpm
+        check "the same PCRs come back after it" quiet extend_4
+        check "the same EK comes back after it ($kind)" quiet make_ek "$kind"
+        check "a TPM loads K after it ($kind EK)" quiet load
+        check "after a TPM Restart the old approval does not open K ($kind EK)" quiet stays_shut counter
+        check "after a TPM Restart it does not for the new counts ($kind EK)" quiet stays_shut_now
+        check "an approval for this Restart is made ($kind)" quiet approve
+        check "with it K opens the bundle ($kind EK)" quiet opens
         check "the TPM is reset" quiet reset_tpm
         check "the same PCRs come back" quiet extend_4
         check "the same EK comes back ($kind)" quiet make_ek "$kind"

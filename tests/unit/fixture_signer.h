@@ -63,6 +63,8 @@ static void good(enum signer_op op)
         switch (op) {
         case SIGNER_RELEASE:
                 q.release.reset_count = 41;
+                q.release.restart_count = 3;
+                memset(q.head.node, 0x4e, sizeof(q.head.node));
                 q.release.purposes = SIGNER_BUNDLE;
                 memset(q.release.pcrs, 0x5a, sizeof(q.release.pcrs) - DIGEST_LEN);
                 memcpy(q.release.name, "base-1.0", 8);

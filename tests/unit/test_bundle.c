@@ -95,7 +95,7 @@ static void sealed_plaintext_of_another_shape_is_refused(void **state)
 
 static void a_bundle_for_an_ek_is_sealed_under_the_policy_key(void **state)
 {
-        uint8_t ek_bytes[TPMPUB_MAX], name[POLICY_NAME_LEN], policy[DIGEST_LEN];
+        uint8_t ek_bytes[TPMPUB_MAX], name[POLICY_NAME_LEN], policy[DIGEST_LEN], ref[DIGEST_LEN];
         struct bundle_wire w = { 0 }, x = { 0 };
         EVP_PKEY *ek_key, *policy_key;
         struct tpmpub ek;
@@ -108,7 +108,8 @@ static void a_bundle_for_an_ek_is_sealed_under_the_policy_key(void **state)
         assert_int_equal(tpmpub_parse(ek_bytes, n, &ek), 0);
         assert_int_equal(bundle_make(&ek, policy_key, node, &keys, &w), 0);
         assert_int_equal(policy_key_name(policy_key, name), 0);
-        assert_int_equal(policy_auth_digest(name, POLICY_BUNDLE, policy), 0);
+        assert_int_equal(policy_ref(POLICY_BUNDLE, node, ref), 0);
+        assert_int_equal(policy_auth_digest(name, ref, policy), 0);
         assert_int_equal(w.public.len, 80);
         assert_memory_equal(w.public.p + 12, policy, sizeof(policy));
         assert_int_equal(w.data.len, BUNDLE_DATA_LEN);

@@ -214,26 +214,30 @@ static int names(void)
         return r;
 }
 
+static const uint8_t nv_ref[DIGEST_LEN] = { 7 };
+
 static int approvals(void)
 {
         uint8_t pcrs[POLICY_PCRS][DIGEST_LEN] = { { 0 } }, d[DIGEST_LEN], name[POLICY_NAME_LEN], sig[POLICY_APPROVAL_LEN];
-        int r = policy_approved(pcrs, 3, d);
+        int r = policy_approved(pcrs, (struct policy_boot){ 3, 0 }, d);
 
         if (r == 0)
                 r = policy_key_name(p256, name);
         if (r == 0)
-                r = policy_auth_digest(name, POLICY_BUNDLE, d);
+                r = policy_ref(POLICY_BUNDLE, digest, d);
         if (r == 0)
-                r = policy_approve(p256, digest, POLICY_NV, sig);
+                r = policy_auth_digest(name, d, d);
         if (r == 0)
-                r = policy_approval_verify(p256, digest, POLICY_NV, approval, sizeof(approval));
+                r = policy_approve(p256, digest, nv_ref, sig);
+        if (r == 0)
+                r = policy_approval_verify(p256, digest, nv_ref, approval, sizeof(approval));
         return r;
 }
 
 /* A signature that is wrong stays so when memory is short. */
 static int wrong_approval(void)
 {
-        assert_int_not_equal(policy_approval_verify(p256, digest, POLICY_BUNDLE, approval, sizeof(approval)), 0);
+        assert_int_not_equal(policy_approval_verify(p256, digest, digest, approval, sizeof(approval)), 0);
         return 0;
 }
 
@@ -329,7 +333,7 @@ static int setup(void **state)
                 assert_int_equal(tpmpub_ek_from_pkey(of[i], ek_bytes[i], &n), 0);
                 assert_int_equal(tpmpub_parse(ek_bytes[i], n, &ek[i]), 0);
         }
-        assert_int_equal(policy_approve(p256, digest, POLICY_NV, approval), 0);
+        assert_int_equal(policy_approve(p256, digest, nv_ref, approval), 0);
         return 0;
 }
 

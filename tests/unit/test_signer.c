@@ -4,21 +4,35 @@
 
 #include <openssl/x509v3.h>
 
-static void an_approval_is_for_these_values_and_this_reset(void **state)
+static int verified(struct policy_boot boot, enum policy_purpose purpose, uint8_t first, const uint8_t *sig)
+{
+        uint8_t approved[DIGEST_LEN];
+        uint8_t ref[DIGEST_LEN];
+        uint8_t node[DIGEST_LEN];
+
+        memcpy(node, q.head.node, sizeof(node));
+        node[0] ^= first;
+        assert_int_equal(policy_approved(q.release.pcrs, boot, approved), 0);
+        assert_int_equal(policy_ref(purpose, node, ref), 0);
+        return policy_approval_verify(sg.keys.policy, approved, ref, sig, POLICY_APPROVAL_LEN);
+}
+
+static void an_approval_is_for_these_values_this_boot_and_this_node(void **state)
 {
         static const uint8_t zero[POLICY_APPROVAL_LEN];
-        uint8_t approved[DIGEST_LEN];
+        const struct policy_boot now = { 41, 3 };
 
         (void)state;
         good(SIGNER_RELEASE);
         assert_int_equal(answer(), 0);
         assert_int_equal(len, sizeof(a.released));
-        assert_int_equal(policy_approved(q.release.pcrs, 41, approved), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.released.nv, POLICY_APPROVAL_LEN), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.released.bundle, POLICY_APPROVAL_LEN), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_BUNDLE, a.released.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
-        assert_int_equal(policy_approved(q.release.pcrs, 42, approved), 0);
-        assert_int_equal(policy_approval_verify(sg.keys.policy, approved, POLICY_NV, a.released.nv, POLICY_APPROVAL_LEN), -EKEYREJECTED);
+        assert_int_equal(verified(now, POLICY_NV, 0, a.released.nv), 0);
+        assert_int_equal(verified(now, POLICY_BUNDLE, 0, a.released.bundle), 0);
+        assert_int_equal(verified(now, POLICY_BUNDLE, 0, a.released.nv), -EKEYREJECTED);
+        assert_int_equal(verified(now, POLICY_NV, 1, a.released.nv), -EKEYREJECTED);
+        assert_int_equal(verified(now, POLICY_BUNDLE, 1, a.released.bundle), -EKEYREJECTED);
+        assert_int_equal(verified((struct policy_boot){ 42, 3 }, POLICY_NV, 0, a.released.nv), -EKEYREJECTED);
+        assert_int_equal(verified((struct policy_boot){ 41, 4 }, POLICY_NV, 0, a.released.nv), -EKEYREJECTED);
         q.release.purposes = 0;
         assert_int_equal(answer(), 0);
         assert_memory_equal(a.released.bundle, zero, sizeof(zero));
@@ -250,7 +264,7 @@ static void a_key_that_does_not_work_fails_the_self_test(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(an_approval_is_for_these_values_and_this_reset),
+                cmocka_unit_test(an_approval_is_for_these_values_this_boot_and_this_node),
                 cmocka_unit_test(nothing_is_approved_once_pcr_15_is_capped),
                 cmocka_unit_test(purposes_that_do_not_exist_are_refused),
                 cmocka_unit_test(a_tls_certificate_is_a_nodes_and_nothing_more),

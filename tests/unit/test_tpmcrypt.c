@@ -133,9 +133,19 @@ static int load(const char *path, EVP_PKEY **ret)
         return pki_key_from_pem(p, n, ret);
 }
 
-static enum policy_purpose purpose(const char *s)
+/* The policyRef of nv or bundle for the node. */
+static const uint8_t *ref_of(const char *s)
 {
-        return strcmp(s, "nv") == 0 ? POLICY_NV : POLICY_BUNDLE;
+        static uint8_t ref[DIGEST_LEN];
+
+        if (policy_ref(strcmp(s, "nv") == 0 ? POLICY_NV : POLICY_BUNDLE, node, ref) < 0)
+                abort();
+        return ref;
+}
+
+static struct policy_boot boot_of(const char *reset, const char *restart)
+{
+        return (struct policy_boot){ (uint32_t)strtoul(reset, NULL, 10), (uint32_t)strtoul(restart, NULL, 10) };
 }
 
 static int do_credential(char **a) /* EK NAME SECRET OUT */
@@ -208,7 +218,7 @@ static int do_key(char **a) /* POLICY-KEY PUBLIC NAME */
         return r;
 }
 
-static int do_approved(char **a) /* PCRS RESET-COUNT OUT */
+static int do_approved(char **a) /* PCRS RESET-COUNT RESTART-COUNT OUT */
 {
         uint8_t digest[DIGEST_LEN];
         size_t n;
@@ -217,8 +227,8 @@ static int do_approved(char **a) /* PCRS RESET-COUNT OUT */
 
         if (n != (size_t)POLICY_PCRS * DIGEST_LEN)
                 return -EBADMSG;
-        r = policy_approved((const uint8_t(*)[DIGEST_LEN])p, (uint32_t)strtoul(a[1], NULL, 10), digest);
-        return r < 0 ? r : spit(a[2], digest, sizeof(digest));
+        r = policy_approved((const uint8_t(*)[DIGEST_LEN])p, boot_of(a[1], a[2]), digest);
+        return r < 0 ? r : spit(a[3], digest, sizeof(digest));
 }
 
 static int do_auth(char **a) /* KEY-NAME nv|bundle OUT */
@@ -226,7 +236,7 @@ static int do_auth(char **a) /* KEY-NAME nv|bundle OUT */
         uint8_t digest[DIGEST_LEN];
         size_t n;
         const uint8_t *name = slurp(a[0], &n);
-        int r = n == POLICY_NAME_LEN ? policy_auth_digest(name, purpose(a[1]), digest) : -EBADMSG;
+        int r = n == POLICY_NAME_LEN ? policy_auth_digest(name, ref_of(a[1]), digest) : -EBADMSG;
 
         return r < 0 ? r : spit(a[2], digest, sizeof(digest));
 }
@@ -243,8 +253,8 @@ static int do_approve(char **a) /* POLICY-KEY APPROVED nv|bundle AHASH SIGNATURE
                 return -EBADMSG;
         if ((r = load(a[0], &key)) < 0)
                 return r;
-        if ((r = policy_approve(key, approved, purpose(a[2]), sig)) == 0 &&
-            (r = policy_ahash(approved, purpose(a[2]), ahash)) == 0 && (r = spit(a[3], ahash, sizeof(ahash))) == 0)
+        if ((r = policy_approve(key, approved, ref_of(a[2]), sig)) == 0 &&
+            (r = policy_ahash(approved, ref_of(a[2]), ahash)) == 0 && (r = spit(a[3], ahash, sizeof(ahash))) == 0)
                 r = spit(a[4], sig, sizeof(sig));
         EVP_PKEY_free(key);
         return r;
@@ -268,7 +278,7 @@ static const struct verb {
         int (*run)(char **args);
 } verbs[] = {
         { "credential", 4, do_credential }, { "bundle", 6, do_bundle }, { "open", 2, do_open },
-        { "key", 3, do_key },               { "approved", 3, do_approved }, { "auth", 3, do_auth },
+        { "key", 3, do_key },               { "approved", 4, do_approved }, { "auth", 3, do_auth },
         { "approve", 5, do_approve },       { "nv", 4, do_nv },
 };
 

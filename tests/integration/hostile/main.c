@@ -27,12 +27,16 @@ static void approvals(struct link *l)
         uint32_t reset = f.reset_count;
         uint8_t now[DIGEST_LEN];
         uint8_t before[DIGEST_LEN];
+        uint8_t nv[DIGEST_LEN];
+        uint8_t bundle[DIGEST_LEN];
 
-        FX(policy_approved(f.req.pcrs, reset, now) == 0 && policy_approved(f.req.pcrs, reset - 1, before) == 0);
-#define HOLDS(digest, purpose) \
-        (policy_approval_verify(policy, digest, purpose, s.approval, sizeof(s.approval)) == 0 ? "yes" : "no")
-        (void)printf("%u %s, %u %s, nv as bundle %s\n", reset, HOLDS(now, POLICY_NV), reset - 1, HOLDS(before, POLICY_NV),
-                     HOLDS(now, POLICY_BUNDLE));
+        FX(policy_approved(f.req.pcrs, (struct policy_boot){reset, 0}, now) == 0);
+        FX(policy_approved(f.req.pcrs, (struct policy_boot){reset - 1, 0}, before) == 0);
+        FX(policy_ref(POLICY_NV, f.req.node, nv) == 0 && policy_ref(POLICY_BUNDLE, f.req.node, bundle) == 0);
+#define HOLDS(digest, ref) \
+        (policy_approval_verify(policy, digest, ref, s.approval, sizeof(s.approval)) == 0 ? "yes" : "no")
+        (void)printf("%u %s, %u %s, nv as bundle %s\n", reset, HOLDS(now, nv), reset - 1, HOLDS(before, nv),
+                     HOLDS(now, bundle));
 }
 
 /* Attests until the file is there; which answers came. */
