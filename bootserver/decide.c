@@ -147,14 +147,16 @@ static bool check_values(const struct evidence *ev, struct decision *d)
 
 static bool check_boot(const struct evidence *ev, const struct decide_node *node, struct decision *d)
 {
-        uint32_t got = ev->quote.reset_count;
+        const struct quote *q = &ev->quote;
+        bool restart = q->reset_count == node->reset_count;
 
-        if (known_ak(ev, node) && got < node->reset_count) {
+        /* of one boot to the next the pair goes up: resetCount, or with it equal restartCount */
+        if (known_ak(ev, node) && (restart ? q->restart_count < node->restart_count : q->reset_count < node->reset_count)) {
                 decision_refuse(d, "M-RESETCOUNT");
-                decision_diff(d, (struct decide_diff){.what = DIFF_RESET,
+                decision_diff(d, (struct decide_diff){.what = restart ? DIFF_RESTART : DIFF_RESET,
                                                       .event = SIZE_MAX,
-                                                      .count = got,
-                                                      .want_count = node->reset_count});
+                                                      .count = restart ? q->restart_count : q->reset_count,
+                                                      .want_count = restart ? node->restart_count : node->reset_count});
                 return false;
         }
         if (!same_bytes(evidence_pcr(ev, 15), DIGEST_LEN, zero_digest, DIGEST_LEN)) {

@@ -41,6 +41,7 @@ struct decide_node {
         bool has_ak;
         uint8_t ak_name[POLICY_NAME_LEN];
         uint32_t reset_count; /* last seen for this AK; 0 when never */
+        uint32_t restart_count; /* with it */
 };
 
 struct decide_refs {
@@ -68,6 +69,7 @@ enum diff_what {
         DIFF_OPTIONS,   /* load options, event `event` of `pcr` */
         DIFF_INITRD,
         DIFF_RESET, /* got `count`, last seen `want_count` */
+        DIFF_RESTART, /* the same of restartCount, where resetCount is equal */
 };
 
 struct decide_diff {

@@ -124,6 +124,10 @@ static void diff_line(struct lines *l, const struct decision *d, const struct de
                 else
                         lines_add(l, "PCR 9: no initrd was measured");
                 break;
+        case DIFF_RESTART:
+                lines_add(l, "The quote's restart counter is %u, the last one seen with this reset counter was %u", diff->count,
+                          diff->want_count);
+                break;
         case DIFF_RESET:
                 lines_add(l, "The quote's reset counter is %u, the last one seen was %u", diff->count,
                           diff->want_count);

@@ -92,6 +92,7 @@ void node_json(struct jout *o, const char *key, struct catalog *cat, const struc
         time_or_null(o, "last_ok", n->last_ok);
         time_or_null(o, "last_ipxe", last_ipxe(n));
         jout_int(o, "reset_count", n->reset_count);
+        jout_int(o, "restart_count", n->restart_count);
         if (n->has_ak)
                 jout_hex(o, "ak", n->ak_name, sizeof(n->ak_name));
         else
@@ -139,4 +140,5 @@ void node_for_decision(const struct node *n, bool had, struct decide_node *ret)
         ret->has_ak = n->has_ak;
         memcpy(ret->ak_name, n->ak_name, sizeof(ret->ak_name));
         ret->reset_count = n->reset_count;
+        ret->restart_count = n->restart_count;
 }

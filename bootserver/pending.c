@@ -77,6 +77,7 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
         n->last_seen = server_now();
         n->chain = a->chain;
         n->reset_count = evidence_counters(a->ev).reset_count;
+        n->restart_count = evidence_counters(a->ev).restart_count;
         if (name && a->activated && same_bytes(a->activated_node, DIGEST_LEN, a->req.node, DIGEST_LEN)) {
                 n->has_ak = true;
                 memcpy(n->ak_name, name, sizeof(n->ak_name));

@@ -97,6 +97,7 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
             strcmp(ret->assigned_boot, judged->assigned_boot) != 0 ||
             strcmp(ret->assigned_image, judged->assigned_image) != 0 || strcmp(ret->profile, judged->profile) != 0 ||
             ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
+            ret->restart_count != judged->restart_count ||
             ret->has_ak != judged->has_ak || ret->chain != judged->chain ||
             memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
             ret->bundle[0].len != judged->bundle[0].len || ret->ssh_to != judged->ssh_to || ret->tls_to != judged->tls_to)
@@ -117,6 +118,7 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         jout_str(&o, "image", n->image);
         jout_str(&o, "profile", n->profile);
         jout_int(&o, "reset_count", n->reset_count);
+        jout_int(&o, "restart_count", n->restart_count);
         jout_bool(&o, "clock_safe", evidence_clock_safe(a->ev));
         jout_str(&o, "nv_ssh", nv_state_name(a->req.nv_ssh));
         jout_str(&o, "nv_tls", nv_state_name(a->req.nv_tls));

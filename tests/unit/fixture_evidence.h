@@ -54,7 +54,7 @@ struct fx_knobs {
 struct fixture {
         EVP_PKEY *ek, *ak, *other;
         uint8_t exporter[DIGEST_LEN];
-        uint32_t reset_count;
+        uint32_t reset_count, restart_count;
         struct fx_event ev[FX_EVENTS];
         size_t n;
         uint8_t pcr[24][DIGEST_LEN];

@@ -88,7 +88,7 @@ static struct buf quote_bytes(const struct fixture *f, const uint8_t extra[DIGES
                 wb_tpm2b(&w, extra, DIGEST_LEN);
         wb_u64be(&w, 12345);
         wb_u32be(&w, f->reset_count);
-        wb_u32be(&w, 0);
+        wb_u32be(&w, f->restart_count);
         wb_u8(&w, 1);
         wb_u64be(&w, 0x20191023);
         wb_u32be(&w, banks[f->knobs.banks]);

@@ -173,6 +173,27 @@ static void values_that_were_not_quoted_are_refused(void **state)
         assert_true(d.genuine);
 }
 
+static void a_restart_count_that_went_back_in_one_reset_is_refused(void **state)
+{
+        (void)state;
+        fx.node.restart_count = 3;
+        fx.restart_count = 2;
+        decide_refused("M-RESETCOUNT");
+        assert_int_equal(d.diffs[0].what, DIFF_RESTART);
+        assert_int_equal(d.diffs[0].count, 2);
+        assert_int_equal(d.diffs[0].want_count, 3);
+        fx.restart_count = 3;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+        fx.restart_count = 4;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+        fx.restart_count = 0; /* a reset starts it over */
+        fx.reset_count = 8;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+}
+
 static void a_reset_count_that_went_back_is_refused(void **state)
 {
         (void)state;
@@ -393,6 +414,7 @@ int main(void)
                 T(another_bank_is_refused),
                 T(values_that_were_not_quoted_are_refused),
                 T(a_reset_count_that_went_back_is_refused),
+                T(a_restart_count_that_went_back_in_one_reset_is_refused),
                 T(a_running_system_is_refused),
                 T(evidence_of_an_unknown_ak_is_not_genuine),
                 T(an_unknown_ak_is_challenged_then_known),
