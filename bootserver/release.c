@@ -4,6 +4,7 @@
 #include "fault.h"
 #include "hooks.h"
 #include "journal.h"
+#include "nodes.h"
 #include "policy.h"
 
 static int copy_blob(struct buf *to, const void *p, size_t len)
@@ -126,6 +127,7 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         jout_bool(&o, "keys_made", m->keys);
         jout_bool(&o, "certificates_issued", m->certs);
         jout_bool(&o, "ak_changed", m->ak_changed);
+        jout_bool(&o, "reset_without_boot", m->unasked);
         jout_str(&o, "client", a->req.facts.client);
         jout_end(&o, '}');
         r = jout_take(&o, &detail);
@@ -195,7 +197,8 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
                 const struct catalog_image *image, struct release *rel)
 {
         const struct node judged = *n; /* its numbers and names; what it points to is n's, and may be gone */
-        struct made m = { .ak_changed = d->ak_changed };
+        struct made m = { .ak_changed = d->ak_changed,
+                          .unasked = !d->ak_changed && node_reset_unasked(n, evidence_reset_count(a->ev), srv->started) };
         struct verdict *v = &rel->verdict;
         int64_t now = server_now();
         int r;

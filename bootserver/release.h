@@ -20,6 +20,7 @@ struct made {
         bool certs;
         bool bundle; /* the node needs it */
         bool ak_changed;
+        bool unasked; /* node_reset_unasked() */
         char boot_id[INCIDENT_LEN + 1];
 };
 

@@ -91,10 +91,16 @@ static void told(struct server *srv, const struct release *rel)
         metric_add(&srv->metrics, M_BUNDLES_MADE, rel->made.keys);
         metric_add(&srv->metrics, M_BUNDLES_SENT, rel->made.bundle);
         metric_add(&srv->metrics, M_CERTIFICATES, rel->made.certs);
-        if (rel->before == NODE_OK)
+        if (rel->before == NODE_OK && !rel->made.unasked)
                 return;
         memcpy(n.id, rel->id, sizeof(n.id));
         memcpy(n.name, rel->name, sizeof(n.name));
+        if (rel->made.unasked) {
+                log_warn("node=%s name=%s its TPM started over, and nobody had asked for its boot script since its last boot. "
+                         "Next: see RESETS in musterd(8)", rel->id, rel->name);
+                hooks_send(srv->hooks, &n, node_state_text(rel->before), "ok", "reset-without-boot", NULL);
+                return;
+        }
         hooks_send(srv->hooks, &n, node_state_text(rel->before), "ok", NULL, NULL);
 }
 

@@ -12,6 +12,8 @@ parent_init "$p"
 parent_start "$p"
 parent_content "$p" 1
 node_facts 1
+uuid=6d757374-6572-4000-8000-000000000001
+echo "$uuid" >"$tmp/facts.1/class/dmi/id/product_uuid"
 export MUSTER_TEST_SAVE=1
 
 # boots RUNDIR: a boot that stops before the cap; what an attacker would keep is in RUNDIR
@@ -50,3 +52,14 @@ check "the indices go" without_nv
 check "the node boots again, up to the cap" boots "$tmp/second"
 opens "control: this boot's approval opens the bundle" "$tmp/second"
 stays_shut "and that of the boot before still does not" "$tmp/first"
+
+# --- a TPM that starts over without a boot --------------------------------------------
+unasked() { "$bin/muster" log -o json r1n001 | jq -r '[.events[] | select(.event == "ok")] | max_by(.seq) | .detail.reset_without_boot'; }
+check "a reset without a boot is in the journal" test "$(unasked)" = true
+check "and in the log" grep -q 'nobody had asked for its boot script' "$p.log"
+tpm_off
+tpm_on "$tmp/tpm"
+sleep 1 # times are in seconds
+check "iPXE asks for the node's script" curl -sf -o "$tmp/script" "http://127.0.0.1:$(cat "$p/boot-port")/ipxe?mac=52-54-00-12-34-56&uuid=$uuid"
+check "the node boots once more" boots "$tmp/third"
+check "control: with a script in between it is not" test "$(unasked)" = false

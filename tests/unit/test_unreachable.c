@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "fetches.h"
+#include "nodes.h"
 #include "unreachable.h"
 
 static char dir[64];
@@ -109,11 +110,30 @@ static void a_later_question_counts_again(void **state)
         assert_int_equal(fetch_last(id), 3000); /* still shown */
 }
 
+static void a_reset_without_a_script_is_told_and_with_one_is_not(void **state)
+{
+        struct node n = { .state = NODE_OK, .has_ak = true, .reset_count = 7, .last_ok = 5000 };
+
+        (void)state;
+        memset(n.id, 'e', NODE_ID_HEX);
+        assert_true(node_reset_unasked(&n, 8, 1000));
+        assert_false(node_reset_unasked(&n, 7, 1000)); /* again in the same boot */
+        assert_false(node_reset_unasked(&n, 8, 5001)); /* what was asked before the start is not known */
+        n.last_ok = 0;
+        assert_false(node_reset_unasked(&n, 8, 0)); /* never let in before */
+        n.last_ok = 5000;
+        fetch_note(n.id, 4999); /* the script of the boot before */
+        assert_true(node_reset_unasked(&n, 8, 1000));
+        fetch_note(n.id, 5000);
+        assert_false(node_reset_unasked(&n, 8, 1000));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(only_who_asked_and_did_not_attest_is_unreachable, make, unmake),
                 cmocka_unit_test_setup_teardown(a_later_question_counts_again, make, unmake),
+                cmocka_unit_test(a_reset_without_a_script_is_told_and_with_one_is_not),
         };
 
         return cmocka_run_group_tests_name("unreachable", tests, NULL, NULL);
