@@ -35,6 +35,7 @@ static const char usage_text[] =
         "                        [--onfail retry|reboot|halt] [--once] [--cap]\n"
         "       muster-node enroll\n"
         "       muster-node status [--run-dir DIR]\n"
+        "       muster-node check-platform\n"
         "       muster-node --version | --help\n"
         "Proves this machine to a parent and boots the image it hands out. See muster-node(8).\n";
 
@@ -149,6 +150,17 @@ static int main_enroll(int argc, char **argv)
         return r ? r : cmd_enroll();
 }
 
+static int main_check_platform(int argc, char **argv)
+{
+        static const struct option options[] = { { NULL, 0, NULL, 0 } };
+        int r;
+
+        if (getopt_long(argc, argv, "", options, NULL) >= 0)
+                return bad_option("check-platform", argv);
+        r = no_operands("check-platform", argc, argv);
+        return r ? r : cmd_check_platform();
+}
+
 static int main_status(int argc, char **argv)
 {
         static const struct option options[] = { { "run-dir", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
@@ -174,6 +186,7 @@ static const struct {
         { "boot", main_boot },
         { "enroll", main_enroll },
         { "status", main_status },
+        { "check-platform", main_check_platform },
 };
 
 int main(int argc, char **argv)

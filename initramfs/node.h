@@ -124,10 +124,11 @@ uint32_t random_bits(void);
 void sleep_ms(int64_t ms);
 void sleep_jittered(int64_t ms); /* at random half to all of it */
 
-/* boot.c, status.c: the commands. They return an exit status. */
+/* boot.c, status.c, platform.c: the commands. They return an exit status. */
 int cmd_boot(const struct boot_options *opt);
 int cmd_enroll(void);
 int cmd_status(const char *run_dir);
+int cmd_check_platform(void);
 
 /* Exit statuses: muster-node.8 */
 enum {
@@ -143,6 +144,7 @@ enum {
         EXIT_IMAGE = 9,
         EXIT_KEYS = 10,
         EXIT_CAP = 11,
+        EXIT_PLATFORM = 12,
 };
 
 #endif
