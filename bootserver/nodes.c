@@ -27,9 +27,12 @@ static int64_t last_ipxe(const struct node *n)
         return heard > n->last_ipxe ? heard : n->last_ipxe;
 }
 
-bool node_reset_unasked(const struct node *before, uint32_t reset_count, int64_t since)
+bool node_reset_unasked(const struct node *before, struct policy_boot now, int64_t since)
 {
-        return before->has_ak && before->last_ok > 0 && reset_count > before->reset_count && since <= before->last_ok &&
+        bool over = now.reset_count > before->reset_count ||
+                    (now.reset_count == before->reset_count && now.restart_count > before->restart_count);
+
+        return over && before->has_ak && before->last_ok > 0 && since <= before->last_ok &&
                last_ipxe(before) < before->last_ok;
 }
 

@@ -16,9 +16,9 @@ int node_lookup(struct store *s, const char *ref, struct node *ret);
 /* "unreachable" is derived: approved, fetched its boot script over ten
  * minutes ago, and did not attest since. A hint: anyone can fetch it. */
 #define UNREACHABLE_AFTER 600
-/* Did this node's TPM start over since its last accepted boot without its script having been asked for in between, in
+/* Did this node's TPM start over (a Reset, or a Restart after TPM2_Shutdown(STATE)) since its last accepted boot without its script having been asked for in between, in
  * the hearing of this musterd, which started at `since`? A hint, as fetches.h says. */
-bool node_reset_unasked(const struct node *before, uint32_t reset_count, int64_t since);
+bool node_reset_unasked(const struct node *before, struct policy_boot now, int64_t since);
 const char *node_shown_state(const struct node *n, int64_t now);
 
 /* With the catalogue's read lock held. Leaves the object open when

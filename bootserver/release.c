@@ -198,7 +198,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
 {
         const struct node judged = *n; /* its numbers and names; what it points to is n's, and may be gone */
         struct made m = { .ak_changed = d->ak_changed,
-                          .unasked = !d->ak_changed && node_reset_unasked(n, evidence_reset_count(a->ev), srv->started) };
+                          .unasked = !d->ak_changed && node_reset_unasked(n, evidence_counters(a->ev), srv->started) };
         struct verdict *v = &rel->verdict;
         int64_t now = server_now();
         int r;

@@ -53,6 +53,16 @@ check "the node boots again, up to the cap" boots "$tmp/second"
 opens "control: this boot's approval opens the bundle" "$tmp/second"
 stays_shut "and that of the boot before still does not" "$tmp/first"
 
+# --- a TPM Restart: PCRs start over, resetCount stays -----------------------------------
+resets() { tpm2_readclock | sed -n 's/^ *reset_count: *//p'; }
+before=$(resets)
+opens "control: until then the second boot's approval opens the bundle" "$tmp/second"
+check "TPM2_Shutdown(STATE)" tpm2_shutdown
+tpm_off
+tpm_on "$tmp/tpm"
+check "the power cycle was a Restart: resetCount is the same" test "$(resets)" = "$before"
+stays_shut "after a Restart into the same PCR values it does not open the bundle" "$tmp/second"
+
 # --- a TPM that starts over without a boot --------------------------------------------
 unasked() { "$bin/muster" log -o json r1n001 | jq -r '[.events[] | select(.event == "ok")] | max_by(.seq) | .detail.reset_without_boot'; }
 check "a reset without a boot is in the journal" test "$(unasked)" = true

@@ -116,16 +116,17 @@ static void a_reset_without_a_script_is_told_and_with_one_is_not(void **state)
 
         (void)state;
         memset(n.id, 'e', NODE_ID_HEX);
-        assert_true(node_reset_unasked(&n, 8, 1000));
-        assert_false(node_reset_unasked(&n, 7, 1000)); /* again in the same boot */
-        assert_false(node_reset_unasked(&n, 8, 5001)); /* what was asked before the start is not known */
+        assert_true(node_reset_unasked(&n, (struct policy_boot){ 8, 0 }, 1000));
+        assert_true(node_reset_unasked(&n, (struct policy_boot){ 7, 1 }, 1000));
+        assert_false(node_reset_unasked(&n, (struct policy_boot){ 7, 0 }, 1000)); /* again in the same boot */
+        assert_false(node_reset_unasked(&n, (struct policy_boot){ 8, 0 }, 5001)); /* what was asked before the start is not known */
         n.last_ok = 0;
-        assert_false(node_reset_unasked(&n, 8, 0)); /* never let in before */
+        assert_false(node_reset_unasked(&n, (struct policy_boot){ 8, 0 }, 0)); /* never let in before */
         n.last_ok = 5000;
         fetch_note(n.id, 4999); /* the script of the boot before */
-        assert_true(node_reset_unasked(&n, 8, 1000));
+        assert_true(node_reset_unasked(&n, (struct policy_boot){ 8, 0 }, 1000));
         fetch_note(n.id, 5000);
-        assert_false(node_reset_unasked(&n, 8, 1000));
+        assert_false(node_reset_unasked(&n, (struct policy_boot){ 8, 0 }, 1000));
 }
 
 int main(void)
