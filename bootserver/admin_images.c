@@ -3,6 +3,7 @@
 
 #include "keys.h"
 #include "names.h"
+#include "wire_verdict.h"
 
 struct add {
         char name[NAME_MAX_LEN + 1];
@@ -11,6 +12,7 @@ struct add {
         int64_t size;
         int64_t plain_size;
         uint8_t header[64];
+        uint8_t list[DIGEST_LEN];
         struct buf key;
         bool standard;
 };
@@ -22,6 +24,7 @@ static const struct jfield add_tab[] = {
         { "size", JT_INT, offsetof(struct add, size), (size_t)1 << 52, JF_REQUIRED },
         { "plain_size", JT_INT, offsetof(struct add, plain_size), (size_t)1 << 52, JF_REQUIRED },
         { "header", JT_HEX, offsetof(struct add, header), 64, JF_REQUIRED },
+        { "list", JT_HEX, offsetof(struct add, list), DIGEST_LEN, JF_REQUIRED },
         { "key", JT_B64, offsetof(struct add, key), 32, JF_REQUIRED | JF_SECRET },
         { "default", JT_BOOL, offsetof(struct add, standard), 0, 0 },
 };
@@ -40,6 +43,7 @@ static void image_json(struct jout *o, struct catalog *cat, const struct catalog
         jout_int(o, "size", (int64_t)i->row.size);
         jout_int(o, "plain_size", (int64_t)i->row.plain_size);
         jout_hex(o, "header", i->row.header, sizeof(i->row.header));
+        jout_hex(o, "list", i->row.list, sizeof(i->row.list));
         jout_int(o, "added", i->row.added);
         jout_bool(o, "default", strcmp(i->row.name, catalog_default(cat, true, false)) == 0);
         jout_bool(o, "usable", i->usable);
@@ -84,6 +88,7 @@ static void image_detail(struct jout *o, const void *ctx)
         if (i->file[0]) {
                 jout_str(o, "file", i->file);
                 jout_hex(o, "header", i->header, sizeof(i->header));
+                jout_hex(o, "list", i->list, sizeof(i->list));
         }
 }
 
@@ -119,16 +124,18 @@ enum MHD_Result on_image_add(struct call *c)
 
         if (!admin_body(c, add_tab, ELEMENTSOF(add_tab), &a, &result))
                 return result;
-        if (!entry_name_ok(a.name) || !file_name_ok(a.file) || a.key.len != 32 ||
-            (strcmp(a.format, "erofs") != 0 && strcmp(a.format, "squashfs") != 0))
-                return reply_error(c, 400, "names are letters, digits, '.', '_', '-'; format is squashfs or erofs; the key "
-                                           "has 32 bytes", "add image: name, file, format or key is not well formed");
+        if (!entry_name_ok(a.name) || !file_name_ok(a.file) || a.key.len != 32)
+                return reply_error(c, 400, "names are letters, digits, '.', '_', '-'; the key has 32 bytes", "add image: name, file or key is not well formed");
+        if (strcmp(a.format, WIRE_IMAGE_FORMAT) != 0)
+                return reply_error(c, 400, "`muster image add` makes a squashfs of it", "add image %s: only a squashfs is "
+                                           "mounted: root on a node could change what another file system reads", a.name);
         (void)snprintf(row.name, sizeof(row.name), "%s", a.name);
         (void)snprintf(row.file, sizeof(row.file), "%s", a.file);
         (void)snprintf(row.format, sizeof(row.format), "%s", a.format);
         row.size = (uint64_t)a.size;
         row.plain_size = (uint64_t)a.plain_size;
         memcpy(row.header, a.header, sizeof(row.header));
+        memcpy(row.list, a.list, sizeof(row.list));
         r = catalog_image_prepare(c->srv->catalog, &row, &fail);
         if (r < 0)
                 return reply_error(c, r == -ENOENT ? 404 : 400, fail.next, "%s", fail.what);

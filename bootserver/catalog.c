@@ -116,7 +116,11 @@ static int on_image_row(void *ctx, const struct image_row *row)
         i->row = *row;
         r = image_load(l->c, row, &i->id);
         i->usable = r == 0;
-        if (r < 0)
+        if (r == -EPROTO)
+                log_err("image %s is not served: %s/%s was sealed by an older version, without a list of chunk digests. Next: "
+                        "`muster image add` it again under a new name, then `muster image remove %s`", row->name,
+                        l->c->image_dir, row->file, row->name);
+        else if (r < 0)
                 log_err("image %s is not served: %s/%s: %s. Next: put the file back, or `muster image remove %s`", row->name,
                         l->c->image_dir, row->file, r == -ESTALE ? "altered since it was added" : strerror(-r), row->name);
         *l->images_end = i;

@@ -115,13 +115,21 @@ int boot_load(const struct catalog *c, struct boot_row *row, bool fill_digest, s
 int image_load(const struct catalog *c, const struct image_row *row, struct file_id *ret)
 {
         _cleanup_(closep) int fd = file_open_in(c->image_dir, row->file, ret);
-        uint8_t header[SEAL_HEADER_LEN];
+        _cleanup_(buf_wipe) struct buf head = { 0 };
+        struct seal_header h = { 0 };
+        int r = seal_header_parse(row->header, sizeof(row->header), &h);
 
-        if (fd < 0)
-                return fd;
-        if (pread(fd, header, sizeof(header), 0) != (ssize_t)sizeof(header))
-                return -EBADMSG;
-        if ((uint64_t)ret->size != row->size || memcmp(header, row->header, sizeof(header)) != 0)
+        if (fd < 0 || r < 0)
+                return fd < 0 ? fd : r;
+        if (h.sealed_size != row->size || (uint64_t)ret->size != row->size)
+                return -ESTALE;
+        if (h.list_len > IMAGE_LIST_MAX)
+                return -EFBIG;
+        r = read_all(fd, SEAL_HEADER_LEN + (size_t)h.list_len, &head);
+        if (r < 0)
+                return r;
+        if (memcmp(head.p, row->header, SEAL_HEADER_LEN) != 0 ||
+            seal_list_check(&h, head.p + SEAL_HEADER_LEN, (size_t)h.list_len, row->list) < 0)
                 return -ESTALE;
         return 0;
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #define BOOT_FILE_MAX ((size_t)512 << 20)
+#define IMAGE_LIST_MAX ((uint64_t)128 << 20) /* of an image of 1 TiB */
 
 struct ipxe_file {
         char name[REFS_FILE_MAX + 1];
@@ -37,6 +38,8 @@ int file_open_in(const char *dir, const char *name, struct file_id *ret);
 bool file_id_same(const struct file_id *a, const struct file_id *b);
 
 int boot_load(const struct catalog *c, struct boot_row *row, bool fill_digest, struct catalog_boot *ret);
+/* The file's header and list are those of the row. -ESTALE: they are not.
+ * -EPROTO: it was sealed by another version of `muster image add`. */
 int image_load(const struct catalog *c, const struct image_row *row, struct file_id *ret);
 int ipxe_load(struct catalog *c, struct ipxe_set *ret, struct ipxe_file files[REFS_IPXE_MAX]);
 

@@ -42,8 +42,8 @@ static int add_image(const struct server *srv, const struct catalog_image *image
         int r;
 
         (void)snprintf(m.name, sizeof(m.name), "%s", image->row.name);
-        m.format = strcmp(image->row.format, "erofs") == 0 ? IMAGE_EROFS : IMAGE_SQUASHFS;
         memcpy(m.header, image->row.header, sizeof(m.header));
+        memcpy(m.list, image->row.list, sizeof(m.list));
         r = wire_manifest_build(&m, &v->manifest);
         return r < 0 ? r : add_urls(srv, image->row.file, &v->image_urls);
 }

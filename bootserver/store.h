@@ -91,6 +91,7 @@ struct image_row {
         char format[16];
         uint64_t size, plain_size;
         uint8_t header[64];
+        uint8_t list[DIGEST_LEN]; /* of the list of chunk digests; zero for one that was added before there was such a list */
         uint8_t wrapped_key[60]; /* nonce, ciphertext, tag */
         int64_t added;
 };

@@ -59,6 +59,7 @@ int pg_image_put(struct store *s, const struct image_row *i)
         pg_blob(&q, 6, i->header, sizeof(i->header));
         pg_blob(&q, 7, i->wrapped_key, sizeof(i->wrapped_key));
         pg_int(&q, 8, i->added);
+        pg_blob(&q, 9, i->list, sizeof(i->list));
         r = pg_run(&q);
         return r < 0 ? r : pg_changed(&q, -EEXIST);
 }

@@ -64,13 +64,14 @@ const char pg_schema_2[] =
         "CREATE TRIGGER nodes_changed AFTER UPDATE OF state ON nodes FOR EACH ROW"
         " WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION count_nodes();";
 
-/* What the parent knows of a node's TPM besides its AK. */
+/* What the parent knows of a node's TPM besides its AK, and an image's list of chunk digests. */
 const char pg_schema_3[] =
         "ALTER TABLE nodes ADD COLUMN restart_count bigint NOT NULL DEFAULT 0, ADD COLUMN clock bigint NOT NULL DEFAULT 0,"
         " ADD COLUMN ak_token bytea, ADD COLUMN cleared bigint NOT NULL DEFAULT 0,"
         " ADD COLUMN firmware_version bigint NOT NULL DEFAULT 0, ADD COLUMN tpm_maker text NOT NULL DEFAULT '',"
         " ADD COLUMN facts_before text, ADD COLUMN former text NOT NULL DEFAULT '', ADD COLUMN policy_key bytea,"
-        " ADD COLUMN address text NOT NULL DEFAULT '';";
+        " ADD COLUMN address text NOT NULL DEFAULT '';"
+        "ALTER TABLE images ADD COLUMN list bytea;";
 
 /* Of nodes that claim the same MAC or UUID the approved one that was ok
  * most lately comes first: claims prove nothing. */
@@ -125,8 +126,8 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
                  " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING" },
         [PQ_BOOT_DELETE] = { "t", "DELETE FROM boots WHERE name = $1" },
         [PQ_BOOT_LIST] = { "", "SELECT " BOOT_COLUMNS " FROM boots ORDER BY added, name" },
-        [PQ_IMAGE_PUT] = { "tttiibbi", "INSERT INTO images (" IMAGE_COLUMNS ")"
-                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING" },
+        [PQ_IMAGE_PUT] = { "tttiibbib", "INSERT INTO images (" IMAGE_COLUMNS ")"
+                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING" },
         [PQ_IMAGE_DELETE] = { "t", "DELETE FROM images WHERE name = $1" },
         [PQ_IMAGE_LIST] = { "", "SELECT " IMAGE_COLUMNS " FROM images"
                  " ORDER BY added, name" },

@@ -226,6 +226,7 @@ int rows_images(struct rows *q, image_row_fn fn, void *ctx)
                 copy(q, 2, i.format, sizeof(i.format));
                 if (bytes(q, 5, i.header, sizeof(i.header)) < 0 || bytes(q, 6, i.wrapped_key, sizeof(i.wrapped_key)) < 0)
                         return -EBADMSG;
+                (void)bytes(q, 8, i.list, sizeof(i.list)); /* an older one has none: it is in the catalogue, and not served */
                 r = fn(ctx, &i);
                 if (r < 0)
                         return r;

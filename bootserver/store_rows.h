@@ -19,7 +19,7 @@
         " restart_count, clock, ak_token, cleared, firmware_version, tpm_maker, facts_before, former, policy_key, address"
 #define EVENT_COLUMNS "seq, time, node, name, event, code, incident, detail, explain, hash"
 #define BOOT_COLUMNS "name, file, cmdline, sha256, size, added, allow_shell"
-#define IMAGE_COLUMNS "name, file, format, size, plain_size, header, wrapped_key, added"
+#define IMAGE_COLUMNS "name, file, format, size, plain_size, header, wrapped_key, added, list"
 
 struct rows;
 

@@ -62,6 +62,7 @@ int sq_image_put(struct store *s, const struct image_row *i)
         sql_blob(&q, 6, i->header, sizeof(i->header));
         sql_blob(&q, 7, i->wrapped_key, sizeof(i->wrapped_key));
         sql_int(&q, 8, i->added);
+        sql_blob(&q, 9, i->list, sizeof(i->list));
         FAULT_POINT("image-write");
         return sql_run(&q);
 }

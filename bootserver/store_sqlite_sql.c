@@ -67,7 +67,7 @@ const char store_schema_2[] =
         " UPDATE counts SET n = n - 1 WHERE state = OLD.state;"
         " INSERT INTO counts VALUES (NEW.state, 1) ON CONFLICT(state) DO UPDATE SET n = n + 1; END;";
 
-/* What the parent knows of a node's TPM besides its AK. */
+/* What the parent knows of a node's TPM besides its AK, and an image's list of chunk digests. */
 const char store_schema_3[] =
         "ALTER TABLE nodes ADD COLUMN restart_count INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE nodes ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;"
@@ -78,7 +78,8 @@ const char store_schema_3[] =
         "ALTER TABLE nodes ADD COLUMN facts_before TEXT;"
         "ALTER TABLE nodes ADD COLUMN former TEXT NOT NULL DEFAULT '';"
         "ALTER TABLE nodes ADD COLUMN policy_key BLOB;"
-        "ALTER TABLE nodes ADD COLUMN address TEXT NOT NULL DEFAULT '';";
+        "ALTER TABLE nodes ADD COLUMN address TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE images ADD COLUMN list BLOB;";
 
 /* Of nodes that claim the same MAC or UUID the approved one that was ok
  * most lately comes first: claims prove nothing. */
@@ -126,7 +127,7 @@ const char *const store_queries[QUERIES] = {
         [Q_BOOT_DELETE] = "DELETE FROM boots WHERE name = ?1",
         [Q_BOOT_LIST] = "SELECT " BOOT_COLUMNS " FROM boots ORDER BY added, name",
         [Q_IMAGE_PUT] = "INSERT INTO images (" IMAGE_COLUMNS ")"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         [Q_IMAGE_DELETE] = "DELETE FROM images WHERE name = ?1",
         [Q_IMAGE_LIST] = "SELECT " IMAGE_COLUMNS " FROM images"
                          " ORDER BY added, name",

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "seal.h"
 #include "cursor.h"
+#include "digest.h"
 
 #include <openssl/rand.h>
 
-#define VERSION 1
+#define VERSION 2
+#define SQUASHFS 1 /* the format byte; nothing else is mounted */
 #define NONCE_LEN 12
 
 static const char magic[8] = "MUSTERIM";
@@ -30,12 +32,14 @@ static int header_read(const uint8_t *p, size_t len, struct seal_header *h)
             cur_take(&c, sizeof(h->prefix), &prefix) < 0 || cur_u8(&c, &format) < 0 ||
             cur_take(&c, sizeof(zero), &rest) < 0 || cur_end(&c) < 0)
                 return -EBADMSG;
-        if (memcmp(m, magic, sizeof(magic)) != 0 || version != VERSION || log2_chunk != SEAL_CHUNK_LOG2 ||
-            (format != SEAL_SQUASHFS && format != SEAL_EROFS) || memcmp(rest, zero, sizeof(zero)) != 0)
+        if (memcmp(m, magic, sizeof(magic)) != 0)
+                return -EBADMSG;
+        if (version != VERSION)
+                return -EPROTO;
+        if (log2_chunk != SEAL_CHUNK_LOG2 || format != SQUASHFS || memcmp(rest, zero, sizeof(zero)) != 0)
                 return -EBADMSG;
         memcpy(h->image_id, id, sizeof(h->image_id));
         memcpy(h->prefix, prefix, sizeof(h->prefix));
-        h->format = format;
         return 0;
 }
 
@@ -49,17 +53,18 @@ int seal_header_parse(const uint8_t *p, size_t len, struct seal_header *ret)
         if (h.plain_size == 0 || h.plain_size > SEAL_PLAIN_MAX)
                 return -EBADMSG;
         h.chunks = (h.plain_size + SEAL_CHUNK - 1) >> SEAL_CHUNK_LOG2;
-        h.sealed_size = SEAL_HEADER_LEN + h.plain_size + h.chunks * SEAL_TAG_LEN;
+        h.list_len = h.chunks * DIGEST_LEN;
+        h.sealed_size = SEAL_HEADER_LEN + h.list_len + h.plain_size + h.chunks * SEAL_TAG_LEN;
         *ret = h;
         return 0;
 }
 
-int seal_header_make(uint64_t plain_size, enum seal_format format, uint8_t ret[SEAL_HEADER_LEN])
+int seal_header_make(uint64_t plain_size, uint8_t ret[SEAL_HEADER_LEN])
 {
         uint8_t b[SEAL_HEADER_LEN] = { 0 }, random[16 + 7];
         struct wbuf w = wb_of(b, sizeof(b));
 
-        if (plain_size == 0 || plain_size > SEAL_PLAIN_MAX || (format != SEAL_SQUASHFS && format != SEAL_EROFS))
+        if (plain_size == 0 || plain_size > SEAL_PLAIN_MAX)
                 return -EINVAL;
         if (RAND_bytes(random, sizeof(random)) != 1)
                 return -EIO;
@@ -68,7 +73,7 @@ int seal_header_make(uint64_t plain_size, enum seal_format format, uint8_t ret[S
         wb_u32be(&w, SEAL_CHUNK_LOG2);
         wb_u64be(&w, plain_size);
         wb_put(&w, random, sizeof(random));
-        wb_u8(&w, (uint8_t)format);
+        wb_u8(&w, SQUASHFS);
         memcpy(ret, b, sizeof(b)); /* the last 16 stay zero */
         return 0;
 }
@@ -86,6 +91,18 @@ int seal_header_check(const uint8_t *p, size_t len, const uint8_t expected[SEAL_
         return h.sealed_size == size && h.plain_size == plain_size ? 0 : -EBADMSG;
 }
 
+int seal_list_check(const struct seal_header *h, const uint8_t *list, size_t len, const uint8_t expected[DIGEST_LEN])
+{
+        uint8_t digest[DIGEST_LEN];
+        int r;
+
+        if (len != h->list_len)
+                return -EBADMSG;
+        if ((r = digest_sha256(list, len, digest)) < 0)
+                return r;
+        return same_bytes(digest, sizeof(digest), expected, DIGEST_LEN) ? 0 : -EKEYREJECTED;
+}
+
 int seal_chunk_at(const struct seal_header *h, uint64_t i, uint64_t *ret_offset, size_t *ret_plain_len)
 {
         uint64_t left;
@@ -93,7 +110,7 @@ int seal_chunk_at(const struct seal_header *h, uint64_t i, uint64_t *ret_offset,
         if (i >= h->chunks)
                 return -ERANGE;
         left = h->plain_size - (i << SEAL_CHUNK_LOG2);
-        *ret_offset = SEAL_HEADER_LEN + i * SEAL_CHUNK_SEALED;
+        *ret_offset = SEAL_HEADER_LEN + h->list_len + i * SEAL_CHUNK_SEALED;
         *ret_plain_len = left < SEAL_CHUNK ? (size_t)left : SEAL_CHUNK;
         return 0;
 }
@@ -152,7 +169,7 @@ static int chunk_start(struct seal *s, bool sealing, uint64_t i, size_t len, siz
         return 0;
 }
 
-int seal_chunk(struct seal *s, uint64_t i, uint8_t *buf, size_t len)
+int seal_chunk(struct seal *s, uint8_t *list, uint64_t i, uint8_t *buf, size_t len)
 {
         size_t plain;
         int r, n = 0, m = 0;
@@ -163,20 +180,24 @@ int seal_chunk(struct seal *s, uint64_t i, uint8_t *buf, size_t len)
             EVP_EncryptFinal_ex(s->ctx, buf + plain, &m) != 1 || m != 0 ||
             EVP_CIPHER_CTX_ctrl(s->ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_LEN, buf + plain) != 1)
                 return -EIO;
-        return 0;
+        return digest_sha256(buf, len, list + i * DIGEST_LEN);
 }
 
-int seal_open_chunk(struct seal *s, uint64_t i, uint8_t *buf, size_t len)
+int seal_open_chunk(struct seal *s, const uint8_t *list, uint64_t i, uint8_t *buf, size_t len)
 {
+        uint8_t digest[DIGEST_LEN];
         size_t plain;
         int r, n = 0, m = 0;
 
         if ((r = chunk_start(s, false, i, len, &plain)) < 0)
                 return r;
-        if (EVP_CIPHER_CTX_ctrl(s->ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_LEN, buf + plain) != 1 ||
-            EVP_DecryptUpdate(s->ctx, buf, &n, buf, (int)plain) != 1 || n != (int)plain)
+        r = digest_sha256(buf, len, digest);
+        if (r == 0 && !same_bytes(digest, sizeof(digest), list + i * DIGEST_LEN, DIGEST_LEN))
+                r = -EKEYREJECTED;
+        if (r == 0 && (EVP_CIPHER_CTX_ctrl(s->ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_LEN, buf + plain) != 1 ||
+                       EVP_DecryptUpdate(s->ctx, buf, &n, buf, (int)plain) != 1 || n != (int)plain))
                 r = -EIO;
-        else if (EVP_DecryptFinal_ex(s->ctx, buf + plain, &m) != 1)
+        if (r == 0 && EVP_DecryptFinal_ex(s->ctx, buf + plain, &m) != 1)
                 r = -EKEYREJECTED;
         if (r < 0)
                 memset(buf, 0, len); /* unverified plaintext goes nowhere */

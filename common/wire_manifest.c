@@ -15,12 +15,8 @@ static const struct jfield manifest_tab[] = {
         {"size", JT_INT, offsetof(struct manifest_text, m.size), SIZE_LIMIT, JF_REQUIRED},
         {"plain_size", JT_INT, offsetof(struct manifest_text, m.plain_size), SIZE_LIMIT, JF_REQUIRED},
         {"header", JT_HEX, offsetof(struct manifest_text, m.header), 64, JF_REQUIRED},
+        {"list", JT_HEX, offsetof(struct manifest_text, m.list), DIGEST_LEN, JF_REQUIRED},
 };
-
-const char *image_format_name(enum image_format f)
-{
-        return f == IMAGE_SQUASHFS ? "squashfs" : f == IMAGE_EROFS ? "erofs" : "";
-}
 
 static bool image_name_ok(const char *s)
 {
@@ -36,14 +32,15 @@ int wire_manifest_build(const struct manifest *m, char **ret_text)
         struct buf text = {0};
         int r;
 
-        if (!image_name_ok(m->name) || !*image_format_name(m->format) || m->size <= 0 || m->plain_size <= 0)
+        if (!image_name_ok(m->name) || m->size <= 0 || m->plain_size <= 0)
                 return -EINVAL;
         jout_obj(&o, NULL);
         jout_str(&o, "name", m->name);
-        jout_str(&o, "format", image_format_name(m->format));
+        jout_str(&o, "format", WIRE_IMAGE_FORMAT);
         jout_int(&o, "size", m->size);
         jout_int(&o, "plain_size", m->plain_size);
         jout_hex(&o, "header", m->header, sizeof(m->header));
+        jout_hex(&o, "list", m->list, sizeof(m->list));
         jout_end(&o, '}');
         r = jout_take(&o, &text);
         if (r < 0)
@@ -59,12 +56,12 @@ int wire_manifest_parse(const char *text, struct manifest *ret, char err[JTAB_ER
 
         if (r < 0)
                 return r;
-        if (strcmp(t.format, "squashfs") == 0)
-                t.m.format = IMAGE_SQUASHFS;
-        else if (strcmp(t.format, "erofs") == 0)
-                t.m.format = IMAGE_EROFS;
-        if (!image_name_ok(t.m.name) || t.m.format == 0 || t.m.size == 0 || t.m.plain_size == 0) {
-                (void)snprintf(err, JTAB_ERR, "the manifest's name, format or size is not allowed");
+        if (strcmp(t.format, WIRE_IMAGE_FORMAT) != 0) {
+                (void)snprintf(err, JTAB_ERR, "the image's format is not " WIRE_IMAGE_FORMAT);
+                return -EBADMSG;
+        }
+        if (!image_name_ok(t.m.name) || t.m.size == 0 || t.m.plain_size == 0) {
+                (void)snprintf(err, JTAB_ERR, "the manifest's name or size is not allowed");
                 return -EBADMSG;
         }
         *ret = t.m;

@@ -63,21 +63,21 @@ int wire_verdict_parse(const void *body, size_t len, struct verdict *ret, char e
 unsigned wire_verdict_status(enum verdict_kind kind); /* the HTTP status */
 void verdict_wipe(struct verdict *v);
 
-enum image_format { IMAGE_SQUASHFS = 1, IMAGE_EROFS = 2 };
+/* An erofs is refused: the kernel reads its directories through the loop
+ * device's page cache, which root on the node can write. */
+#define WIRE_IMAGE_FORMAT "squashfs"
 
 struct manifest {
         char name[WIRE_IMAGE_NAME_MAX + 1];
-        enum image_format format;
         int64_t size;       /* of the sealed file */
         int64_t plain_size; /* of the file system */
         uint8_t header[64];
+        uint8_t list[DIGEST_LEN]; /* of the list of chunk digests */
 };
 
 /* Owns nothing; ret_text is NUL-terminated and freed with free(). */
 int wire_manifest_build(const struct manifest *m, char **ret_text);
 int wire_manifest_parse(const char *text, struct manifest *ret, char err[JTAB_ERR]);
-
-const char *image_format_name(enum image_format f); /* "squashfs", "erofs" */
 
 /* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?, the names of nodes. */
 bool wire_name_ok(const char *name);

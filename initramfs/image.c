@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DOC: Theory of operation
- * The image is fetched in order, chunk by chunk; a chunk is verified before
- * it is written, so the file never holds a byte that the parent's key did
- * not vouch for, and `next` is always where to go on. A break in the
- * transfer goes on with Range at the next URL, for as long as some chunk
- * arrives every few rounds. A chunk that fails to verify is asked of each
- * other URL once; then the boot is refused. A server that has no place just
- * now (503 with Retry-After) is asked again for some minutes. */
+ * The header and the list of chunk digests come first and are compared with
+ * the manifest, which the parent vouched for; then the chunks in order. A
+ * chunk is verified before it is written (opener.h), so the file never holds
+ * a byte that the manifest does not commit to, and `next` is always where to
+ * go on: chunks behind it may be there already and are fetched once more. A
+ * break in the transfer goes on with Range at the next URL, for as long as
+ * some chunk arrives every few rounds. A header, list or chunk that fails to
+ * verify is asked of each other URL once; then the boot is refused. A server
+ * that has no place just now (503 with Retry-After) is asked again for some
+ * minutes. */
 #include "node.h"
 
-#include "seal.h"
+#include "opener.h"
 
 #define CONNECT_MS 5000
 #define STALL_MS 15000
@@ -21,9 +24,8 @@
 struct fetch {
         struct node *n;
         struct seal_header h;
-        struct seal *seal;
-        int fd;
-        uint8_t *chunk; /* SEAL_CHUNK_SEALED bytes */
+        struct opener *opener;
+        uint8_t *list;  /* h.list_len bytes, checked before the first chunk is asked for */
         uint64_t next;  /* the first chunk not yet verified */
         size_t bad;     /* how many URLs gave a bad `next` */
         unsigned busy;  /* how often one had no place */
@@ -58,22 +60,6 @@ static int read_exact(struct http *h, uint8_t *p, size_t len)
         return 0;
 }
 
-static int write_at(int fd, const uint8_t *p, size_t len, uint64_t at)
-{
-        while (len > 0) {
-                ssize_t k = pwrite(fd, p, len, (off_t)at);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k <= 0)
-                        return k < 0 ? -errno : -EIO;
-                p += k;
-                at += (uint64_t)k;
-                len -= (size_t)k;
-        }
-        return 0;
-}
-
 static int image_connect(struct fetch *f, const char *text, struct http **ret, struct url *ret_url)
 {
         struct stream *s = NULL;
@@ -97,10 +83,32 @@ static int image_connect(struct fetch *f, const char *text, struct http **ret, s
         return r < 0 ? trouble(f, r, "connect") : 0;
 }
 
-/* Brings the connection to chunk f->next; checks the header on the way. */
+/* What all else is checked with, from the start of the file. */
+static int read_head(struct fetch *f, struct http *h)
+{
+        const struct manifest *m = &f->n->manifest;
+        uint8_t header[SEAL_HEADER_LEN];
+        int r = read_exact(h, header, sizeof(header));
+
+        if (r < 0)
+                return trouble(f, r, "read");
+        if (seal_header_check(header, sizeof(header), m->header, (uint64_t)m->size, (uint64_t)m->plain_size) < 0) {
+                (void)trouble(f, 0, "the file's header is not the manifest's");
+                return -EKEYREJECTED;
+        }
+        r = read_exact(h, f->list, f->h.list_len);
+        if (r < 0)
+                return trouble(f, r, "read");
+        if (seal_list_check(&f->h, f->list, f->h.list_len, m->list) < 0) {
+                (void)trouble(f, 0, "the file's list of chunk digests is not the manifest's");
+                return -EKEYREJECTED;
+        }
+        return 0;
+}
+
+/* Brings the connection to chunk f->next. */
 static int image_seek(struct fetch *f, struct http *h, const struct url *u)
 {
-        uint8_t header[SEAL_HEADER_LEN];
         struct http_reply rep = { 0 };
         uint64_t at = 0;
         size_t plain;
@@ -129,48 +137,56 @@ static int image_seek(struct fetch *f, struct http *h, const struct url *u)
         }
         if (rep.length != f->h.sealed_size)
                 return trouble(f, 0, "its length is not the manifest's");
-        r = read_exact(h, header, sizeof(header));
-        if (r < 0)
-                return trouble(f, r, "read");
-        if (seal_header_check(header, sizeof(header), f->n->manifest.header, (uint64_t)f->n->manifest.size,
-                              (uint64_t)f->n->manifest.plain_size) < 0) {
-                (void)trouble(f, 0, "the file's header is not the manifest's");
-                return -EKEYREJECTED;
-        }
-        return 0;
+        return read_head(f, h);
 }
 
-/* -EKEYREJECTED: this URL's chunk does not verify. */
+static int read_chunks(struct fetch *f, struct http *h, uint64_t *ret_end)
+{
+        int r = 0;
+
+        *ret_end = f->next;
+        while (r == 0 && *ret_end < f->h.chunks) {
+                uint8_t *buf = opener_buffer(f->opener);
+                uint64_t at;
+                size_t plain;
+
+                if (!buf)
+                        return 0; /* opener_drain() tells why */
+                if (seal_chunk_at(&f->h, *ret_end, &at, &plain) < 0)
+                        return -EIO;
+                r = read_exact(h, buf, plain + SEAL_TAG_LEN);
+                if (r < 0)
+                        return trouble(f, r, "read");
+                opener_give(f->opener, (*ret_end)++, plain + SEAL_TAG_LEN);
+        }
+        return r;
+}
+
+/* -EKEYREJECTED: what this URL gave does not verify. */
 static int image_stream(struct fetch *f, const char *text)
 {
         _cleanup_(http_freep) struct http *h = NULL;
         struct url u;
+        uint64_t end;
+        uint64_t bad;
         int r = image_connect(f, text, &h, &u);
+        int w;
 
         if (r == 0)
                 r = image_seek(f, h, &u);
-        while (r == 0 && f->next < f->h.chunks) {
-                uint64_t at;
-                size_t plain;
-
-                if (seal_chunk_at(&f->h, f->next, &at, &plain) < 0)
-                        return -EIO;
-                r = read_exact(h, f->chunk, plain + SEAL_TAG_LEN);
-                if (r < 0)
-                        return trouble(f, r, "read");
-                if (seal_open_chunk(f->seal, f->next, f->chunk, plain + SEAL_TAG_LEN) < 0) {
-                        (void)snprintf(f->why, sizeof(f->why), "chunk %llu does not verify",
-                                       (unsigned long long)f->next);
-                        return -EKEYREJECTED;
-                }
-                r = write_at(f->fd, f->chunk, plain, f->next << SEAL_CHUNK_LOG2);
-                if (r < 0)
-                        return fail_set(&f->n->f, -ENOSPC, "E-MEMORY", "give the node more RAM, or use a smaller image",
-                                        "store the image: %s", strerror(-r));
-                f->next++;
+        if (r < 0)
+                return r;
+        r = read_chunks(f, h, &end);
+        w = opener_drain(f->opener, &bad);
+        if (w == -EKEYREJECTED)
+                (void)snprintf(f->why, sizeof(f->why), "chunk %llu does not verify", (unsigned long long)bad);
+        else if (w < 0)
+                return fail_set(&f->n->f, -ENOSPC, "E-MEMORY", "give the node more RAM, or use a smaller image",
+                                "store the image: %s", strerror(-w));
+        if (f->next < (w < 0 ? bad : end))
                 f->bad = 0;
-        }
-        return r;
+        f->next = w < 0 ? bad : end;
+        return w < 0 ? w : r;
 }
 
 static int fetch_loop(struct fetch *f)
@@ -205,22 +221,22 @@ static int fetch_loop(struct fetch *f)
 
 int node_image_fetch(struct node *n, int fd)
 {
-        struct fetch f = { .n = n, .fd = fd };
+        struct fetch f = { .n = n };
         int r;
 
         if (seal_header_parse(n->manifest.header, sizeof(n->manifest.header), &f.h) < 0 ||
             f.h.sealed_size != (uint64_t)n->manifest.size || f.h.plain_size != (uint64_t)n->manifest.plain_size ||
-            (unsigned)f.h.format != (unsigned)n->manifest.format || n->verdict.image_urls.n == 0)
+            n->verdict.image_urls.n == 0)
                 return fail_set(&n->f, -EBADMSG, "E-IMAGE", "add the image again with `muster image add`",
                                 "fetch image %s: its manifest contradicts itself", n->manifest.name);
-        f.chunk = malloc(SEAL_CHUNK_SEALED);
-        r = f.chunk ? seal_new(n->verdict.image_key, n->manifest.header, false, &f.seal) : -ENOMEM;
+        f.list = malloc(f.h.list_len);
+        r = f.list ? opener_new(n->verdict.image_key, n->manifest.header, f.list, fd, opener_cores(), &f.opener) : -ENOMEM;
         if (r < 0)
                 (void)fail_set(&n->f, r, "E-IMAGE", "", "fetch image %s: %s", n->manifest.name, strerror(-r));
         else
                 r = fetch_loop(&f);
-        seal_free(f.seal);
-        free(f.chunk);
+        opener_free(f.opener);
+        free(f.list);
         wipe(n->verdict.image_key, sizeof(n->verdict.image_key));
         node_stage(n, "image");
         return r;

@@ -130,7 +130,7 @@ static int mount_layers(struct node *n, const char *dev)
         path_of(n->opt, "rw", rw);
         if ((mkdir(ro, 0755) < 0 && errno != EEXIST) || (mkdir(rw, 0755) < 0 && errno != EEXIST))
                 return mount_fail(n, -errno, "make the mount points");
-        if (mount(dev, ro, image_format_name(n->manifest.format), MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
+        if (mount(dev, ro, WIRE_IMAGE_FORMAT, MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
                 return mount_fail(n, -errno, "mount the file system");
         n->mounted |= MOUNTED_RO;
         if (mount("muster-rw", rw, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)

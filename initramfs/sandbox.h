@@ -5,8 +5,8 @@
  * sandbox_enter() closes inherited descriptors, clears the environment (not
  * in a test build), drops the capabilities that neither the client nor the
  * overlay it mounts needs, and leaves the system calls of a table: no
- * program, process or thread, no tracing, no memory that can be run, sockets
- * of IP only. A call of an intruder kills it, a refused argument is EPERM,
+ * program, no process but its own threads, no tracing, no memory that can
+ * be run, sockets of IP only. A call of an intruder kills it, a refused argument is EPERM,
  * another call ENOSYS. One way. 0, or negative errno: less than that was
  * given up, and `ret_what` says what; the client goes on. */
 #ifndef MUSTER_NODE_SANDBOX_H

@@ -10,10 +10,9 @@
 
 #include <getopt.h>
 
-enum { OPT_FORMAT = CLI_LONG, OPT_NO_DEFAULT, OPT_STATE };
+enum { OPT_NO_DEFAULT = CLI_LONG, OPT_STATE };
 
 static const struct cli_option options[] = {
-        { "format", OPT_FORMAT, "FORMAT", "squashfs (the default) or erofs, of a directory or a tar" },
         { "no-default", OPT_NO_DEFAULT, NULL, "do not make it the default image" },
         { "state", OPT_STATE, "DIR", "musterd's state directory (what musterd says)" },
         { 0 },
@@ -21,26 +20,20 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
         "image add", "NAME SOURCE",
-        "Makes an image of a directory, a tar, a squashfs or an erofs, seals it under a fresh key, and serves it",
+        "Makes a squashfs of a directory, a tar, a squashfs or an erofs, seals it under a fresh key, and serves it",
         options,
 };
 
 struct wish {
         const char *name;
         const char *state;
-        enum seal_format format; /* 0: not said */
         bool standard;
         struct image_source source;
 };
 
-static const char *format_text(enum seal_format f)
-{
-        return f == SEAL_EROFS ? "erofs" : "squashfs";
-}
-
 /* The key goes out in this one text, which is wiped. */
-static int publish(struct admin *a, const struct wish *w, const struct image_job *j, const struct image_sealed *s,
-                   struct json_object **ret, struct fail *f)
+static int publish(struct admin *a, const struct wish *w, const struct image_sealed *s, struct json_object **ret,
+                   struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf body = { 0 };
         struct jout o = { 0 };
@@ -49,10 +42,11 @@ static int publish(struct admin *a, const struct wish *w, const struct image_job
         jout_obj(&o, NULL);
         jout_str(&o, "name", w->name);
         jout_str(&o, "file", s->base);
-        jout_str(&o, "format", format_text(j->format));
+        jout_str(&o, "format", "squashfs");
         jout_int(&o, "size", (int64_t)s->size);
         jout_int(&o, "plain_size", (int64_t)s->plain_size);
         jout_hex(&o, "header", s->header, sizeof(s->header));
+        jout_hex(&o, "list", s->list, sizeof(s->list));
         jout_b64(&o, "key", s->key, sizeof(s->key));
         jout_bool(&o, "default", w->standard);
         jout_end(&o, '}');
@@ -75,7 +69,7 @@ static int work(struct admin *a, const struct wish *w, struct image_job *j, stru
                 rc = image_seal(j, image, &sealed, f);
         if (rc)
                 return rc;
-        rc = publish(a, w, j, &sealed, ret, f);
+        rc = publish(a, w, &sealed, ret, f);
         if (rc == MUSTER_NO) {
                 (void)snprintf(path, sizeof(path), "%s/%s", j->dir, sealed.base);
                 (void)unlink(path);
@@ -106,12 +100,6 @@ static int add(const struct wish *w, struct json_object **ret, struct fail *f)
         struct image_job j = { .name = w->name, .progress = isatty(STDERR_FILENO) == 1 };
         int rc;
 
-        j.format = w->source.kind == IMAGE_EROFS ? SEAL_EROFS : w->source.kind == IMAGE_SQUASHFS ? SEAL_SQUASHFS
-                   : w->format                   ? w->format
-                                                 : SEAL_SQUASHFS;
-        if (w->format && w->format != j.format)
-                return fail_set(f, MUSTER_USAGE, "", "leave --format away: a ready image is taken as it is",
-                                "add image %s: %s is a %s", w->name, w->source.path, format_text(j.format));
         rc = admin_open(cli_socket(), &a, f);
         if (rc == 0)
                 rc = check_free(a, w->name, f);
@@ -139,14 +127,8 @@ int cmd_image_add(int argc, char **argv)
         while ((v = cli_next(&command, argc, argv, &rc)) > 0) {
                 if (v == OPT_STATE)
                         w.state = optarg;
-                else if (v == OPT_NO_DEFAULT)
-                        w.standard = false;
-                else if (strcmp(optarg, "squashfs") == 0)
-                        w.format = SEAL_SQUASHFS;
-                else if (strcmp(optarg, "erofs") == 0)
-                        w.format = SEAL_EROFS;
                 else
-                        return cli_usage(&command, "unknown format '%.40s' (squashfs or erofs)", optarg);
+                        w.standard = false;
         }
         if (v < 0)
                 return rc;

@@ -25,8 +25,8 @@ struct image_job {
         const char *name;
         char dir[PATH_MAX];  /* STATE/images */
         char work[PATH_MAX]; /* "" while there is none */
-        enum seal_format format;
-        bool progress; /* a terminal watches */
+        bool progress;    /* a terminal watches */
+        unsigned threads; /* to seal with; 0: all cores */
 };
 
 struct image_sealed {
@@ -34,6 +34,7 @@ struct image_sealed {
         uint64_t size;
         uint64_t plain_size;
         uint8_t header[SEAL_HEADER_LEN];
+        uint8_t list[DIGEST_LEN]; /* of the list of chunk digests */
         uint8_t key[SEAL_KEY_LEN];
 };
 
@@ -45,7 +46,7 @@ int image_recognise(const uint8_t *p, size_t len, enum image_kind *ret_kind, con
 int image_job_begin(struct image_job *j, struct fail *f);
 void image_job_end(struct image_job *j);
 
-/* The file system image: the source itself, or one made in j->work. */
+/* The squashfs: the source itself, or one made in j->work. */
 int image_make(struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct fail *f);
 /* Seals it under a fresh key. On failure no sealed file is left. */
 int image_seal(struct image_job *j, const char *image, struct image_sealed *ret, struct fail *f);

@@ -108,54 +108,40 @@ static int make_squashfs(const struct image_source *s, const char *out, struct w
         return tar ? run_on_tar(s, argv, w, f) : tool_run(argv, -1, tick, w, f);
 }
 
-/* erofs-utils of Debian 12 makes an erofs of a directory only. */
-static int unpack_tar(const struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct watch *w,
-                      struct fail *f)
+/* Nodes mount squashfs only, so an erofs is unpacked and made into one. */
+static int unpack_erofs(const struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct watch *w,
+                        struct fail *f)
 {
+        char option[PATH_MAX];
+
         if (geteuid() != 0)
-                return fail_set(f, MUSTER_IO, "", "use sudo, or --format squashfs",
-                                "make an erofs of the tar %s: only root can unpack it with its owners", s->path);
+                return fail_set(f, MUSTER_IO, "", "use sudo, or give a directory, a tar or a squashfs",
+                                "make a squashfs of the erofs %s: only root can unpack it with its owners", s->path);
         (void)snprintf(ret, PATH_MAX, "%.4000s/root", j->work);
-        if (mkdir(ret, 0755) < 0)
-                return fail_set(f, MUSTER_IO, "", "", "make the directory %s: %s", ret, strerror(errno));
-        return run_on_tar(s,
-                          (const char *const[]){ "tar", "--extract", "--file=-", "--directory", ret, "--numeric-owner",
-                                                 "--same-owner", "--preserve-permissions", "--xattrs",
-                                                 "--xattrs-include=*", "--acls", NULL },
-                          w, f);
-}
-
-static int make_erofs(const struct image_job *j, const struct image_source *s, const char *out, struct watch *w,
-                      struct fail *f)
-{
-        char root[PATH_MAX];
-        const char *dir = s->path;
-        int rc;
-
-        if (s->kind == IMAGE_TAR) {
-                rc = unpack_tar(j, s, root, w, f);
-                if (rc)
-                        return rc;
-                dir = root;
-        }
-        return tool_run((const char *const[]){ "mkfs.erofs", "--quiet", "-zlz4hc", "-U",
-                                               "6d757374-6572-4000-8000-000000000000", out, dir, NULL },
-                        -1, tick, w, f);
+        (void)snprintf(option, sizeof(option), "--extract=%.4000s/root", j->work);
+        return tool_run((const char *const[]){ "fsck.erofs", option, "--preserve", s->path, NULL }, -1, tick, w, f);
 }
 
 int image_make(struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct fail *f)
 {
+        struct image_source from = *s;
         struct watch w = { j, ret };
-        int rc;
+        char root[PATH_MAX];
+        int rc = 0;
 
-        if (s->kind == IMAGE_SQUASHFS || s->kind == IMAGE_EROFS) {
+        if (s->kind == IMAGE_SQUASHFS) {
                 (void)snprintf(ret, PATH_MAX, "%s", s->path);
                 return 0;
         }
         if (s->kind == IMAGE_DIR && access(s->path, R_OK | X_OK) < 0)
                 return fail_set(f, MUSTER_IO, "", "use sudo", "read the image source %s: %s", s->path, strerror(errno));
         (void)snprintf(ret, PATH_MAX, "%.4000s/image", j->work);
-        rc = j->format == SEAL_EROFS ? make_erofs(j, s, ret, &w, f) : make_squashfs(s, ret, &w, f);
+        if (s->kind == IMAGE_EROFS) {
+                rc = unpack_erofs(j, s, root, &w, f);
+                from = (struct image_source){ .path = root, .kind = IMAGE_DIR };
+        }
+        if (rc == 0)
+                rc = make_squashfs(&from, ret, &w, f);
         image_progress_end(j);
         if (rc && !f->next[0])
                 (void)snprintf(f->next, sizeof(f->next), "check the source's permissions and the free space of %.150s",

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* DOC: Theory of operation
+ * Chunks are independent, so each thread takes the next number, reads that
+ * chunk, seals it and writes it to its place. Which thread did which chunk
+ * leaves no trace in the file. The list of digests is written last, between
+ * the header and the chunks. */
+#include "digest.h"
 #include "files.h"
 #include "hex.h"
 #include "image.h"
@@ -7,23 +13,33 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <openssl/rand.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+
+#define THREADS_MAX 64
 
 struct sealing {
         struct image_job *job;
         struct seal_header header;
-        struct seal *seal;
+        const uint8_t *key;
+        const uint8_t *header_bytes;
+        uint8_t *list; /* header.list_len bytes */
         int in;
         int out;
         const char *image;
         char temp[PATH_MAX];
+        atomic_uint_fast64_t next; /* the chunk that is taken next */
+        atomic_int error;          /* the first of any thread ends all */
+        atomic_bool reading;       /* it was the source's */
 };
 
-static int read_exactly(int fd, uint8_t *p, size_t n)
+static int read_exactly(int fd, uint8_t *p, size_t n, uint64_t at)
 {
         while (n > 0) {
-                ssize_t k = read(fd, p, n);
+                ssize_t k = pread(fd, p, n, (off_t)at);
 
                 if (k < 0 && errno == EINTR && !tool_interrupted())
                         continue;
@@ -32,60 +48,115 @@ static int read_exactly(int fd, uint8_t *p, size_t n)
                 if (k == 0)
                         return -ENODATA;
                 p += k;
+                at += (uint64_t)k;
                 n -= (size_t)k;
         }
         return 0;
 }
 
-static int write_exactly(int fd, const uint8_t *p, size_t n)
+static int write_exactly(int fd, const uint8_t *p, size_t n, uint64_t at)
 {
         while (n > 0) {
-                ssize_t k = write(fd, p, n);
+                ssize_t k = pwrite(fd, p, n, (off_t)at);
 
                 if (k < 0 && errno == EINTR && !tool_interrupted())
                         continue;
                 if (k < 0)
                         return -errno;
                 p += k;
+                at += (uint64_t)k;
                 n -= (size_t)k;
         }
         return 0;
 }
 
-static int seal_all(struct sealing *s, struct fail *f)
+static int seal_one(struct sealing *s, struct seal *seal, uint64_t i, uint8_t *chunk)
 {
+        uint64_t at;
+        size_t n;
+        int r = seal_chunk_at(&s->header, i, &at, &n);
+
+        if (r == 0) {
+                r = read_exactly(s->in, chunk, n, i << SEAL_CHUNK_LOG2);
+                if (r < 0)
+                        atomic_store(&s->reading, true);
+        }
+        if (r == 0)
+                r = seal_chunk(seal, s->list, i, chunk, n + SEAL_TAG_LEN);
+        if (r == 0)
+                r = write_exactly(s->out, chunk, n + SEAL_TAG_LEN, at);
+        return r == 0 && tool_interrupted() ? -EINTR : r;
+}
+
+/* The caller's thread tells the progress; the others are given no `watch`. */
+static void seal_some(struct sealing *s, bool watch)
+{
+        _cleanup_(seal_freep) struct seal *seal = NULL;
         uint8_t *chunk = malloc(SEAL_CHUNK_SEALED);
-        int r = chunk ? 0 : -ENOMEM;
-        bool reading = false;
+        int r = chunk ? seal_new(s->key, s->header_bytes, true, &seal) : -ENOMEM;
+        int none = 0;
 
-        for (uint64_t i = 0; r == 0 && i < s->header.chunks; i++) {
-                uint64_t at;
-                size_t n;
+        while (r == 0 && atomic_load(&s->error) == 0) {
+                uint64_t i = atomic_fetch_add(&s->next, 1);
 
-                r = seal_chunk_at(&s->header, i, &at, &n);
-                if (r == 0) {
-                        r = read_exactly(s->in, chunk, n);
-                        reading = r < 0;
-                }
-                if (r == 0)
-                        r = seal_chunk(s->seal, i, chunk, n + SEAL_TAG_LEN);
-                if (r == 0)
-                        r = write_exactly(s->out, chunk, n + SEAL_TAG_LEN);
-                if (r == 0 && tool_interrupted())
-                        r = -EINTR;
-                if (i % 16 == 0)
+                if (i >= s->header.chunks)
+                        break;
+                r = seal_one(s, seal, i, chunk);
+                if (watch)
                         image_progress(s->job, "sealing the image", i, s->header.chunks);
         }
+        if (r < 0)
+                (void)atomic_compare_exchange_strong(&s->error, &none, r);
         if (chunk)
                 wipe(chunk, SEAL_CHUNK_SEALED);
         free(chunk);
+}
+
+static void *helper(void *arg)
+{
+        seal_some(arg, false);
+        return NULL;
+}
+
+static unsigned thread_count(const struct sealing *s)
+{
+        unsigned n = s->job->threads;
+        cpu_set_t set;
+
+        if (n == 0)
+                n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+        if (n > s->header.chunks)
+                n = (unsigned)s->header.chunks;
+        return n > THREADS_MAX ? THREADS_MAX : n;
+}
+
+static int seal_all(struct sealing *s, struct fail *f)
+{
+        pthread_t helpers[THREADS_MAX];
+        unsigned want = thread_count(s);
+        unsigned n = 0;
+        int r;
+
+        while (n + 1 < want && pthread_create(&helpers[n], NULL, helper, s) == 0)
+                n++;
+        seal_some(s, true);
+        while (n > 0)
+                (void)pthread_join(helpers[--n], NULL);
         image_progress_end(s->job);
+        r = atomic_load(&s->error);
+        if (r == 0)
+                r = write_exactly(s->out, s->header_bytes, SEAL_HEADER_LEN, 0);
+        if (r == 0)
+                r = write_exactly(s->out, s->list, s->header.list_len, SEAL_HEADER_LEN);
         if (r == -EINTR)
                 return fail_set(f, MUSTER_IO, "", "", "seal the image %s: interrupted", s->image);
-        if (r < 0)
+        if (r < 0) {
+                bool reading = atomic_load(&s->reading);
+
                 return fail_set(f, MUSTER_IO, "", reading ? "" : "make room, e.g. with muster image remove", "%s %s: %s",
                                 reading ? "read the image" : "write the sealed image", reading ? s->image : s->temp,
                                 r == -ENODATA ? "it became shorter meanwhile" : strerror(-r));
+        }
         return 0;
 }
 
@@ -116,11 +187,13 @@ static int prepare(struct sealing *s, struct image_sealed *out, struct fail *f)
                 return fail_set(f, MUSTER_USAGE, "", "", "seal the image %s: it is empty", s->image);
         r = RAND_priv_bytes(out->key, sizeof(out->key)) == 1 ? 0 : -EIO;
         if (r == 0)
-                r = seal_header_make((uint64_t)st.st_size, s->job->format, out->header);
+                r = seal_header_make((uint64_t)st.st_size, out->header);
         if (r == 0)
                 r = seal_header_parse(out->header, sizeof(out->header), &s->header);
-        if (r == 0)
-                r = seal_new(out->key, out->header, true, &s->seal);
+        if (r == 0) {
+                s->list = malloc(s->header.list_len);
+                r = s->list ? 0 : -ENOMEM;
+        }
         if (r < 0)
                 return fail_set(f, MUSTER_IO, "", "", "seal the image %s: %s", s->image, strerror(-r));
         r = check_room(s->job, s->header.sealed_size, f);
@@ -153,18 +226,16 @@ static int publish(struct sealing *s, const char *base, struct fail *f)
 
 int image_seal(struct image_job *j, const char *image, struct image_sealed *ret, struct fail *f)
 {
-        struct sealing s = { .job = j, .in = -1, .out = -1, .image = image };
         struct image_sealed out = { 0 };
+        struct sealing s = { .job = j, .in = -1, .out = -1, .image = image, .key = out.key, .header_bytes = out.header };
         char id[HEX_LEN(8)];
         int rc;
 
         rc = prepare(&s, &out, f);
-        if (rc == 0) {
-                int r = write_exactly(s.out, out.header, sizeof(out.header));
-
-                rc = r < 0 ? fail_set(f, MUSTER_IO, "", "", "write the sealed image %s: %s", s.temp, strerror(-r))
-                           : seal_all(&s, f);
-        }
+        if (rc == 0)
+                rc = seal_all(&s, f);
+        if (rc == 0 && digest_sha256(s.list, s.header.list_len, out.list) < 0)
+                rc = fail_set(f, MUSTER_IO, "", "", "seal the image %s: its list cannot be hashed", image);
         if (rc == 0) {
                 hex_encode(s.header.image_id, 8, id);
                 (void)snprintf(out.base, sizeof(out.base), "%s-%s.sealed", j->name, id);
@@ -172,7 +243,7 @@ int image_seal(struct image_job *j, const char *image, struct image_sealed *ret,
         }
         out.size = s.header.sealed_size;
         out.plain_size = s.header.plain_size;
-        seal_free(s.seal);
+        free(s.list);
         closep(&s.in);
         closep(&s.out);
         if (rc == 0)

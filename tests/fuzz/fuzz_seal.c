@@ -1,69 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sealed image from an untrusted mirror. Even first byte: the input is
  * the file. Odd: it is sealed here, then one byte of the file changed, and
- * no changed byte may come out as plaintext. */
+ * no changed byte may come out as plaintext: the list says so, and where that
+ * was made to agree, the cipher. */
 #include "fuzz.h"
 
+#include "digest.h"
 #include "seal.h"
 
 static const uint8_t key[SEAL_KEY_LEN] = { 7 };
 
-struct out {
-        uint8_t p[8192];
-        size_t len;
-};
-
-static int emit(void *ctx, const uint8_t *p, size_t len)
+/* 0 when the only chunk of a file opens; what is refused leaves zeroes. */
+static int open_only(const uint8_t *file, const uint8_t *list, size_t len, uint8_t *out)
 {
-        struct out *o = ctx;
+        size_t n = len - SEAL_HEADER_LEN - DIGEST_LEN;
+        struct seal *s = NULL;
+        int r = seal_new(key, file, false, &s);
 
-        if (len > sizeof(o->p) - o->len)
-                return -E2BIG;
-        if (len > 0)
-                memcpy(o->p + o->len, p, len);
-        o->len += len;
-        return 0;
-}
-
-static int run(const uint8_t *header, bool sealing, const uint8_t *p, size_t n, size_t step, struct out *o)
-{
-        struct seal_stream *s = NULL;
-        int r = seal_stream_new(key, header, sealing, 0, emit, o, &s);
-
-        for (size_t at = 0; r == 0 && at < n; at += step)
-                r = seal_stream_write(s, p + at, n - at < step ? n - at : step);
-        if (r == 0)
-                r = seal_stream_finish(s);
-        seal_stream_free(s);
+        memcpy(out, file + SEAL_HEADER_LEN + DIGEST_LEN, n);
+        if (r == 0) {
+                r = seal_open_chunk(s, list, 0, out, n);
+                for (size_t i = 0; r == -EKEYREJECTED && i < n; i++)
+                        HOLDS(out[i] == 0);
+        }
+        seal_free(s);
         return r;
 }
 
 static void changed(const uint8_t *p, size_t n, size_t at, uint8_t flip)
 {
-        static struct out sealed, plain;
-        uint8_t header[SEAL_HEADER_LEN];
+        static uint8_t file[8192], out[8192];
+        uint8_t digest[DIGEST_LEN], list[DIGEST_LEN];
+        uint8_t *chunk = file + SEAL_HEADER_LEN + DIGEST_LEN;
+        size_t len = SEAL_HEADER_LEN + DIGEST_LEN + n + SEAL_TAG_LEN;
+        struct seal_header h;
+        struct seal *s = NULL;
 
-        if (n == 0 || n > 4096 || seal_header_make(n, SEAL_SQUASHFS, header) < 0)
+        if (n == 0 || n > 4096 || seal_header_make(n, file) < 0)
                 return;
-        sealed.len = plain.len = 0;
-        HOLDS(run(header, true, p, n, n, &sealed) == 0);
-        HOLDS(sealed.len == SEAL_HEADER_LEN + n + SEAL_TAG_LEN);
-        HOLDS(run(header, false, sealed.p + SEAL_HEADER_LEN, sealed.len - SEAL_HEADER_LEN, 1 + at, &plain) == 0);
-        HOLDS(plain.len == n && memcmp(plain.p, p, n) == 0);
+        HOLDS(seal_header_parse(file, SEAL_HEADER_LEN, &h) == 0 && h.chunks == 1 && h.sealed_size == len);
+        HOLDS(seal_new(key, file, true, &s) == 0);
+        memcpy(chunk, p, n);
+        HOLDS(seal_chunk(s, file + SEAL_HEADER_LEN, 0, chunk, n + SEAL_TAG_LEN) == 0);
+        seal_free(s);
+        HOLDS(digest_sha256(file + SEAL_HEADER_LEN, DIGEST_LEN, digest) == 0);
+        HOLDS(seal_list_check(&h, file + SEAL_HEADER_LEN, DIGEST_LEN, digest) == 0);
+        memcpy(list, file + SEAL_HEADER_LEN, DIGEST_LEN);
+        HOLDS(open_only(file, list, len, out) == 0 && memcmp(out, p, n) == 0);
         if (flip == 0)
                 return;
-        plain.len = 0;
-        at %= sealed.len;
-        sealed.p[at] ^= flip;
+        at %= len;
+        file[at] ^= flip;
         if (at < SEAL_HEADER_LEN)
-                HOLDS(seal_header_check(sealed.p, SEAL_HEADER_LEN, header, sealed.len, n) < 0);
+                HOLDS(open_only(file, list, len, out) < 0);
+        else if (at < SEAL_HEADER_LEN + DIGEST_LEN)
+                HOLDS(seal_list_check(&h, file + SEAL_HEADER_LEN, DIGEST_LEN, digest) < 0);
         else
-                HOLDS(run(header, false, sealed.p + SEAL_HEADER_LEN, sealed.len - SEAL_HEADER_LEN, 64, &plain) < 0 && plain.len == 0);
+                HOLDS(open_only(file, list, len, out) == -EKEYREJECTED);
+        HOLDS(digest_sha256(chunk, n + SEAL_TAG_LEN, list) == 0);
+        HOLDS((at >= SEAL_HEADER_LEN && at < SEAL_HEADER_LEN + DIGEST_LEN) || open_only(file, list, len, out) < 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-        static struct out plain;
         struct seal_header h;
 
         if (n < 3)
@@ -72,18 +71,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
                 changed(p + 3, n - 3, p[1], p[2]);
                 return 0;
         }
-        plain.len = 0;
         if (seal_header_parse(p + 1, n - 1 < SEAL_HEADER_LEN ? n - 1 : SEAL_HEADER_LEN, &h) < 0)
                 return 0;
-        HOLDS(h.chunks >= 1 && h.sealed_size > h.plain_size);
+        HOLDS(h.chunks >= 1 && h.sealed_size > h.plain_size && h.list_len == h.chunks * DIGEST_LEN);
         for (uint64_t i = 0; i <= h.chunks && i < 4; i++) {
                 uint64_t offset;
                 size_t len;
                 int r = seal_chunk_at(&h, i, &offset, &len);
 
                 HOLDS((r == 0) == (i < h.chunks));
-                HOLDS(r < 0 || (len > 0 && len <= SEAL_CHUNK && offset + len + SEAL_TAG_LEN <= h.sealed_size));
+                HOLDS(r < 0 || (len > 0 && len <= SEAL_CHUNK && offset >= SEAL_HEADER_LEN + h.list_len &&
+                                offset + len + SEAL_TAG_LEN <= h.sealed_size));
         }
-        HOLDS(run(p + 1, false, p + 1 + SEAL_HEADER_LEN, n - 1 - SEAL_HEADER_LEN, 333, &plain) < 0 && plain.len == 0);
+        if (n - 1 > SEAL_HEADER_LEN) {
+                uint8_t digest[DIGEST_LEN] = { 0 };
+
+                HOLDS(seal_list_check(&h, p + 1 + SEAL_HEADER_LEN, n - 1 - SEAL_HEADER_LEN, digest) < 0);
+        }
         return 0;
 }

@@ -34,13 +34,13 @@ static void verdicts(void)
 {
         static char *urls[] = { (char *)"http://10.1.0.1:8080/image/base.img" };
         struct verdict v = { .kind = VERDICT_OK, .image_urls = { urls, 1 } };
-        struct manifest m = { .format = IMAGE_SQUASHFS, .plain_size = 100 };
+        struct manifest m = { .plain_size = 100 };
         struct seal_header h;
         struct buf out = { 0 };
         uint8_t some[108] = { 1 };
 
         (void)snprintf(m.name, sizeof(m.name), "base");
-        HOLDS(seal_header_make(100, SEAL_SQUASHFS, m.header) == 0 && seal_header_parse(m.header, 64, &h) == 0);
+        HOLDS(seal_header_make(100, m.header) == 0 && seal_header_parse(m.header, 64, &h) == 0);
         m.size = (int64_t)h.sealed_size;
         HOLDS(wire_manifest_build(&m, &v.manifest) == 0);
         (void)snprintf(v.name, sizeof(v.name), "r1n001");
@@ -96,10 +96,10 @@ static void evidence(void)
 
 static void sealed(void)
 {
-        uint8_t in[1 + SEAL_HEADER_LEN + 200] = { 0 };
+        uint8_t in[1 + SEAL_HEADER_LEN + DIGEST_LEN + 200] = { 0 };
 
-        HOLDS(seal_header_make(180, SEAL_EROFS, in + 1) == 0);
-        put("seal", "file", in, 1 + SEAL_HEADER_LEN + 180 + SEAL_TAG_LEN);
+        HOLDS(seal_header_make(180, in + 1) == 0);
+        put("seal", "file", in, 1 + SEAL_HEADER_LEN + DIGEST_LEN + 180 + SEAL_TAG_LEN);
         put("seal", "changed", "\x01\x50\x01hello sealed world", 21);
 }
 

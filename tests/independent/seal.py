@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """seal.py - PROTOCOL.md sections 6 and 7: the bundle's data and sealed images."""
+import hashlib
 import struct
 import urllib.request
 
@@ -8,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wire import Cursor, WireError
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 TAG = 16
 
 
@@ -27,15 +28,15 @@ def open_bundle(key, node, data):
 
 
 def parse_header(header):
-    """(plain size, nonce prefix, format)."""
+    """(plain size, nonce prefix)."""
     c = Cursor(header)
-    if c.take(8) != b"MUSTERIM" or c.u(4) != 1 or c.u(4) != 20:
+    if c.take(8) != b"MUSTERIM" or c.u(4) != 2 or c.u(4) != 18:
         raise WireError("the image's magic, version or chunk size")
     plain, _, prefix, kind, zero = c.u(8), c.take(16), c.take(7), c.u(1), c.take(16)
     c.end()
-    if plain == 0 or kind not in (1, 2) or any(zero):
+    if plain == 0 or kind != 1 or any(zero):
         raise WireError("the image's size, format or reserved bytes")
-    return plain, prefix, {1: "squashfs", 2: "erofs"}[kind]
+    return plain, prefix
 
 
 def open_image(manifest, key, read, write):
@@ -43,15 +44,21 @@ def open_image(manifest, key, read, write):
     header = read(64)
     if header != manifest["header"]:
         raise WireError("the header is not the manifest's")
-    plain, prefix, kind = parse_header(header)
+    plain, prefix = parse_header(header)
     chunks = -(-plain // CHUNK)
-    if (plain, kind, 64 + plain + chunks * TAG) != (manifest["plain_size"], manifest["format"], manifest["size"]):
+    if (plain, "squashfs", 64 + 32 * chunks + plain + chunks * TAG) != (manifest["plain_size"], manifest["format"], manifest["size"]):
         raise WireError("the header and the manifest differ")
+    digests = read(32 * chunks)
+    if len(digests) != 32 * chunks or hashlib.sha256(digests).digest() != manifest["list"]:
+        raise WireError("the list is not the manifest's")
     for i in range(chunks):
         size = min(CHUNK, plain - i * CHUNK) + TAG
+        sealed = read(size)
+        if hashlib.sha256(sealed).digest() != digests[32 * i:32 * i + 32]:
+            raise WireError(f"chunk {i} is not the one in the list")
         nonce = prefix + struct.pack(">IB", i, i == chunks - 1)
         try:
-            write(AESGCM(key).decrypt(nonce, read(size), header))
+            write(AESGCM(key).decrypt(nonce, sealed, header))
         except InvalidTag:
             raise WireError(f"chunk {i} does not verify") from None
     if read(1):

@@ -210,10 +210,10 @@ def parse_ok(doc):
 
 
 def parse_manifest(text):
-    m = members(parse_json(text), name=str, format=str, size=int, plain_size=int, header=str)
-    m["header"] = bytes.fromhex(m["header"])
-    if len(m["header"]) != 64:
-        raise WireError("the manifest's header is not 64 bytes")
+    m = members(parse_json(text), name=str, format=str, size=int, plain_size=int, header=str, list=str)
+    m["header"], m["list"] = bytes.fromhex(m["header"]), bytes.fromhex(m["list"])
+    if len(m["header"]) != 64 or len(m["list"]) != 32:
+        raise WireError("the manifest's header is not 64 bytes, or its list not 32")
     return m
 
 

@@ -10,12 +10,10 @@ hostile_build() {
 }
 
 r9='root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no console=ttyS0'
-hex=4d5553544552494d0000000100000014$(printf '%016x' 100)$(printf '11%.0s' {1..16})$(printf '22%.0s' {1..7})01$(printf '00%.0s' {1..16})
-# add_image NAME: a sealed image's header and noise, as the default
+# add_image NAME: the shape of a sealed image, as the default
 add_image() {
-        { printf '%s' "$hex" | xxd -r -p; head -c 116 /dev/urandom; } >"$state/images/$1.img"
-        chmod 644 "$state/images/$1.img"
-        admin POST /v1/images "{\"name\":\"$1\",\"file\":\"$1.img\",\"format\":\"squashfs\",\"size\":180,\"plain_size\":100,\"header\":\"$hex\",\"key\":\"$(head -c 32 /dev/urandom | base64)\",\"default\":true}"
+        sealed_file "$state/images/$1.img"
+        admin POST /v1/images "{\"name\":\"$1\",\"file\":\"$1.img\",$sealed_about,\"key\":\"$(head -c 32 /dev/urandom | base64)\",\"default\":true}"
 }
 add_boot() { admin POST /v1/boots "{\"name\":\"$1\",\"file\":\"$1.efi\",\"cmdline\":\"$r9\",\"default\":true}"; }
 

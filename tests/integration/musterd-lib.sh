@@ -10,6 +10,19 @@ sock=$tmp/run/admin.sock
 state=$tmp/state
 musterd_pid=
 
+# sealed_file FILE: the shape of a sealed image of 100 bytes (header, list, noise for its chunk), and in $sealed_about
+# what POST /v1/images wants to know of it
+sealed_file() {
+        local header chunk list
+        header=4d5553544552494d0000000200000012$(printf '%016x' 100)$(printf '11%.0s' {1..16})$(printf '22%.0s' {1..7})01$(printf '00%.0s' {1..16})
+        chunk=$(head -c 116 /dev/urandom | xxd -p -c 200)
+        list=$(xxd -r -p <<<"$chunk" | sha256sum | cut -d' ' -f1)
+        printf '%s' "$header$list$chunk" | xxd -r -p >"$1"
+        chmod 644 "$1"
+        list=$(xxd -r -p <<<"$list" | sha256sum | cut -d' ' -f1)
+        sealed_about="\"format\":\"squashfs\",\"size\":212,\"plain_size\":100,\"header\":\"$header\",\"list\":\"$list\""
+}
+
 p256() { openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out "$1"; }
 
 make_parent() {

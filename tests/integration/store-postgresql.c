@@ -60,6 +60,7 @@ static const struct store_backend pg_backend = {
                  "ALTER TABLE nodes DROP COLUMN restart_count, DROP COLUMN clock, DROP COLUMN ak_token, DROP COLUMN cleared,"
                  " DROP COLUMN firmware_version, DROP COLUMN tpm_maker, DROP COLUMN facts_before, DROP COLUMN former,"
                  " DROP COLUMN policy_key, DROP COLUMN address;"
+                 "ALTER TABLE images DROP COLUMN list;"
                  "UPDATE schema_version SET version = 1",
 };
 

@@ -162,10 +162,11 @@ check "image add takes a tar" m image add from-tar "$tmp/root.tar" --no-default
 check "image add takes a compressed tar" m image add from-tgz "$tmp/root.tar.gz" --no-default
 check "image add takes a squashfs as it is" jq -e ".plain_size == $(stat -c %s "$tmp/ready.squashfs")" \
         <<<"$(m image add ready "$tmp/ready.squashfs" --no-default -o json)"
-if [ -n "${CI:-}" ] || command -v mkfs.erofs >/dev/null; then
-        check "image add makes an erofs" jq -e '.format == "erofs"' \
-                <<<"$(m image add ero "$tmp/root" --format erofs --no-default -o json)"
+if [ "$(id -u)" -eq 0 ]; then
+        mkfs.erofs --quiet "$tmp/ready.erofs" "$tmp/root"
+        check "image add makes a squashfs of an erofs" jq -e '.format == "squashfs"' <<<"$(m image add ero "$tmp/ready.erofs" --no-default -o json)"
 fi
+check "the list that was said is that of the file" test "$(tail -c +65 "$sealed" | head -c $((32 * (($(jq .plain_size <<<"$out") + 262143) / 262144))) | sha256sum | cut -d' ' -f1)" = "$(jq -r .list <<<"$out")"
 n=$(find "$state/images" -mindepth 1 | wc -l)
 head -c 100000 /dev/urandom >"$tmp/noise"
 head -c 100000 "$tmp/ready.squashfs" >"$tmp/short.squashfs"
@@ -175,7 +176,7 @@ check_says 2 'none of those that can be an image' "what can be no image is refus
 check_says 2 'it is cut off' "a squashfs that was cut off is refused" m image add short "$tmp/short.squashfs"
 check_says 4 'unexpected end of file' "a tar that was cut off is refused" m image add short "$tmp/short.tgz"
 check_says 4 'absent: No such file' "a source that is not there is refused" m image add absent "$tmp/absent"
-check_says 2 'is a squashfs\. Next: leave --format away' "--format that a ready image does not have is refused" m image add ready2 "$tmp/ready.squashfs" --format erofs
+check_says 2 'format' "there is no other format" m image add ready2 "$tmp/ready.squashfs" --format erofs
 if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/small" && mount -t tmpfs -o size=2m none "$tmp/small" 2>/dev/null; then
         cleanup_fn "umount '$tmp/small'"
         mkdir "$tmp/small/images"

@@ -76,7 +76,7 @@ begin_unboot() { begin_boot; op_boot; }
 op_unboot() { told DELETE "/v1/boots/b$n"; [ "$said" = 404 ] && said=200; }
 begin_image() { up; n=$((n + 1)); cp -p "$state/images/i.img" "$state/images/i$n.img"; }
 op_image() {
-        told POST /v1/images "{\"name\":\"i$n\",\"file\":\"i$n.img\",\"format\":\"squashfs\",\"size\":180,\"plain_size\":100,\"header\":\"$hex\",\"key\":\"$(head -c 32 /dev/urandom | base64)\",\"default\":true}"
+        told POST /v1/images "{\"name\":\"i$n\",\"file\":\"i$n.img\",$sealed_about,\"key\":\"$(head -c 32 /dev/urandom | base64)\",\"default\":true}"
         [ "$said" = 409 ] && said=200
 }
 begin_revoke() { up; }

@@ -17,7 +17,7 @@ if [ "${1:-}" != inside ]; then
 fi
 . "$(dirname "$0")/musterd-lib.sh"
 fetch=$objs/bench/image_fetch
-chunk=1048592
+chunk=262160
 cuts=3
 make_parent
 sed -i "s/^boot-listen.*/boot-listen = 0.0.0.0:$boot_port/" "$conf"

@@ -190,26 +190,25 @@ is "null follows the default" two "$(admin POST /v1/nodes/n1/assign '{"boot":nul
 is "an unknown entry" 404 "$(admin_status POST /v1/nodes/n1/assign '{"boot":"three"}')"
 
 # ---- images -----------------------------------------------------------------
-# header: magic, version, 2^20, plain size 100, id, prefix, format 1, zero
-hex=4d5553544552494d0000000100000014$(printf '%016x' 100)$(printf '11%.0s' {1..16})$(printf '22%.0s' {1..7})01$(printf '00%.0s' {1..16})
-{ printf '%s' "$hex" | xxd -r -p; head -c 116 /dev/urandom; } >"$state/images/i.img"
-chmod 644 "$state/images/i.img"
-image() { printf '{"name":"%s","file":"i.img","format":"squashfs","size":%s,"plain_size":100,"header":"%s","key":"%s","default":true}' "$1" "$2" "$hex" "$3"; }
+sealed_file "$state/images/i.img"
+image() { printf '{"name":"%s","file":"i.img",%s,"key":"%s","default":true}' "$1" "$2" "$3"; }
 key=$(head -c 32 /dev/urandom | base64)
-is "an image whose size is another" 400 "$(admin_status POST /v1/images "$(image i 181 "$key")")"
-is "a short key" 400 "$(admin_status POST /v1/images "$(image i 180 AAAA)")"
-is "an image is added" i "$(admin POST /v1/images "$(image i 180 "$key")" | jq -r .name)"
+is "an image whose size is another" 400 "$(admin_status POST /v1/images "$(image i "${sealed_about/212/213}" "$key")")"
+is "a short key" 400 "$(admin_status POST /v1/images "$(image i "$sealed_about" AAAA)")"
+is "a list whose digest is another" 400 "$(admin_status POST /v1/images "$(image i "${sealed_about%??}0\"" "$key")")"
+is "an erofs, which no node mounts" 400 "$(admin_status POST /v1/images "$(image i "${sealed_about/squashfs/erofs}" "$key")")"
+is "an image is added" i "$(admin POST /v1/images "$(image i "$sealed_about" "$key")" | jq -r .name)"
 is "its key is never shown" "0 1" "$(admin GET /v1/images | grep -cF -e "$key" -e '"key"') $(admin GET /v1/images | grep -cF i.img)"
 raw=$(base64 -d <<<"$key" | xxd -p -c 64)
 stored() { cat "$state"/muster.db* | xxd -p | tr -d '\n' | grep -c "$1"; }
 is "nor is it in the store" 0 "$(stored "$raw")"
 is "control: the image's name is found there" 1 "$(stored "$(printf i.img | xxd -p)")"
 url=http://127.0.0.1:$boot_port/image/i.img
-is "HEAD" "180" "$(curl -sI "$url" | tr -d '\r' | awk 'tolower($1) == "content-length:" { print $2 }')"
+is "HEAD" "212" "$(curl -sI "$url" | tr -d '\r' | awk 'tolower($1) == "content-length:" { print $2 }')"
 is "a range" "$(dd if="$state/images/i.img" bs=1 skip=64 count=16 2>/dev/null | sha256sum)" "$(curl -s -r 64-79 "$url" | sha256sum)"
 is "a range to the end" 206 "$(boot_status /image/i.img -r 64-)"
-check "Content-Range says where" grep -qi '^content-range: bytes 64-179/180' <(curl -s -r 64- -D - -o /dev/null "$url" | tr -d '\r')
-is "a range beyond the end" 416 "$(boot_status /image/i.img -r 180-)"
+check "Content-Range says where" grep -qi '^content-range: bytes 64-211/212' <(curl -s -r 64- -D - -o /dev/null "$url" | tr -d '\r')
+is "a range beyond the end" 416 "$(boot_status /image/i.img -r 212-)"
 is "several ranges: all of it" 200 "$(boot_status /image/i.img -r 0-1,4-5)"
 
 head_of() { curl -s -o /dev/null -D - "$@" | tr -d '\r'; }

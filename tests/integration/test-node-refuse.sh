@@ -130,23 +130,34 @@ use_urls() { # [CACHE…] PUBLIC: as a node tries them
         sed -e "s|^public-url = .*|public-url = ${*: -1}|" -e "s|^#*image-urls.*|image-urls = ${*:1:$#-1}|" "$tmp/musterd.conf" >"$conf"
         parent_start "$p"
 }
+# only_verified FILE IMAGE: each chunk of it is the image's, or was never written
+only_verified() { python3 - "$@" <<'END'
+import sys
+got, want = (open(p, "rb").read() for p in sys.argv[1:])
+sys.exit(any(got[i:i + 262144] not in (want[i:i + 262144], bytes(len(got[i:i + 262144]))) for i in range(0, len(got), 262144)))
+END
+}
 mkdir -p "$tmp/mirror"
 cp "$images/$sealed" "$tmp/mirror/"
 own=http://127.0.0.1:$(cat "$p/boot-port")
-second=$((64 + 1048592 + 100)) # a byte of chunk 1
+chunks=$((($(stat -c %s "$images/$sealed") - 64 + 262192 - 1) / 262192))
+first=$((64 + 32 * chunks)) # where chunk 0 begins
+second=$((first + 262160 + 100)) # a byte of chunk 1
 
 port=$(free_port)
 mirror "$port" "flip=$second"
 use_urls "http://127.0.0.1:$port"
 tpm_on "$tmp/tpm"
 refused 9 E-IMAGE "an image with one flipped byte is refused" node_boot "$run" "$p/node.conf"
-check "and what was written is only what verified" test "$(stat -c %s "$run/image")" -le 1048576
+check "and chunk 1 was not written" test -z "$(tail -c +262145 "$run/image" | head -c 262144 | tr -d '\0')"
+cp "$run/image" "$tmp/spoilt"
 tpm_off
 : >"$tmp/mirror.log"
 use_urls "http://127.0.0.1:$port" "$own"
 tpm_on "$tmp/tpm"
 check "a bad chunk is fetched from the next URL" node_boot "$run" "$p/node.conf"
 check "and the image is whole" unsquashfs -d "$tmp/out1" -q -n "$run/image"
+check "what was written before was only what verified" only_verified "$tmp/spoilt" "$run/image"
 tpm_off
 
 port=$(free_port)
@@ -155,7 +166,7 @@ mirror "$port" cut=1500000
 use_urls "http://127.0.0.1:$port"
 tpm_on "$tmp/tpm"
 check "a transfer that breaks again and again goes on with Range" node_boot "$run" "$p/node.conf"
-check "from the first chunk that was not verified" grep -qx "bytes=$((64 + 1048592))-" "$tmp/mirror.log"
+check "from the first chunk that was not verified" grep -qx "bytes=$((first + 5 * 262160))-" "$tmp/mirror.log"
 check "and the image is whole" unsquashfs -d "$tmp/out2" -q -n "$run/image"
 tpm_off
 

@@ -128,6 +128,7 @@ altered "the UKI is another" M-BOOT "$uki" "cp '$state/boot/r8.efi' '$uki'"
 altered "the UKI is a link" M-BOOT "$uki" "mv '$uki' '$state/boot/real'; ln -s real '$uki'"
 rm -f "$state/boot/real"
 altered "the image is gone" M-BOOT "$state/images/i.img" "rm '$state/images/i.img'"
+altered "the image has another list" M-BOOT "$state/images/i.img" "printf x | dd of='$state/images/i.img' bs=1 seek=70 conv=notrunc status=none"
 altered "the image has another header" M-BOOT "$state/images/i.img" "printf x | dd of='$state/images/i.img' bs=1 seek=40 conv=notrunc status=none"
 altered "iPXE is gone" M-CHAIN "$state/ipxe/snponly.efi" "rm '$state/ipxe/snponly.efi'"
 

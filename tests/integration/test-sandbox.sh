@@ -105,10 +105,10 @@ done
 check "and says so loudly" grep -q 'IS NOT CONFINED' "$tmp/driver.log"
 
 # ---- the client: root, in the initramfs ------------------------------------------
-for a in random mount elsewhere-read elsewhere-make socket-inet; do
+for a in random mount elsewhere-read elsewhere-make socket-inet thread; do
         is "the client can: $a" "done" "$(drive client "$a")"
 done
-for a in exec fork ptrace thread userns setuid module; do
+for a in exec fork ptrace userns setuid module; do
         is "the client is killed: $a" killed "$(drive client "$a")"
 done
 for a in map-exec mprotect-exec socket-unix socket-netlink tiocsti; do

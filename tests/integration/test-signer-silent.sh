@@ -13,10 +13,8 @@ gone() { [ ! -e "/proc/$1" ] || [ "$(awk '/^State:/ { print $2 }' "/proc/$1/stat
 musterd_start || exit 1
 for p in $(pgrep -P "$musterd_pid"); do [ "$(cat "/proc/$p/comm")" = musterd-signer ] && signer=$p; done
 cleanup_fn "kill -KILL $signer 2>/dev/null"
-hex=4d5553544552494d0000000100000014$(printf '%016x' 100)$(printf '11%.0s' {1..16})$(printf '22%.0s' {1..7})01$(printf '00%.0s' {1..16})
-{ printf '%s' "$hex" | xxd -r -p; head -c 116 /dev/urandom; } >"$state/images/i.img"
-chmod 644 "$state/images/i.img"
-body="{\"name\":\"i\",\"file\":\"i.img\",\"format\":\"squashfs\",\"size\":180,\"plain_size\":100,\"header\":\"$hex\",\"key\":\"$(head -c 32 /dev/urandom | base64)\",\"default\":true}"
+sealed_file "$state/images/i.img"
+body="{\"name\":\"i\",\"file\":\"i.img\",$sealed_about,\"key\":\"$(head -c 32 /dev/urandom | base64)\",\"default\":true}"
 
 kill -STOP "$signer"
 is "who waits for it gets an error, not a wait for ever" 503 "$(admin_status POST /v1/images "$body")"

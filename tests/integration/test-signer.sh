@@ -40,11 +40,9 @@ signer=$(signer_of "$musterd_pid")
 is "musterd has a signing process" 1 "$(wc -w <<<"$signer")"
 
 # ---- make it use every key: an image's key is wrapped
-hex=4d5553544552494d0000000100000014$(printf '%016x' 100)$(printf '11%.0s' {1..16})$(printf '22%.0s' {1..7})01$(printf '00%.0s' {1..16})
-{ printf '%s' "$hex" | xxd -r -p; head -c 116 /dev/urandom; } >"$state/images/i.img"
-chmod 644 "$state/images/i.img"
+sealed_file "$state/images/i.img"
 image_key=$(head -c 32 /dev/urandom | xxd -p -c 64)
-check "an image's key is wrapped" admin POST /v1/images "{\"name\":\"i\",\"file\":\"i.img\",\"format\":\"squashfs\",\"size\":180,\"plain_size\":100,\"header\":\"$hex\",\"key\":\"$(xxd -r -p <<<"$image_key" | base64)\",\"default\":true}"
+check "an image's key is wrapped" admin POST /v1/images "{\"name\":\"i\",\"file\":\"i.img\",$sealed_about,\"key\":\"$(xxd -r -p <<<"$image_key" | base64)\",\"default\":true}"
 check "and the signer logged it, with a count" grep -q '^<6>musterd-signer: node=0* made=wrapped-key image=i total=1$' "$tmp/musterd.log"
 
 # ---- memory -------------------------------------------------------------------

@@ -112,10 +112,12 @@ static void an_image_comes_back_to_the_byte(void **state)
         for (size_t k = 0; k < sizeof(i.header); k++)
                 i.header[k] = (uint8_t)(k * 37); /* 0 and what is no text */
         memset(i.wrapped_key, 0xff, sizeof(i.wrapped_key));
+        memset(i.list, 0xa0, sizeof(i.list));
         assert_int_equal(s->ops->image_put(s, &i), 0);
         assert_int_equal(s->ops->image_put(s, &i), -EEXIST);
         assert_int_equal(s->ops->image_list(s, keep_image, &got), 0);
         assert_memory_equal(got.header, i.header, sizeof(i.header));
+        assert_memory_equal(got.list, i.list, sizeof(i.list));
         assert_memory_equal(got.wrapped_key, i.wrapped_key, sizeof(i.wrapped_key));
         assert_true(got.size == 7 && got.plain_size == 8 && got.added == 9);
         assert_int_equal(s->ops->image_delete(s, "i"), 0);

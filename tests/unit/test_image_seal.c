@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "digest.h"
 #include "image.h"
+#include "files.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -9,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define PLAIN (2 * SEAL_CHUNK + 12345)
+#define PLAIN (9 * SEAL_CHUNK + 12345)
 
 static char dir[64];
 static char plain[128];
@@ -38,12 +40,79 @@ static int teardown(void **state)
 
 static struct image_job begin(void)
 {
-        struct image_job j = { .name = "base", .format = SEAL_EROFS };
+        struct image_job j = { .name = "base" };
         struct fail f = { 0 };
 
         (void)snprintf(j.dir, sizeof(j.dir), "%s", dir);
         assert_int_equal(image_job_begin(&j, &f), 0);
         return j;
+}
+
+static uint8_t *read_whole(const char *path, size_t *ret_len)
+{
+        _cleanup_(buf_wipe) struct buf b = { 0 };
+        uint8_t *p;
+
+        assert_int_equal(file_read(path, 1 << 24, &b), 0);
+        *ret_len = b.len;
+        p = b.p;
+        b = (struct buf){ 0 };
+        return p;
+}
+
+/* What one thread after the other makes of these bytes, with this key and header. */
+static uint8_t *seal_in_order(const struct image_sealed *s, const uint8_t *from, const struct seal_header *h)
+{
+        uint8_t *p = malloc(h->sealed_size);
+        struct seal *seal;
+
+        assert_non_null(p);
+        memcpy(p, s->header, SEAL_HEADER_LEN);
+        assert_int_equal(seal_new(s->key, s->header, true, &seal), 0);
+        for (uint64_t i = 0; i < h->chunks; i++) {
+                uint64_t at;
+                size_t n;
+
+                assert_int_equal(seal_chunk_at(h, i, &at, &n), 0);
+                memcpy(p + at, from + (i << SEAL_CHUNK_LOG2), n);
+                assert_int_equal(seal_chunk(seal, p + SEAL_HEADER_LEN, i, p + at, n + SEAL_TAG_LEN), 0);
+        }
+        seal_free(seal);
+        return p;
+}
+
+static void the_sealed_file_is_the_same_for_any_number_of_threads(void **state)
+{
+        static const unsigned threads[] = { 1, 2, 7, 64, 1000, 0 };
+        size_t plain_len;
+        uint8_t *from = read_whole(plain, &plain_len);
+
+        (void)state;
+        for (size_t k = 0; k < ELEMENTSOF(threads); k++) {
+                struct image_job j = begin();
+                struct image_sealed s = { 0 };
+                struct fail f = { 0 };
+                struct seal_header h;
+                uint8_t *got;
+                uint8_t *want;
+                char path[512];
+                size_t len;
+
+                j.threads = threads[k];
+                assert_int_equal(image_seal(&j, plain, &s, &f), 0);
+                image_job_end(&j);
+                (void)snprintf(path, sizeof(path), "%s/%s", dir, s.base);
+                assert_int_equal(seal_header_parse(s.header, sizeof(s.header), &h), 0);
+                got = read_whole(path, &len);
+                want = seal_in_order(&s, from, &h);
+                assert_int_equal(len, h.sealed_size);
+                assert_memory_equal(got, want, len);
+                assert_int_equal(seal_list_check(&h, got + SEAL_HEADER_LEN, h.list_len, s.list), 0);
+                free(got);
+                free(want);
+                assert_int_equal(unlink(path), 0);
+        }
+        free(from);
 }
 
 static void what_is_sealed_opens_again_under_its_key_only(void **state)
@@ -53,24 +122,22 @@ static void what_is_sealed_opens_again_under_its_key_only(void **state)
         struct fail f = { 0 };
         struct seal_header h;
         char path[512];
-        FILE *in;
-        FILE *want;
+        size_t plain_len;
+        size_t len;
+        uint8_t *file;
+        uint8_t *from = read_whole(plain, &plain_len);
 
         (void)state;
         assert_int_equal(image_seal(&j, plain, &s, &f), 0);
         image_job_end(&j);
         (void)snprintf(path, sizeof(path), "%s/%s", dir, s.base);
-        in = fopen(path, "r");
-        want = fopen(plain, "r");
-        assert_non_null(in);
-        assert_non_null(want);
+        file = read_whole(path, &len);
         assert_int_equal(s.plain_size, PLAIN);
-        assert_int_equal(seal_header_check(s.header, sizeof(s.header), s.header, s.size, PLAIN), 0);
+        assert_int_equal(s.size, len);
+        assert_int_equal(seal_header_check(file, SEAL_HEADER_LEN, s.header, len, PLAIN), 0);
         assert_int_equal(seal_header_parse(s.header, sizeof(s.header), &h), 0);
-        assert_int_equal(h.format, SEAL_EROFS);
-        assert_int_equal(fseek(in, SEAL_HEADER_LEN, SEEK_SET), 0);
         for (uint64_t i = 0; i < h.chunks; i++) {
-                uint8_t *sealed = malloc(SEAL_CHUNK_SEALED);
+                const uint8_t *list = file + SEAL_HEADER_LEN;
                 uint8_t *other = malloc(SEAL_CHUNK_SEALED);
                 uint8_t wrong[SEAL_KEY_LEN] = { 1 };
                 struct seal *opener = NULL;
@@ -79,22 +146,18 @@ static void what_is_sealed_opens_again_under_its_key_only(void **state)
                 size_t n;
 
                 assert_int_equal(seal_chunk_at(&h, i, &at, &n), 0);
-                assert_int_equal(fread(sealed, 1, n + SEAL_TAG_LEN, in), n + SEAL_TAG_LEN);
-                memcpy(other, sealed, n + SEAL_TAG_LEN);
+                memcpy(other, file + at, n + SEAL_TAG_LEN);
                 assert_int_equal(seal_new(s.key, s.header, false, &opener), 0);
                 assert_int_equal(seal_new(wrong, s.header, false, &thief), 0);
-                assert_int_equal(seal_open_chunk(thief, i, other, n + SEAL_TAG_LEN), -EKEYREJECTED);
-                assert_int_equal(seal_open_chunk(opener, i, sealed, n + SEAL_TAG_LEN), 0);
-                assert_int_equal(fread(other, 1, n, want), n);
-                assert_memory_equal(sealed, other, n);
+                assert_int_equal(seal_open_chunk(thief, list, i, other, n + SEAL_TAG_LEN), -EKEYREJECTED);
+                assert_int_equal(seal_open_chunk(opener, list, i, file + at, n + SEAL_TAG_LEN), 0);
+                assert_memory_equal(file + at, from + (i << SEAL_CHUNK_LOG2), n);
                 seal_free(opener);
                 seal_free(thief);
-                free(sealed);
                 free(other);
         }
-        assert_int_equal(fgetc(in), EOF);
-        (void)fclose(in);
-        (void)fclose(want);
+        free(file);
+        free(from);
         assert_int_equal(unlink(path), 0);
 }
 
@@ -138,6 +201,7 @@ static void a_failed_sealing_leaves_nothing_and_no_key(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(the_sealed_file_is_the_same_for_any_number_of_threads, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_sealed_opens_again_under_its_key_only, setup, teardown),
                 cmocka_unit_test_setup_teardown(two_sealings_share_neither_key_nor_header, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failed_sealing_leaves_nothing_and_no_key, setup, teardown),

@@ -105,7 +105,7 @@ static int build_request(void)
 
 static int build_verdict(void)
 {
-        struct manifest m = { .name = "base", .format = IMAGE_EROFS, .size = 8192, .plain_size = 4096 };
+        struct manifest m = { .name = "base", .size = 8192, .plain_size = 4096 };
         struct verdict v = { .kind = VERDICT_OK, .name = "n1", .boot = "0123456789abcdef" };
         struct buf one = { (uint8_t *)(uintptr_t)"x", 1 };
         _cleanup_(buf_wipe) struct buf body = { 0 };

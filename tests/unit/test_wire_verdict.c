@@ -156,21 +156,26 @@ static void the_client_refuses_what_the_protocol_does_not_allow(void **state)
 
 static void a_manifest_reads_back_and_bad_ones_are_refused(void **state)
 {
-        struct manifest m = {.name = "rocky-9.4", .format = IMAGE_EROFS, .size = 1064, .plain_size = 1000};
+        struct manifest m = {.name = "rocky-9.4", .size = 1064, .plain_size = 1000};
         struct manifest got = {0};
         char err[JTAB_ERR];
         char *text = NULL;
 
         (void)state;
         m.header[63] = 0x5a;
+        m.list[31] = 0xa5;
         assert_int_equal(wire_manifest_build(&m, &text), 0);
         assert_int_equal(wire_manifest_parse(text, &got, err), 0);
         assert_string_equal(got.name, m.name);
-        assert_int_equal(got.format, IMAGE_EROFS);
         assert_int_equal(got.size, 1064);
         assert_int_equal(got.header[63], 0x5a);
-        memcpy(strstr(text, "erofs"), "ext4s", 5);
+        assert_int_equal(got.list[31], 0xa5);
+        memcpy(strstr(text, "\"list\""), "\"tsil\"", 6);
         assert_int_equal(wire_manifest_parse(text, &got, err), -EBADMSG);
+        memcpy(strstr(text, "\"tsil\""), "\"list\"", 6);
+        memcpy(strstr(text, "squashfs"), "erofs-fs", 8);
+        assert_int_equal(wire_manifest_parse(text, &got, err), -EBADMSG);
+        assert_non_null(strstr(err, "not squashfs"));
         free(text);
         m.size = 0;
         assert_int_equal(wire_manifest_build(&m, &text), -EINVAL);
