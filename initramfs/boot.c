@@ -50,10 +50,9 @@ static int keys_step(struct node *n)
 
 static int image_step(struct node *n)
 {
-        _cleanup_(closep) int fd = -1;
-        int r = node_store_open(n, &fd);
+        int r = node_store_open(n);
 
-        return r < 0 ? r : node_image_fetch(n, fd);
+        return r < 0 ? r : node_image_fetch(n, n->image_fd);
 }
 
 static int attempt(struct node *n)
@@ -128,7 +127,7 @@ static int run_once(const struct boot_options *opt, const struct node_conf *conf
 {
         int r;
 
-        *n = (struct node){ .conf = conf, .opt = opt, .ek.tr = ESYS_TR_NONE, .ak.tr = ESYS_TR_NONE };
+        *n = (struct node){ .conf = conf, .opt = opt, .ek.tr = ESYS_TR_NONE, .ak.tr = ESYS_TR_NONE, .image_fd = -1 };
         if (wire_code_ok(former))
                 (void)snprintf(n->former, sizeof(n->former), "%.*s", WIRE_CODE_MAX, former);
         n->start = n->stage_start = stream_now_ms();

@@ -1,21 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* DOC: Where the image lives
+ * In a memfd that is sealed before it is mounted: no write, no other size, no
+ * other seals, for root on the running node too. A file on a tmpfs could be
+ * written through its path or changed behind a read-only loop device with
+ * LOOP_CHANGE_FD. So the loop device is not flagged read-only, which makes
+ * the kernel refuse that call; what is written to the device never reaches
+ * the memfd, and squashfs reads past the device's page cache. The mount is
+ * read-only, and nobody but the loop device has the memfd once the client
+ * has ended. */
 #include "node.h"
 
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <linux/openat2.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
 #define SLACK (64ull << 20) /* RAM to leave for the system itself */
 #define PAGE 4096ull
-#define HUGE_PAGE (2ull << 20) /* the last one may be partly used */
 #define LOOP_TRIES 16
+#define HUGE_PAGES "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
-static const char next_mount[] = "see that the initramfs has the loop, overlay and squashfs or erofs modules; "
+static const char next_mount[] = "see that the initramfs has the loop, overlay and squashfs modules; "
                                  "add the image again if it is damaged";
 
 static int mount_fail(struct node *n, int r, const char *what)
@@ -44,56 +57,73 @@ static void path_of(const struct boot_options *o, const char *name, char ret[512
         (void)snprintf(ret, 512, "%s/%s", o->run_dir, name);
 }
 
-/* Huge pages, where the kernel has them: a quarter of the time to write. */
-static int mount_ram(const char *path, uint64_t size)
+/* Where the kernel has them: a quarter of the time to write. Only for what is
+ * allocated until the next call. */
+static void huge_pages(const char *when)
 {
-        static const char *const huge[] = { ",huge=always", "" };
-        char opts[96];
+        _cleanup_(closep) int fd = open(HUGE_PAGES, O_WRONLY | O_CLOEXEC);
 
-        for (size_t i = 0; i < ELEMENTSOF(huge); i++) {
-                (void)snprintf(opts, sizeof(opts), "size=%llu,nr_inodes=16,mode=0700%s",
-                               (unsigned long long)(size + 16 * PAGE + HUGE_PAGE), huge[i]);
-                if (mount("muster-image", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, opts) == 0)
-                        return 0;
-        }
-        return -errno;
+        if (fd >= 0 && write(fd, when, strlen(when)) < 0)
+                log_info("huge pages for the image: %s", strerror(errno)); /* it works without */
 }
 
-int node_store_open(struct node *n, int *ret_fd)
+static int memory_file(void)
+{
+        int fd = memfd_create("muster-image", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+        if (fd < 0 && errno == EINVAL) /* a kernel before 6.3 */
+                fd = memfd_create("muster-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        return fd;
+}
+
+int node_store_open(struct node *n)
 {
         uint64_t size = page_up((uint64_t)n->manifest.plain_size);
         uint64_t have = mem_available();
         const char *file = n->opt->image_file;
-        char path[512];
-        int fd;
 
-        if (!file) {
-                if (have < size + SLACK)
-                        return fail_set(&n->f, -ENOMEM, "E-MEMORY", "give the node more RAM, or use a smaller image",
-                                        "hold image %s of %llu MiB: %llu MiB of RAM are free, and %llu are kept for the "
-                                        "system", n->manifest.name, (unsigned long long)(size >> 20),
-                                        (unsigned long long)(have >> 20), (unsigned long long)(SLACK >> 20));
-                path_of(n->opt, "image", path);
-                if ((mkdir(n->opt->run_dir, 0700) < 0 && errno != EEXIST) || (mkdir(path, 0700) < 0 && errno != EEXIST) ||
-                    mount_ram(path, size) < 0)
-                        return mount_fail(n, -errno, "make a tmpfs for the file");
-                n->mounted |= MOUNTED_IMAGE;
-                path_of(n->opt, "image/root.img", path);
-                file = path;
+        if (file) {
+                n->image_fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+                return n->image_fd < 0 ? mount_fail(n, -errno, "make the file") : 0;
         }
-        fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return mount_fail(n, -errno, "make the file");
-        *ret_fd = fd;
+        if (have < size + SLACK)
+                return fail_set(&n->f, -ENOMEM, "E-MEMORY", "give the node more RAM, or use a smaller image",
+                                "hold image %s of %llu MiB: %llu MiB of RAM are free, and %llu are kept for the "
+                                "system", n->manifest.name, (unsigned long long)(size >> 20),
+                                (unsigned long long)(have >> 20), (unsigned long long)(SLACK >> 20));
+        n->image_fd = memory_file();
+        if (n->image_fd < 0)
+                return mount_fail(n, -errno, "make a file in memory");
+        huge_pages("always");
         return 0;
 }
 
-/* A read-only loop device on the image file. */
+/* From here on nobody changes it. */
+static int seal_image(struct node *n)
+{
+        huge_pages("never");
+        if (ftruncate(n->image_fd, (off_t)page_up((uint64_t)n->manifest.plain_size)) < 0)
+                return mount_fail(n, -errno, "complete the file");
+        if (fcntl(n->image_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+                return mount_fail(n, -errno, "seal the file");
+        return 0;
+}
+
+/* -EPERM: the kernel made it a read-only device, whose file root could change. */
+static int loop_writable(int dev)
+{
+        struct loop_info64 info = { 0 };
+
+        if (ioctl(dev, LOOP_GET_STATUS64, &info) < 0)
+                return -errno;
+        return info.lo_flags & LO_FLAGS_READ_ONLY ? -EPERM : 0;
+}
+
 static int loop_attach(struct node *n, int image, char ret_dev[32])
 {
         _cleanup_(closep) int ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
         struct loop_config c = { .fd = (uint32_t)image,
-                                 .info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR };
+                                 .info.lo_flags = LO_FLAGS_AUTOCLEAR };
 
         if (ctl < 0)
                 return mount_fail(n, -errno, "open /dev/loop-control");
@@ -106,12 +136,17 @@ static int loop_attach(struct node *n, int image, char ret_dev[32])
                         return mount_fail(n, -errno, "find a loop device");
                 (void)snprintf(ret_dev, 32, "/dev/loop%d", nr);
                 (void)mknod(ret_dev, S_IFBLK | 0600, makedev(7, (unsigned)nr));
-                dev = open(ret_dev, O_RDONLY | O_CLOEXEC);
+                dev = open(ret_dev, O_RDWR | O_CLOEXEC);
                 if (dev < 0)
                         return mount_fail(n, -errno, "open a loop device");
                 r = ioctl(dev, LOOP_CONFIGURE, &c) < 0 ? -errno : 0;
-                if (r == 0)
-                        return dev; /* kept open until it is mounted */
+                if (r == 0) {
+                        r = loop_writable(dev);
+                        if (r == 0)
+                                return dev; /* kept open until it is mounted */
+                        (void)close(dev);
+                        return mount_fail(n, r, "keep the loop device from being changed");
+                }
                 (void)close(dev);
                 if (r != -EBUSY)
                         return mount_fail(n, r, "set up the loop device");
@@ -255,19 +290,13 @@ static int check_init(struct node *n)
 
 int node_mount(struct node *n)
 {
-        _cleanup_(closep) int image = -1;
         _cleanup_(closep) int dev = -1;
-        char path[512];
         char name[32];
-        int r;
+        int r = seal_image(n);
 
-        path_of(n->opt, "image/root.img", path);
-        if (truncate(path, (off_t)page_up((uint64_t)n->manifest.plain_size)) < 0)
-                return mount_fail(n, -errno, "complete the file");
-        image = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (image < 0)
-                return mount_fail(n, -errno, "open the file");
-        dev = loop_attach(n, image, name);
+        if (r < 0)
+                return r;
+        dev = loop_attach(n, n->image_fd, name);
         if (dev < 0)
                 return dev;
         r = mount_layers(n, name);
@@ -284,7 +313,7 @@ void node_unmount(struct node *n)
         static const struct {
                 unsigned bit;
                 const char *name;
-        } ours[] = { { MOUNTED_RW, "rw" }, { MOUNTED_RO, "ro" }, { MOUNTED_IMAGE, "image" } };
+        } ours[] = { { MOUNTED_RW, "rw" }, { MOUNTED_RO, "ro" } };
         char path[512];
 
         if (n->mounted & MOUNTED_ROOT)

@@ -18,13 +18,13 @@
 
 #define NODE_STAGES 32
 
-enum { MOUNTED_IMAGE = 1, MOUNTED_RO = 2, MOUNTED_RW = 4, MOUNTED_ROOT = 8 };
+enum { MOUNTED_RO = 1, MOUNTED_RW = 2, MOUNTED_ROOT = 4 };
 
 struct boot_options {
         const char *config;
         const char *sysroot;    /* NULL: stop after keys and image */
         const char *run_dir;
-        const char *image_file; /* NULL: on an own tmpfs in run_dir */
+        const char *image_file; /* NULL: in a memfd */
         enum onfail onfail;
         bool once;
         bool cap; /* lock and cap even without a sysroot */
@@ -63,6 +63,7 @@ struct node {
         struct policy_boot counters; /* of the quote */
         struct verdict verdict;
         struct manifest manifest;
+        int image_fd; /* what node_store_open() made; -1: nothing */
 
         uint8_t key[NV_PURPOSES + 1][NV_KEY_LEN]; /* by enum nv_purpose */
         bool nv_used[NV_PURPOSES + 1]; /* holds the keys, to be locked */
@@ -105,7 +106,7 @@ int node_cap(struct node *n);
 int node_image_fetch(struct node *n, int fd);
 
 /* mount.c: where the image goes; the new root out of it; and undoing it. */
-int node_store_open(struct node *n, int *ret_fd);
+int node_store_open(struct node *n);
 int node_mount(struct node *n);
 void node_unmount(struct node *n);
 

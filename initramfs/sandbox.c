@@ -31,6 +31,9 @@
 #endif
 
 #define FILTER_MAX 512
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
 
 static const unsigned caps_kept[] = {
         CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_LINUX_IMMUTABLE, CAP_IPC_LOCK,
@@ -82,7 +85,7 @@ static const int deadly[] = {
         SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_unshare,
         SYS_setns, SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_kexec_file_load, SYS_bpf,
         SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_pivot_root, SYS_chroot, SYS_personality,
-        SYS_setuid, SYS_setresuid, SYS_capset, SYS_memfd_create, SYS_open_by_handle_at, SYS_swapon,
+        SYS_setuid, SYS_setresuid, SYS_capset, SYS_open_by_handle_at, SYS_swapon,
 #ifdef SYS_fork
         SYS_fork, SYS_vfork, SYS_iopl, SYS_ioperm,
 #endif
@@ -93,7 +96,10 @@ static const int deadly[] = {
 static const unsigned threads[] = { CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD |
                                     CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID };
 
-static const unsigned ioctls[] = { TCGETS, FIONREAD, FIONBIO, LOOP_CTL_GET_FREE, LOOP_CONFIGURE, LOOP_CLR_FD };
+/* The image's file. Nothing of it can be run: execve() and PROT_EXEC are refused. */
+static const unsigned memfds[] = { MFD_CLOEXEC | MFD_ALLOW_SEALING, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL };
+
+static const unsigned ioctls[] = { TCGETS, FIONREAD, FIONBIO, LOOP_CTL_GET_FREE, LOOP_CONFIGURE, LOOP_GET_STATUS64, LOOP_CLR_FD };
 
 struct program {
         struct sock_filter at[FILTER_MAX];
@@ -158,6 +164,7 @@ static int filter_calls(void)
         when_not_exec(&p, SYS_mprotect);
         when_arg(&p, SYS_socket, 0, families, ELEMENTSOF(families), SECCOMP_RET_ERRNO | EPERM);
         when_arg(&p, SYS_ioctl, 1, ioctls, ELEMENTSOF(ioctls), SECCOMP_RET_ERRNO | EPERM);
+        when_arg(&p, SYS_memfd_create, 1, memfds, ELEMENTSOF(memfds), SECCOMP_RET_KILL_PROCESS);
         when_arg(&p, SYS_clone, 0, threads, ELEMENTSOF(threads), SECCOMP_RET_KILL_PROCESS);
         for (size_t i = 0; i < ELEMENTSOF(deadly); i++)
                 when(&p, (uint32_t)deadly[i], SECCOMP_RET_KILL_PROCESS);

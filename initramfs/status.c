@@ -31,6 +31,7 @@ int cmd_enroll(void)
         if (!n)
                 return EXIT_OTHER;
         n->ek.tr = n->ak.tr = ESYS_TR_NONE;
+        n->image_fd = -1;
         r = node_tpm_open(n);
         if (r == 0)
                 r = tpm_manufacturer(n->tpm, n->facts.tpm, &n->f);

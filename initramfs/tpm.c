@@ -38,6 +38,8 @@ void node_wipe(struct node *n)
         tpm_key_close(&n->ak);
         tpm_key_close(&n->ek);
         tpm_close(n->tpm);
+        closep(&n->image_fd); /* a mounted loop device keeps its own */
+        n->image_fd = -1;
         n->http = NULL;
         n->tpm = NULL;
 }

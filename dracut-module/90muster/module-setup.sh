@@ -28,11 +28,11 @@ depends() {
 }
 
 installkernel() {
-    hostonly='' instmods loop squashfs erofs overlay =drivers/char/tpm af_packet \
+    hostonly='' instmods loop squashfs overlay =drivers/char/tpm af_packet \
         virtio_pci hv_vmbus pci_hyperv
     # shellcheck disable=SC2154
-    [[ $no_kernel == yes ]] || muster_kernel_has squashfs || muster_kernel_has erofs \
-        || muster_die "find squashfs or erofs for kernel $kernel: neither is a module or built in" \
+    [[ $no_kernel == yes ]] || muster_kernel_has squashfs \
+        || muster_die "find squashfs for kernel $kernel: it is neither a module nor built in" \
             "give the modules that belong to the kernel"
 }
 

@@ -5,7 +5,7 @@
 # does this boot: as rd.muster.onfail says, and never to a shell.
 if [ "$(getarg root=)" = muster ] && ! ismounted "$NEWROOT"; then
     . /lib/muster-lib.sh
-    modprobe -a -b -q tpm_crb tpm_tis loop squashfs erofs overlay
+    modprobe -a -b -q tpm_crb tpm_tis loop squashfs overlay
     ismounted /sys/kernel/security \
         || mount -t securityfs -o nosuid,noexec,nodev securityfs /sys/kernel/security
     until muster_hide; do

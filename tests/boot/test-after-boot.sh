@@ -45,6 +45,23 @@ check "the bundle was used for the repair" jq -e '.bundle == true and .tpm.comma
 nv_refused 0x01804D01
 check "the parent's journal says that the index was altered" grep -q altered <<<"$(m log -o json n1)"
 
+# --- the image below the overlay ----------------------------------------------------
+"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -static -o "$tmp/loop_probe" "$top/tests/boot/loop_probe.c" || exit 1
+node_ssh "$d" 'cat >/tmp/loop_probe && chmod +x /tmp/loop_probe' <"$tmp/loop_probe"
+# shellcheck disable=SC2016
+probed=$(node_ssh "$d" 'cd /tmp; dev=$(findmnt -n -o SOURCE /run/muster/ro) && truncate -s "$(blockdev --getsize64 "$dev")" other own
+        ./loop_probe "$dev" other | sed "s/^/image /"
+        find /run/muster -xdev -size +1000k | sed "s/^/path /"
+        for flag in --read-only ""; do
+                l=$(losetup $flag --find --show own) && ./loop_probe "$l" other | sed "s/^/own$flag /" && losetup -d "$l"
+        done; rm -f own other; echo 3 >/proc/sys/vm/drop_caches; /bin/true && echo still runs')
+check "root on the node has no path to the image's file" test -z "$(grep '^path ' <<<"$probed")"
+check "root cannot put another file behind the image's loop device" grep -qx 'image change: EINVAL' <<<"$probed"
+check "control: behind a read-only one of its own it can" grep -qx 'own--read-only change: ok' <<<"$probed"
+check "root cannot write what is behind it" grep -qx 'image write: E[A-Z]*' <<<"$probed"
+check "control: behind one of its own it can" grep -qx 'own write: ok' <<<"$probed"
+check "the image still runs" grep -qx 'still runs' <<<"$probed"
+
 # --- no suspend to RAM or to disk ---------------------------------------------------
 # the control is test-dracut-sleep.sh: the same kernel without the table sleeps and wakes up
 check "offered: the node has the kernel's interface for sleep" node_ssh "$d" 'grep -qw mem /sys/power/state'

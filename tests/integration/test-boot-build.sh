@@ -84,7 +84,7 @@ for h in cmdline/20-muster-root initqueue/finished/50-muster-online initqueue/ti
         check "hook $h can be run" test -x "$tmp/r/usr/lib/dracut/hooks/$h.sh"
 done
 check "dhclient's script is the strict one" cmp "$top/dracut-module/90muster/muster-dhcp.sh" "$tmp/r/usr/sbin/dhclient-script"
-for m in loop squashfs erofs overlay virtio_net virtio_pci; do
+for m in loop squashfs overlay virtio_net virtio_pci; do
         check "kernel module $m" sh -c "find '$tmp/r' -name '$m.ko*' | grep -q ."
 done
 check "other network drivers are left out" sh -c "! find '$tmp/r' -name 'e1000e.ko*' | grep -q ."

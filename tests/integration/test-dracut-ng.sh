@@ -22,7 +22,7 @@ for h in cmdline/20-muster-root initqueue/finished/50-muster-online initqueue/ti
         check "hook $h can be run" test -x "$tmp/r/var/lib/dracut/hooks/$h.sh"
 done
 check "dhclient's script is the strict one" cmp "$top/dracut-module/90muster/muster-dhcp.sh" "$tmp/r/usr/sbin/dhclient-script"
-for m in squashfs erofs overlay loop virtio_net; do
+for m in squashfs overlay loop virtio_net; do
         check "kernel module $m" sh -c "find '$tmp/r' -name '$m.ko*' | grep -q ."
 done
 check "no private key" sh -c "! grep -rl 'PRIVATE KEY-' '$tmp/r/etc'"

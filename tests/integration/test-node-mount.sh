@@ -17,7 +17,11 @@ parent_init "$p"
 parent_start "$p"
 parent_content "$p"
 node_facts 1
-loops() { for l in /sys/block/loop*/loop/backing_file; do cat "$l" 2>/dev/null; done | grep -c "$tmp"; }
+loops() { for l in /sys/block/loop*/loop/backing_file; do cat "$l" 2>/dev/null; done | grep -c 'memfd:muster-image'; }
+before=$(loops)
+none_left() { [ "$(left)" = 0 ]; }
+left() { echo $(($(loops) - before)); }
+"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -static -o "$tmp/loop_probe" "$top/tests/boot/loop_probe.c" || exit 1
 
 tpm_on "$tmp/tpm"
 timeout 60 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$tmp/first" --image-file "$tmp/image" >"$tmp/first.log" 2>&1 &
@@ -43,6 +47,19 @@ cmp "$tmp/sysroot/ballast" "$tmp/root/ballast" && echo same ballast
 echo change >"$tmp/sysroot/etc/motd" && echo writable
 ls "$tmp/run/muster"
 jq -c '[.capped, .ms.mount >= 0]' "$tmp/run/muster/boot.json"
+# what root could do to the image below the overlay, and the same to loop devices of its own
+find "$tmp/run" -xdev -size +1000k -printf 'a file of the image: %p\n' 2>/dev/null
+dev=$(findmnt -n -o SOURCE "$tmp/run/muster/ro") || exit
+size=$(blockdev --getsize64 "$dev")
+truncate -s "$size" "$tmp/own" "$tmp/other"
+"$tmp/loop_probe" "$dev" "$tmp/other" | sed 's/^/image /'
+for flag in --read-only ''; do
+        own=$(losetup $flag --find --show "$tmp/own")
+        "$tmp/loop_probe" "$own" "$tmp/other" | sed "s/^/own$flag /"
+        losetup -d "$own"
+done
+echo 3 >/proc/sys/vm/drop_caches
+cmp "$tmp/sysroot/ballast" "$tmp/root/ballast" && echo still the same ballast
 SH
 tpm_on "$tmp/tpm"
 export tmp bin
@@ -56,6 +73,12 @@ check "its root directory is open to all" has '^mode 755$'
 check "/etc/hostname is the node's name" has '^r1n001$'
 check "sshd gets the host key" has "^HostKey $tmp/run/muster/ssh_host_ed25519_key$"
 check "and its certificate" has "^HostCertificate $tmp/run/muster/ssh_host_ed25519_key-cert.pub$"
+check "no path leads to the image's file" test -z "$(grep 'a file of the image' "$tmp/out")"
+check "what is behind the image's loop device cannot be replaced" has '^image change: EINVAL$'
+check "control: behind an ordinary read-only one it can" has '^own--read-only change: ok$'
+check "nor written" has '^image write: E'
+check "control: an ordinary one can" has '^own write: ok$'
+check "the image reads as before" has '^still the same ballast$'
 check "PCR 15 is capped" has '^\[true,true\]$'
 check "what it prints holds no key" test -z "$(grep -i 'private key' "$tmp/out")"
 tpm_off
@@ -70,7 +93,7 @@ unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
 check "an image that cannot be mounted is refused" has 'error E-MOUNT: .*Next: '
 check "with its exit status" has '^status 9$'
 check "no key is left behind" test -z "$(sed -n '/^status/,$p' "$tmp/out" | grep tls.key)"
-check "no loop device is left behind" test "$(loops)" = 0
+check "no loop device is left behind" wait_for 10 none_left
 check "PCR 15 stays zero, so that it can be tried again" grep -q '15: 0x0\{64\}' <<<"$(tpm2_pcrread sha256:15)"
 "$bin/muster" image default base >/dev/null
 unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
@@ -85,7 +108,7 @@ unbootable() { # NAME IMAGE
         unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
         check "$1 is refused" has 'error E-MOUNT: .*/sbin/init.*Next: '
         check "$1 leaves PCR 15 at zero" grep -q '15: 0x0\{64\}' <<<"$(tpm2_pcrread sha256:15)"
-        check "$1 leaves no key and no loop device" test "$(loops):$(sed -n '/^status/,$p' "$tmp/out" | grep tls.key)" = 0:
+        check "$1 leaves no key and no loop device" test "$(left):$(sed -n '/^status/,$p' "$tmp/out" | grep tls.key)" = 0:
         tpm_off
 }
 mkdir -p "$tmp/none/etc" "$tmp/outside/etc" "$tmp/outside/sbin" "$tmp/plain/etc" "$tmp/plain/sbin"
@@ -108,7 +131,7 @@ tpm_on "$tmp/tpm"
 unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
 check "an image with one flipped byte is refused" has 'error E-IMAGE: .*does not verify.*Next: '
 check "with the exit status of an image that cannot be used" has '^status 9$'
-check "nothing of it is mounted" test "$(loops):$(grep -cE 'squashfs|overlay' "$tmp/out")" = 0:0
+check "nothing of it is mounted" test "$(left):$(grep -cE 'squashfs|overlay' "$tmp/out")" = 0:0
 check "and PCR 15 is zero after it" grep -q '15: 0x0\{64\}' <<<"$(tpm2_pcrread sha256:15)"
 tpm_off
 parent_stop
