@@ -25,7 +25,7 @@ check "dhclient's script is the strict one" cmp "$top/dracut-module/90muster/mus
 for m in squashfs overlay loop virtio_net; do
         check "kernel module $m" sh -c "find '$tmp/r' -name '$m.ko*' | grep -q ."
 done
-check "no private key" sh -c "! grep -rl 'PRIVATE KEY-' '$tmp/r/etc'"
+check_lacks "no private key" 'PRIVATE KEY-' "$tmp/r/etc"
 qemu=$(command -v qemu-system-x86_64)
 requires test -x "$qemu"
 "$qemu" -machine q35 -accel tcg -cpu max -smp 2 -m 1024 -nodefaults -display none -no-reboot -serial "file:$tmp/log" \
@@ -34,6 +34,7 @@ requires test -x "$qemu"
         </dev/null >/dev/null 2>&1 &
 vm=$!
 cleanup_pid "$vm"
+check "the machine runs" kill -0 "$vm"
 check "booted, the client runs and says E-TPM" wait_for 120 grep -q 'E-TPM' "$tmp/log"
 check "the node resets when told so" wait_for 60 sh -c "! kill -0 $vm"
 [ "$failed" -eq 0 ] || tail -n 15 "$tmp/log"

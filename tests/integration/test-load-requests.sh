@@ -47,6 +47,7 @@ says 400 "HTTP/0.9" 'GET /ipxe\r\n\r\n'
 says 505 "HTTP/2.0's preface" 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 says 505 "HTTP/3.7" 'GET /ipxe HTTP/3.7\r\nHost: x\r\n\r\n'
 says 404 "a path that climbs" 'GET /boot/%%2e%%2e%%2fmuster.db HTTP/1.1\r\nHost: x\r\n\r\n'
+says 200 "after all of these, an ordinary request" "$get\r\n"
 n=$(python3 - "$boot_port" <<'END'
 import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
