@@ -36,16 +36,16 @@ events=$("$bin/muster" log verify -o json | jq .count)
 is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted '$2', got '$3'"; fi; }
 migrate() { "$bin/muster" store migrate --config "$1"; }
 conf=$p/etc/musterd.conf
-check_exit 2 "without database there is nowhere to move to" migrate "$conf"
+check_says 2 'musterd\.conf names no PostgreSQL database' "without database there is nowhere to move to" migrate "$conf"
 cp "$conf" "$tmp/pg.conf"
 echo "database = $pg_conninfo" >>"$tmp/pg.conf"
-check_exit 1 "not while musterd runs" migrate "$tmp/pg.conf"
+check_says 1 'is in use by another process' "not while musterd runs" migrate "$tmp/pg.conf"
 parent_stop
 
 cp "$p/state/muster.db" "$tmp/good.db"
 sqlite3 "$p/state/muster.db" "DROP TRIGGER journal_no_update; UPDATE journal SET code = 'x' WHERE seq = 2"
 out=$(migrate "$tmp/pg.conf" 2>&1)
-check_exit 1 "a journal that was altered is refused" migrate "$tmp/pg.conf"
+check_says 1 'event 2 does not follow from the ones before it' "a journal that was altered is refused" migrate "$tmp/pg.conf"
 check "and the event named" grep -q "event 2 " <<<"$out"
 check "and nothing is there" test "$(psql -c 'SELECT count(*) FROM muster.nodes')" = 0
 rm -f "$p"/state/muster.db-*
@@ -53,7 +53,7 @@ cp "$tmp/good.db" "$p/state/muster.db"
 
 out=$(migrate "$tmp/pg.conf" 2>&1)
 check "it is moved" grep -q "moved to PostgreSQL: 2 nodes, $events events" <<<"$out"
-check_exit 1 "a database that holds a store is refused" migrate "$tmp/pg.conf"
+check_says 1 'holds a store already' "a database that holds a store is refused" migrate "$tmp/pg.conf"
 for t in nodes macs settings boots images profiles evidence journal; do
         is "$t are as many" "$(sqlite3 "$p/state/muster.db" "SELECT count(*) FROM $t")" "$(psql -c "SELECT count(*) FROM muster.$t")"
 done
