@@ -117,8 +117,9 @@ sed -i "s#^database = .*#database = host=$pg_dir user=guarded dbname=postgres pa
 parent_start "$b"
 psql -c "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'guarded'" >/dev/null
 check "with a passfile it connects, and again" wait_for 10 on "$b" node show n2
-check "the password is not in the log" bash -c "! grep -q hunter2 '$b.log' '$pg_dir.log'"
-check "what libpq prints is not either" bash -c "! grep -q '^FATAL' '$b.log'"
-check "nor in its arguments or environment" bash -c "! grep -aq hunter2 /proc/$node_parent_pid/cmdline /proc/$node_parent_pid/environ"
+check_lacks "the password is not in the log" hunter2 "$b.log" "$pg_dir.log"
+check "control: it is where it was put" grep -q hunter2 "$tmp/pgpass"
+check_lacks "what libpq prints is not either" '^FATAL' "$b.log"
+check_lacks "nor in its arguments or environment" hunter2 "/proc/$node_parent_pid/cmdline" "/proc/$node_parent_pid/environ"
 parent_stop
 pg_stop INT

@@ -225,6 +225,7 @@ for one in $pids; do
         echo "$name" >>"$tmp/names"
 done
 check "the hooks have a process of their own" grep -qx musterd-hooks "$tmp/names"
+check "the trace has the keys that are opened before" grep -qE 'open(at)?\(.*/pki/' "$tmp/trace"
 check "the network process opened no key after it was confined" test -z \
         "$(awk '/seccomp\(SECCOMP_SET_MODE_FILTER/ { on[$1] = 1 } on[$1] && /open(at)?\(.*\/pki\//' "$tmp/trace")"
 parent_stop
