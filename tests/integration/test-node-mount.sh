@@ -80,6 +80,7 @@ check "nor written" has '^image write: E'
 check "control: an ordinary one can" has '^own write: ok$'
 check "the image reads as before" has '^still the same ballast$'
 check "PCR 15 is capped" has '^\[true,true\]$'
+check "what it leaves for the new root has the key" grep -q tls.key <(sed -n '/^status/,$p' "$tmp/out")
 check "what it prints holds no key" test -z "$(grep -i 'private key' "$tmp/out")"
 tpm_off
 
