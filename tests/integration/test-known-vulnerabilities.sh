@@ -186,9 +186,11 @@ for cmd in "node list" "node show r1" "log r1"; do
         # shellcheck disable=SC2086 # words
         out=$("$bin/muster" --socket "$sock" $cmd 2>&1)
         is "GHSA-87gh-qc28-j9mm: muster $cmd prints nothing that moves a terminal" 0 "$(LC_ALL=C grep -c $'[\001-\010\013-\037\177]' <<<"$out")"
+        check "GHSA-87gh-qc28-j9mm: muster $cmd prints the node" grep -q 'r1' <<<"$out"
         check "GHSA-87gh-qc28-j9mm: and no line of the node's own" [ "$(grep -c '^<3>\|^musterd:' <<<"$out")" = 0 ]
 done
 is "GHSA-87gh-qc28-j9mm: a field in muster log is not the node's" 0 "$("$bin/muster" --socket "$sock" log r1 | sed 's/"[^"]*"//g' | grep -c 'ak_changed=true')"
+check "GHSA-87gh-qc28-j9mm: control: it stands there within quotes" grep -q '"[^"]*ak_changed=true' <("$bin/muster" --socket "$sock" log r1)
 is "GHSA-87gh-qc28-j9mm: a node's name has a grammar" 400 "$(admin_status POST "/v1/nodes/$evil/approve" '{"name":"r1 ok"}')"
 # what people read of a stranger: nothing that moves, hides or reorders text, as bytes; letters of any script stay
 admin DELETE /v1/nodes/r1 >/dev/null
@@ -231,16 +233,18 @@ is "an honest node again" ok "$got"
 # ---- files of others -----------------------------------------------------------------------------------
 readable() { find "$@" -type f -perm /007 2>/dev/null | wc -l; }
 is "GHSA-fchm-5w2v-qfm8: nobody else reads or writes the store" 0 "$(readable "$state" -maxdepth 1)"
+check "GHSA-fchm-5w2v-qfm8: control: what others may read is found there" [ "$(readable "$state" -mindepth 2)" -ge 1 ]
 mkdir "$tmp/made"
 "$bin/muster" init --etc "$tmp/made/etc" --state "$tmp/made/state" --address 127.0.0.1 --boot-port 1 --attest-port 2 --socket "$tmp/made/s" --user nobody >"$tmp/init.log" 2>&1
 check "GHSA-fchm-5w2v-qfm8: muster init made keys" [ "$(find "$tmp/made/etc/pki" -name '*.key' | wc -l)" -ge 4 ]
 is "GHSA-fchm-5w2v-qfm8: which nobody else reads" "" "$(grep -rlE 'PRIVATE KEY' "$tmp/made" | while read -r f; do find "$f" -perm /077; done)"
 chmod 644 "$tmp/pki/ca.key"
-check_exit 3 "GHSA-fchm-5w2v-qfm8: musterd does not start with a key that others read" "$bin/musterd" --check-config --config "$conf"
+check_says 3 'ca\.key.*chmod' "GHSA-fchm-5w2v-qfm8: musterd does not start with a key that others read" "$bin/musterd" --check-config --config "$conf"
 chmod 600 "$tmp/pki/ca.key"
 is "GHSA-wj36-qcfg-5j52: nothing of musterd is mounted where others look" 0 "$(grep -c "$tmp" /proc/mounts)"
-is "GHSA-wj36-qcfg-5j52: and no key is in its environment or arguments" 0 \
-        "$(tr '\0' '\n' <"/proc/$musterd_pid/environ" 2>/dev/null | cat - <(tr '\0' '\n' <"/proc/$musterd_pid/cmdline") | grep -c 'PRIVATE\|BEGIN')"
+of_process() { cat "/proc/$musterd_pid/environ" "/proc/$musterd_pid/cmdline" | tr '\0' '\n'; }
+is "GHSA-wj36-qcfg-5j52: and no key is in its environment or arguments" 0 "$(of_process | grep -c 'PRIVATE\|BEGIN')"
+check "GHSA-wj36-qcfg-5j52: control: both can be read" [ "$(of_process | grep -c -e '^PATH=' -e '^--config$')" -eq 2 ]
 
 # ---- parts of keys, again ----------------------------------------------------------------------------------
 do_ "dial 0" "dial 1" "print 0"
@@ -249,10 +253,13 @@ key=$(jq -r .image_key <<<"$got")
 check "GHSA-2m39-75g9-ff5r: a release holds an image key" [ "${#key}" = 44 ]
 is_said "GHSA-2m39-75g9-ff5r: the request of one session gets nothing in another" M-BINDING "relay 0 1"
 is_said "GHSA-2m39-75g9-ff5r: nor does the secret of a spent challenge" M-ACTIVATE "activate 1"
-is "GHSA-2m39-75g9-ff5r: the key is in no log, journal or store" 0 \
-        "$({ cat "$tmp/musterd.log" "$state"/muster.db*; admin GET '/v1/events?limit=1000'; } | grep -acF "$key")"
+found_of() { { cat "$tmp/musterd.log" "$state"/muster.db*; admin GET '/v1/events?limit=1000'; } | grep -acF "$1"; }
+is "GHSA-2m39-75g9-ff5r: the key is in no log, journal or store" 0 "$(found_of "$key")"
+check "GHSA-2m39-75g9-ff5r: control: the node's id is in all of them" [ "$(found_of "$(node id)")" -ge 3 ]
 raw=$(base64 -d <<<"$key" | xxd -p -c 64)
-is "GHSA-2m39-75g9-ff5r: not in other words either" 0 "$(cat "$state"/muster.db* | xxd -p | tr -d '\n' | grep -c "$raw")"
+stored() { cat "$state"/muster.db* | xxd -p | tr -d '\n' | grep -c "$1"; }
+is "GHSA-2m39-75g9-ff5r: not in other words either" 0 "$(stored "$raw")"
+is "GHSA-2m39-75g9-ff5r: control: the same search finds a name" 1 "$(stored "$(printf i.img | xxd -p)")"
 
 # ---- failing open ---------------------------------------------------------------------------------------------
 do_ "dial 0" "attest 0 log"
@@ -285,7 +292,7 @@ done
 refused "anyone can extend: a running system is not a boot" M-CAPPED capped
 refused "anyone can extend: nor is one that extended more" M-PCRS pcr-13
 printf 'accept-all = yes\n' | cat "$conf" - >"$tmp/all.conf"
-check_exit 2 "accept-all: there is no such setting" "$bin/musterd" --check-config --config "$tmp/all.conf"
+check_says 2 "line $(wc -l <"$tmp/all.conf"): there is no such key" "accept-all: there is no such setting" "$bin/musterd" --check-config --config "$tmp/all.conf"
 is "PCRs replayed after a reset: every boot's reset counter is in the journal" true \
         "$(admin GET '/v1/events?limit=1000' | jq '[.events[] | select(.event == "ok")] | all(.detail.reset_count > 0)')"
 before=$(admin GET /v1/nodes/r1 | jq -S 'del(.last_ipxe)')
