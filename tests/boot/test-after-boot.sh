@@ -28,6 +28,8 @@ nv_refused() { # INDEX
                 not_ok "root cannot read NV index $1" "$out"
         fi
 }
+# the control of nv_refused: the same tool, owner and password read an index that may be read, the EK's certificate
+check "control: root can read the NV index of the EK's certificate" node_ssh "$d" 'test "$(tpm2_nvread -C o 0x01C0000A | wc -c)" -gt 100'
 nv_refused 0x01804D01
 nv_refused 0x01804D02
 check "both indices are read-locked" node_ssh "$d" \
