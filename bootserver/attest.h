@@ -37,6 +37,7 @@ struct attest {
         struct buf body;
         size_t counted;       /* of the body, in server.body_bytes */
         struct server *srv;
+        char from[46]; /* the peer's address; "": unknown */
         char id[NODE_ID_HEX + 1];
         enum ek_chain chain; /* where the decision asked for it, or the node is pending */
 
@@ -52,6 +53,14 @@ enum MHD_Result reply_busy(struct call *c, const char *why);
 /* pending.c: records an unknown node, or notes that a pending one came
  * again. -EBUSY: the limit is reached. */
 int pending_note(struct server *srv, const struct attest *a);
+/* Removes the records of strangers that have gone; to be called every few
+ * seconds, looks once a minute. A stranger is a pending node whose EK
+ * certificate chains to no CA. One that waits shows itself each minute. */
+void pending_expire(struct server *srv);
+#define PENDING_HOURS 24      /* without a sign, while there is room */
+#define PENDING_HOURS_FULL 1  /* when half of pending-limit is taken */
+#define PENDING_SHARE 8       /* strangers of one address get this part of pending-limit */
+bool pending_is_over(int64_t now, int64_t last_seen, enum ek_chain chain, uint64_t pending, unsigned limit);
 
 /* refuse.c. `n` may be NULL (no record). Refusals that prove nothing about
  * a node (decision.genuine false), or that one node causes without waiting
@@ -89,7 +98,11 @@ struct mac_list {
 int attest_facts_into(const struct attest *a, struct node *n, struct mac_list *ret_macs);
 
 /* Stores the request as the node's evidence when its PCRs differ from what
- * is stored; inside a transaction. Only for evidence that is sound. Updates n->pcr_digest. */
-int attest_store_evidence(struct server *srv, const struct attest *a, struct node *n);
+ * is stored, or when it is the first of its day (UTC; `seen`: when the node
+ * was seen before), so that what is kept is never older than a day and a
+ * boot in the steady state writes nothing. Inside a transaction. Only for
+ * evidence that is sound. Updates n->pcr_digest. */
+int attest_store_evidence(struct server *srv, const struct attest *a, struct node *n, int64_t seen);
+bool evidence_is_due(int64_t now, int64_t seen);
 
 #endif

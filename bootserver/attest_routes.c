@@ -12,6 +12,7 @@
 #include "tpmcrypt.h"
 #include "wire_frame.h"
 
+#include <arpa/inet.h>
 #include <openssl/rand.h>
 #include <time.h>
 
@@ -273,6 +274,8 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
                 return judge_pending(c, a, generation, ret);
         case DECIDE_GO_ON:
                 keycache_keep(c->srv->keycache, a->ev);
+                if (!decide_wants_chain(&rec))
+                        look_at_chain(c, a, r == 0); /* for the record */
                 return judge_policy(c, a, &n, &d, ret);
         default:
                 *ret = refuse_decided(c, a, r == 0 ? &n : NULL, &d, NULL);
@@ -303,6 +306,18 @@ static enum MHD_Result judge(struct call *c, struct attest *a)
         return result;
 }
 
+static void note_address(struct call *c, struct attest *a)
+{
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const struct sockaddr *sa = info ? info->client_addr : NULL;
+
+        memset(a->from, 0, sizeof(a->from));
+        if (sa && sa->sa_family == AF_INET)
+                (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, a->from, sizeof(a->from));
+        else if (sa && sa->sa_family == AF_INET6)
+                (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, a->from, sizeof(a->from));
+}
+
 enum MHD_Result on_attest(struct call *c)
 {
         struct attest *a = NULL;
@@ -331,6 +346,7 @@ enum MHD_Result on_attest(struct call *c)
         c->body = (struct buf){ 0 };
         c->counted = c->body_size = 0;
         hex_encode(a->req.node, DIGEST_LEN, a->id);
+        note_address(c, a);
         r = evidence_parse(&a->req, &a->ev);
         if (r < 0) {
                 attest_drop_request(a);

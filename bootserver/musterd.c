@@ -246,6 +246,7 @@ static int serve(struct server *srv, const sigset_t *signals)
                 int sig = next_signal(srv, signals, &tick);
 
                 refuse_flush(srv, false);
+                pending_expire(srv);
                 if (sig == SIGHUP)
                         reload(srv);
                 else if (sig == SIGTERM || sig == SIGINT)

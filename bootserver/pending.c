@@ -8,9 +8,14 @@
 #include "logquote.h"
 #include "names.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <pthread.h>
 
 #define SEEN_NOTED 60 /* seconds between two notes of one pending node */
+#define LOOK_SECONDS 60
+#define DAY 86400
+#define EXPIRED_MAX 200 /* in one look */
 
 int attest_facts_into(const struct attest *a, struct node *n, struct mac_list *ret_macs)
 {
@@ -41,12 +46,17 @@ int attest_facts_into(const struct attest *a, struct node *n, struct mac_list *r
         return n->facts ? 0 : -ENOMEM;
 }
 
-int attest_store_evidence(struct server *srv, const struct attest *a, struct node *n)
+bool evidence_is_due(int64_t now, int64_t seen)
+{
+        return now / DAY != seen / DAY;
+}
+
+int attest_store_evidence(struct server *srv, const struct attest *a, struct node *n, int64_t seen)
 {
         uint8_t digest[DIGEST_LEN];
         int r = policy_pcr_digest(a->req.pcrs, digest);
 
-        if (r < 0 || same_bytes(digest, DIGEST_LEN, n->pcr_digest, DIGEST_LEN))
+        if (r < 0 || (same_bytes(digest, DIGEST_LEN, n->pcr_digest, DIGEST_LEN) && !evidence_is_due(server_now(), seen)))
                 return r;
         memcpy(n->pcr_digest, digest, DIGEST_LEN);
         return srv->store->ops->evidence_put(srv->store, n->id, server_now(), a->body.p, a->body.len);
@@ -75,6 +85,7 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
         if (r < 0)
                 return r;
         n->last_seen = server_now();
+        memcpy(n->address, a->from, sizeof(n->address));
         n->chain = a->chain;
         n->reset_count = evidence_counters(a->ev).reset_count;
         n->restart_count = evidence_counters(a->ev).restart_count;
@@ -86,9 +97,89 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
         return 0;
 }
 
+/* ---- places ------------------------------------------------------------------ */
+
+/* How many pending strangers there are of each address: counted from the store
+ * once a minute at most, and kept up to date in between. */
+static struct {
+        pthread_mutex_t lock;
+        int64_t counted; /* when; 0: never */
+        struct share {
+                uint8_t key[16]; /* of IPv6, where one has many addresses, the /64 */
+                unsigned count;
+        } *v;
+        size_t n, cap;
+} shares = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void share_key(const char *address, uint8_t ret[16])
+{
+        static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+        memset(ret, 0, 16);
+        if (inet_pton(AF_INET, address, ret + 12) == 1)
+                memcpy(ret, mapped, sizeof(mapped));
+        else if (inet_pton(AF_INET6, address, ret) == 1 && memcmp(ret, mapped, sizeof(mapped)) != 0)
+                memset(ret + 8, 0, 8);
+}
+
+static unsigned *share_of(const char *address)
+{
+        uint8_t key[16];
+
+        share_key(address, key);
+        for (size_t i = 0; i < shares.n; i++)
+                if (memcmp(shares.v[i].key, key, sizeof(key)) == 0)
+                        return &shares.v[i].count;
+        if (shares.n == shares.cap) {
+                size_t cap = shares.cap ? 2 * shares.cap : 64;
+                struct share *v = reallocarray(shares.v, cap, sizeof(*v));
+
+                if (!v)
+                        return NULL;
+                shares.v = v;
+                shares.cap = cap;
+        }
+        memcpy(shares.v[shares.n].key, key, sizeof(key));
+        shares.v[shares.n].count = 0;
+        return &shares.v[shares.n++].count;
+}
+
+static int count_one(void *ctx, const struct node *n)
+{
+        unsigned *count = n->chain == EK_CHAIN_OK ? NULL : share_of(n->address);
+
+        (void)ctx;
+        if (count)
+                ++*count;
+        return 0;
+}
+
+/* False: this address has its share. Takes one of it otherwise. */
+static bool take_share(struct server *srv, const char *address)
+{
+        unsigned most = srv->conf.pending_limit / PENDING_SHARE;
+        int64_t now = server_now();
+        unsigned *count;
+        bool ok;
+
+        (void)pthread_mutex_lock(&shares.lock);
+        if (shares.counted == 0 || now < shares.counted || now - shares.counted >= LOOK_SECONDS) {
+                shares.n = 0;
+                if (srv->store->ops->node_list(srv->store, NODE_PENDING, "", srv->conf.pending_limit, count_one, NULL) >= 0)
+                        shares.counted = now;
+        }
+        count = share_of(address);
+        ok = count && *count < (most > 0 ? most : 1);
+        if (ok)
+                ++*count;
+        (void)pthread_mutex_unlock(&shares.lock);
+        return ok;
+}
+
 /* Anyone can make EKs in software and take places with them, so a quarter
- * is for those whose certificate chains to a vendor. */
-static int room_for_one(struct server *srv, enum ek_chain chain)
+ * is for those whose certificate chains to a vendor, and of the rest one
+ * address gets a share. */
+static int room_for_one(struct server *srv, enum ek_chain chain, const char *address)
 {
         unsigned kept = chain == EK_CHAIN_OK ? 0 : srv->conf.pending_limit / 4;
         uint64_t counts[NODE_STATES];
@@ -96,8 +187,13 @@ static int room_for_one(struct server *srv, enum ek_chain chain)
 
         if (r < 0)
                 return r;
-        if (counts[NODE_PENDING] < srv->conf.pending_limit - kept)
-                return 0;
+        if (counts[NODE_PENDING] < srv->conf.pending_limit - kept) {
+                if (chain == EK_CHAIN_OK || take_share(srv, address))
+                        return 0;
+                log_warn("an unknown node is not recorded: %s has as many pending nodes as one address may. Next: approve or "
+                         "remove some, or raise pending-limit", address);
+                return -EBUSY;
+        }
         log_warn("an unknown node is not recorded: %u nodes are pending already. Next: approve or remove some, "
                  "or raise pending-limit", (unsigned)counts[NODE_PENDING]);
         return -EBUSY;
@@ -153,7 +249,7 @@ int pending_note(struct server *srv, const struct attest *a)
         if (known && (n.state != NODE_PENDING || (uint64_t)(server_now() - n.last_seen) < SEEN_NOTED)) /* the clock may go back */
                 return 0; /* decided meanwhile, which waiters_hold() notices, or noted just now */
         if (!known) {
-                r = room_for_one(srv, a->chain);
+                r = room_for_one(srv, a->chain, a->from);
                 if (r < 0)
                         return r;
                 memcpy(n.id, a->id, sizeof(n.id));
@@ -162,10 +258,10 @@ int pending_note(struct server *srv, const struct attest *a)
         }
         r = fill(a, &n, &macs);
         if (r == 0)
-                r = attest_store_evidence(srv, a, &n);
+                r = attest_store_evidence(srv, a, &n, 0); /* the newest is what an admin decides by */
         if (r == 0)
                 r = s->ops->node_put(s, &n, macs.v, macs.n);
-        if (r == 0 && a->chain == EK_CHAIN_OK)
+        if (r == 0) /* of whatever maker: its CA may be added while the node waits */
                 r = ek_kept_put(s, n.id, &a->req.ek_certs);
         if (r == 0 && !known)
                 r = journal_pending(srv, &n);
@@ -176,4 +272,82 @@ int pending_note(struct server *srv, const struct attest *a)
                 hooks_send(srv->hooks, &n, "", "pending", NULL, NULL);
         }
         return r < 0 && r != -ENOMEM ? -EIO : r;
+}
+
+/* ---- the end of a wait --------------------------------------------------------- */
+
+bool pending_is_over(int64_t now, int64_t last_seen, enum ek_chain chain, uint64_t pending, unsigned limit)
+{
+        int64_t hours = pending >= limit / 2 ? PENDING_HOURS_FULL : PENDING_HOURS;
+
+        return chain != EK_CHAIN_OK && now - last_seen > hours * 3600;
+}
+
+struct over {
+        struct server *srv;
+        int64_t now;
+        uint64_t pending;
+        char id[EXPIRED_MAX][NODE_ID_HEX + 1];
+        size_t n;
+};
+
+static int note_over(void *ctx, const struct node *n)
+{
+        struct over *o = ctx;
+
+        if (o->n < EXPIRED_MAX && pending_is_over(o->now, n->last_seen, n->chain, o->pending, o->srv->conf.pending_limit))
+                memcpy(o->id[o->n++], n->id, sizeof(n->id));
+        return 0;
+}
+
+static int expire_one(const struct over *o, const char *id)
+{
+        _cleanup_(store_tx_end) struct store_tx tx = { 0 };
+        _cleanup_(node_wipe) struct node n = { 0 };
+        struct store *s = o->srv->store;
+        struct journal_entry e = { .node = id, .event = "removed", .detail = "{\"why\":\"pending-expired\"}" };
+        int r = store_tx_begin(&tx, s);
+
+        if (r == 0)
+                r = s->ops->node_get(s, id, &n);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (n.state != NODE_PENDING ||
+            !pending_is_over(o->now, n.last_seen, n.chain, o->pending, o->srv->conf.pending_limit))
+                return 0; /* approved, or come again, meanwhile */
+        r = s->ops->node_delete(s, id);
+        if (r == 0)
+                r = ek_kept_forget(s, id);
+        if (r == 0)
+                r = journal_append(s, o->now, &e, NULL);
+        if (r == 0)
+                r = store_tx_commit(&tx);
+        if (r == 0) {
+                log_info("node=%s removed: it was pending and has not come again. Next: nothing, it is pending anew when it "
+                         "comes", id);
+                hooks_send(o->srv->hooks, &n, "pending", "removed", NULL, NULL);
+        }
+        return r;
+}
+
+void pending_expire(struct server *srv)
+{
+        static int64_t looked;
+        _cleanup_(freep) struct over *o = NULL;
+        uint64_t counts[NODE_STATES];
+        int64_t now = server_now();
+        int r;
+
+        if (now >= looked && now - looked < LOOK_SECONDS)
+                return;
+        looked = now;
+        o = calloc(1, sizeof(*o));
+        if (!o || srv->store->ops->node_counts(srv->store, counts) < 0 || counts[NODE_PENDING] == 0)
+                return;
+        *o = (struct over){ .srv = srv, .now = now, .pending = counts[NODE_PENDING] };
+        r = srv->store->ops->node_list(srv->store, NODE_PENDING, "", srv->conf.pending_limit, note_over, o);
+        for (size_t i = 0; i < o->n && r >= 0; i++)
+                r = expire_one(o, o->id[i]);
+        if (r < 0)
+                log_warn("pending nodes that have gone could not all be removed: %s. Next: nothing, it is tried again", strerror(-r));
 }

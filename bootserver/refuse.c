@@ -182,16 +182,18 @@ static int from_json(const struct source *from, struct buf *ret)
 static int record(struct server *srv, const struct attest *a, struct node *now, const struct decision *d)
 {
         struct store *s = srv->store;
+        int64_t seen;
         int r = s->ops->node_get(s, a->id, now);
 
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
+        seen = now->last_seen;
         now->last_seen = server_now();
         if (node_approved(now)) {
                 now->state = NODE_REFUSED;
                 (void)snprintf(now->reason, sizeof(now->reason), "%s", d->code);
         }
-        r = d->sound ? attest_store_evidence(srv, a, now) : 0;
+        r = d->sound ? attest_store_evidence(srv, a, now, seen) : 0;
         return r < 0 ? r : s->ops->node_seen(s, now);
 }
 

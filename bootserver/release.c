@@ -172,7 +172,7 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
         if (r == 0)
                 r = same_record(srv, a, judged, &now);
         if (r == 0)
-                r = attest_store_evidence(srv, a, n);
+                r = attest_store_evidence(srv, a, n, now.last_seen);
         if (r == 0 && node_same_but_seen(&now, n)) /* addresses are of the facts */
                 r = srv->store->ops->node_seen(srv->store, n);
         else if (r == 0)

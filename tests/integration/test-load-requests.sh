@@ -82,11 +82,21 @@ waiting() {
 }
 under flood-same "" 4 waiting 4
 # last, since it fills pending-limit
+pending_now() { "$bin/muster" node list -o json | jq '[.nodes[] | select(.state == "pending")] | length'; }
+more_pending() { [ "$(pending_now)" -gt 12 ]; }
+one_address() {
+        check "flood-pending: one address is told to come again" wait_for 20 grew 'muster_verdicts_total{verdict="busy"}' "$busy"
+        check "flood-pending: one address gets an eighth of pending-limit" [ "$(pending_now)" -le 12 ]
+        check "flood-pending: and something" [ "$(pending_now)" -gt 3 ]
+}
 pending() {
+        check "flood-pending: several addresses get more" wait_for 20 more_pending
         check "flood-pending: a quarter of pending-limit is kept for nodes with certificates" \
                 [ "$("$bin/muster" node list -o json | jq '[.nodes[] | select(.state == "pending")] | length')" -le 75 ]
         check "flood-pending: further ones are told to come again" wait_for 10 grew 'muster_verdicts_total{verdict="busy"}' "$busy"
 }
+busy=$(metric 'muster_verdicts_total{verdict="busy"}')
+under flood-pending "" 80 one_address 1
 busy=$(metric 'muster_verdicts_total{verdict="busy"}')
 under flood-pending "" 80 pending 20
 attacked_end

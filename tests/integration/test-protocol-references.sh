@@ -224,11 +224,39 @@ is "given by hand" enrolled "$(admin POST /v1/nodes "{\"name\":\"r1\",\"id\":\"$
 do_ "certs" "dial 0"
 is_said "a TPM without a certificate is challenged" challenge "attest 0"
 is_said "and boots" ok "activate 0"
-rm "$tmp/ek-ca/maker.pem"
+mv "$tmp/ek-ca/maker.pem" "$tmp/maker.away"
 musterd_stop
 musterd_start || exit 1
 do_ "dial 0"
 is_said "until its maker is not trusted any more, even over a restart" M-EKCERT "attest 0"
+
+# ---- a node that waits while its maker's CA comes ------------------------------
+admin DELETE /v1/nodes/r1 >/dev/null
+chain_is() { [ "$(admin GET '/v1/nodes?state=pending' | jq -r '.nodes[0].ek_chain')" = "$1" ]; }
+do_ "certs $tmp/leaf.der" "dial 0"
+is_said "a node whose maker is not known is challenged" challenge "attest 0"
+do_ "activate 0"
+check "it is pending" waiting 1
+check "its chain is unmatched" chain_is unmatched
+is "so approving it needs an exception" 409 "$(approve "$id" '{"name":"r1","learn":true}')"
+cp "$tmp/maker.away" "$tmp/ek-ca/maker.pem"
+hup
+check "once its maker's CA is there, the pending node's chain is found" wait_for 10 chain_is ok
+is "and approving it needs no exception" 200 "$(approve "$id" '{"name":"r1","learn":true}')"
+answer
+is "the request that was held all the while is judged by the CAs of now" ok "$got"
+admin DELETE /v1/nodes/r1 >/dev/null
+rm "$tmp/ek-ca/maker.pem"
+hup
+do_ "dial 0"
+is_said "unknown again, it is challenged" challenge "attest 0"
+do_ "activate 0"
+check "it is pending once more" waiting 1
+check "without its maker's CA its chain is unmatched" chain_is unmatched
+musterd_stop
+cp "$tmp/maker.away" "$tmp/ek-ca/maker.pem"
+musterd_start || exit 1
+check "its chain is found after a restart too" wait_for 10 chain_is ok
 is "the journal holds" true "$(admin GET /v1/events/verify | jq .ok)"
 musterd_stop
 exec 9>&-
