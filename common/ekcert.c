@@ -50,21 +50,43 @@ static void skip_tcg_header(struct cursor *c)
                 (void)cur_skip(c, 7);
 }
 
-static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
+/* The certificate within what a TPM's NV holds. */
+static int frame(const void *p, size_t len, const uint8_t **ret, size_t *ret_len, const char **ret_why)
 {
         struct cursor c = cur_of(p, len);
-        const uint8_t *der, *end;
-        const char *why = NULL;
-        size_t n;
-        X509 *x;
 
         skip_tcg_header(&c);
-        if (outer_der(&c, &der, &n) < 0)
+        if (outer_der(&c, ret, ret_len) < 0)
                 return bad(ret_why, "it is no certificate in DER, or cut short");
         if (!is_padding(&c))
                 return bad(ret_why, "there are bytes after the certificate that are no padding");
-        if (ekcert_key_check(der, n, &why) < 0 && !any_key)
+        return 0;
+}
+
+static int check_unread(const uint8_t *der, size_t n, const char **ret_why)
+{
+        struct ekcert_names names;
+        const char *why = NULL;
+
+        if (ekcert_key_check(der, n, &why) < 0)
                 return bad(ret_why, why);
+        return ekcert_names(der, n, &names) < 0 ? bad(ret_why, "its issuer or subject is longer than names are") : 0;
+}
+
+static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
+{
+        const uint8_t *der, *end;
+        const char *odd = NULL;
+        size_t n;
+        X509 *x;
+        int r = frame(p, len, &der, &n, ret_why);
+
+        if (r == 0 && !any_key)
+                r = check_unread(der, n, ret_why);
+        else if (r == 0)
+                (void)ekcert_key_check(der, n, &odd);
+        if (r < 0)
+                return r;
         end = der;
         x = d2i_X509(NULL, &end, (long)n);
         if (!x)
@@ -75,7 +97,7 @@ static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const c
         }
         *ret = x;
         if (ret_odd)
-                *ret_odd = why;
+                *ret_odd = odd;
         return 0;
 }
 
@@ -93,22 +115,58 @@ static int no_password(char *buf, int size, int rw, void *u)
         return 0;
 }
 
+static int pem_to_der(const void *p, size_t len, unsigned char **ret, long *ret_len, const char **ret_why)
+{
+        _cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(p, (int)len);
+
+        if (!bio)
+                return -ENOMEM;
+        if (PEM_bytes_read_bio(ret, ret_len, NULL, PEM_STRING_X509, bio, no_password, NULL) != 1)
+                return bad(ret_why, "it holds no certificate in PEM");
+        return 0;
+}
+
 int ekcert_read(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
 {
-        _cleanup_(BIO_free_allp) BIO *bio = NULL;
         unsigned char *der = NULL;
         long n = 0;
         int r;
 
         if (!looks_pem(p, len))
                 return read_der(p, len, any_key, ret, ret_odd, ret_why);
-        bio = BIO_new_mem_buf(p, (int)len);
-        if (!bio)
-                return -ENOMEM;
-        if (PEM_bytes_read_bio(&der, &n, NULL, PEM_STRING_X509, bio, no_password, NULL) != 1)
-                return bad(ret_why, "it holds no certificate in PEM");
-        r = read_der(der, (size_t)n, any_key, ret, ret_odd, ret_why);
+        r = pem_to_der(p, len, &der, &n, ret_why);
+        if (r == 0)
+                r = read_der(der, (size_t)n, any_key, ret, ret_odd, ret_why);
         OPENSSL_free(der);
+        return r;
+}
+
+int ekcert_take(const void *p, size_t len, struct buf *ret, const char **ret_why)
+{
+        unsigned char *pem = NULL;
+        const uint8_t *der;
+        size_t n = len;
+        long pem_len = 0;
+        int r = 0;
+
+        if (looks_pem(p, len)) {
+                r = pem_to_der(p, len, &pem, &pem_len, ret_why);
+                p = pem;
+                n = (size_t)pem_len;
+        }
+        if (r == 0)
+                r = frame(p, n, &der, &n, ret_why);
+        if (r == 0)
+                r = check_unread(der, n, ret_why);
+        if (r == 0) {
+                ret->p = malloc(n);
+                ret->len = n;
+                if (ret->p)
+                        memcpy(ret->p, der, n);
+                else
+                        r = -ENOMEM;
+        }
+        OPENSSL_free(pem);
         return r;
 }
 

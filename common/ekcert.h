@@ -19,7 +19,9 @@
  * them in vain. A certificate that is not the admin's is refused before a
  * key is made of its bytes unless the key is RSA with a modulus of 256 to 512
  * octets and an odd exponent from 3 to 2^32, or an uncompressed point of
- * P-256, P-384 or P-521, the curve given by its name.
+ * P-256, P-384 or P-521, the curve given by its name, and unless issuer and
+ * subject are 512 bytes each at most. One given along is read no further
+ * than that before its turn to be verified comes.
  * Validity times are not checked: an EK cannot be replaced, and TPMs outlive
  * their certificates. Algorithms are not either: SHA-1 signed 2012's TPMs.
  * CAs must be CAs (basicConstraints, keyCertSign, path length). */

@@ -7,9 +7,13 @@
 
 #define MAX_DEPTH 6 /* CAs in one chain */
 
+/* One that was given along is not read before a signature of it is to be
+ * verified: that alone can take half a millisecond. */
 struct ca {
-        X509 *x;
+        X509 *x; /* NULL: not read yet */
         bool trusted;
+        struct buf der;              /* of one given along */
+        X509_NAME *subject, *issuer; /* of it */
 };
 
 struct ekca {
@@ -33,8 +37,12 @@ void ekca_free(struct ekca *ca)
 {
         if (!ca)
                 return;
-        for (size_t i = 0; i < ca->n; i++)
+        for (size_t i = 0; i < ca->n; i++) {
                 X509_free(ca->v[i].x);
+                buf_wipe(&ca->v[i].der);
+                X509_NAME_free(ca->v[i].subject);
+                X509_NAME_free(ca->v[i].issuer);
+        }
         free(ca->v);
         free(ca);
 }
@@ -46,6 +54,8 @@ int ekca_digest(const struct ekca *ca, uint8_t ret[DIGEST_LEN])
                 uint8_t one[EVP_MAX_MD_SIZE];
                 unsigned len = 0;
 
+                if (!ca->v[i].trusted)
+                        continue;
                 if (X509_digest(ca->v[i].x, EVP_sha256(), one, &len) != 1 || len != DIGEST_LEN)
                         return -EIO;
                 for (size_t k = 0; k < DIGEST_LEN; k++)
@@ -60,7 +70,7 @@ const char *ekca_odd(const struct ekca *ca, size_t *ret_n)
         return ca->n_odd > 0 ? ca->odd : NULL;
 }
 
-static int push(struct ekca *ca, X509 *x, bool trusted)
+static int push(struct ekca *ca, const struct ca *one)
 {
         if (ca->n >= EKCA_MAX)
                 return -E2BIG;
@@ -73,7 +83,7 @@ static int push(struct ekca *ca, X509 *x, bool trusted)
                 ca->v = v;
                 ca->cap = cap;
         }
-        ca->v[ca->n++] = (struct ca){ x, trusted };
+        ca->v[ca->n++] = *one;
         return 0;
 }
 
@@ -108,7 +118,7 @@ static int add_pem(struct ekca *ca, const void *p, size_t len, const char **ret_
 
                 if (!x)
                         break;
-                r = push(ca, x, true);
+                r = push(ca, &(struct ca){ .x = x, .trusted = true });
                 if (r < 0) {
                         X509_free(x);
                         return r;
@@ -126,6 +136,31 @@ static int add_pem(struct ekca *ca, const void *p, size_t len, const char **ret_
         return 0;
 }
 
+static int add_given(struct ekca *ca, const void *p, size_t len, const char **ret_why)
+{
+        struct ekcert_names names;
+        struct ca one = { 0 };
+        int r = ekcert_take(p, len, &one.der, ret_why);
+
+        if (r < 0)
+                return r;
+        r = ekcert_names(one.der.p, one.der.len, &names);
+        if (r == 0) {
+                one.subject = d2i_X509_NAME(NULL, &names.subject, (long)names.subject_len);
+                one.issuer = d2i_X509_NAME(NULL, &names.issuer, (long)names.issuer_len);
+                r = one.subject && one.issuer ? push(ca, &one) : -EBADMSG;
+        }
+        if (r == 0)
+                return 0;
+        ERR_clear_error();
+        if (ret_why)
+                *ret_why = "its issuer or subject does not parse";
+        buf_wipe(&one.der);
+        X509_NAME_free(one.subject);
+        X509_NAME_free(one.issuer);
+        return r;
+}
+
 int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const char **ret_why)
 {
         _cleanup_(X509_freep) X509 *x = NULL;
@@ -137,11 +172,13 @@ int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const cha
                         *ret_why = len ? "it is too large" : "it is empty";
                 return len ? -E2BIG : -EBADMSG;
         }
-        if (trusted && memmem(p, len, "-----BEGIN ", 11))
+        if (!trusted)
+                return add_given(ca, p, len, ret_why);
+        if (memmem(p, len, "-----BEGIN ", 11))
                 return add_pem(ca, p, len, ret_why);
-        r = ekcert_read(p, len, trusted, &x, &odd, ret_why);
+        r = ekcert_read(p, len, true, &x, &odd, ret_why);
         if (r == 0)
-                r = push(ca, x, trusted);
+                r = push(ca, &(struct ca){ .x = x, .trusted = true });
         if (r < 0)
                 return r;
         if (odd)
@@ -161,7 +198,7 @@ int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const cha
 
 /* One of the certificates given along that is named on a path. */
 struct middle {
-        X509 *x;
+        struct ca *ca;
         unsigned room; /* CAs that may stand below it, itself included; 0: not vouched for */
 };
 
@@ -227,40 +264,81 @@ static bool verify(struct search *s, X509 *subject, X509 *issuer)
         return false;
 }
 
-/* The same certificate, as the leaf, an anchor, or given twice. */
-static bool have_already(const struct search *s, X509 *x)
+static X509_NAME *subject_of(const struct ca *c)
 {
-        if (X509_cmp(x, s->leaf) == 0)
-                return true;
-        for (size_t i = 0; i < s->n; i++)
-                if (X509_cmp(x, s->v[i].x) == 0)
-                        return true;
-        for (size_t i = 0; i < s->ca->n; i++)
-                if (s->ca->v[i].trusted && X509_cmp(x, s->ca->v[i].x) == 0)
-                        return true;
-        return false;
+        return c->subject ? c->subject : X509_get_subject_name(c->x);
+}
+
+static X509_NAME *issuer_of(const struct ca *c)
+{
+        return c->issuer ? c->issuer : X509_get_issuer_name(c->x);
+}
+
+static bool same_cert(const struct ca *a, const struct ca *b)
+{
+        if (a->x && b->x)
+                return X509_cmp(a->x, b->x) == 0;
+        return a->der.len == b->der.len && a->der.len > 0 && memcmp(a->der.p, b->der.p, a->der.len) == 0;
 }
 
 static void find_named(struct search *s, const struct ekca *extra)
 {
         bool in[EKCERT_GIVEN] = { false };
         size_t done = 0;
-        X509 *subject = s->leaf;
+        X509_NAME *issuer = X509_get_issuer_name(s->leaf);
 
         for (;;) {
                 for (size_t i = 0; i < extra->n && i < EKCERT_GIVEN; i++) {
-                        X509 *x = extra->v[i].x;
+                        struct ca *c = &extra->v[i];
+                        bool twice = false;
 
-                        if (in[i] || !named(x, subject))
+                        if (in[i] || X509_NAME_cmp(subject_of(c), issuer) != 0)
                                 continue;
                         in[i] = true;
-                        if (!have_already(s, x))
-                                s->v[s->n++] = (struct middle){ x, 0 };
+                        for (size_t k = 0; k < s->n; k++)
+                                twice = twice || same_cert(c, s->v[k].ca);
+                        if (!twice)
+                                s->v[s->n++] = (struct middle){ c, 0 };
                 }
                 if (done == s->n)
                         return;
-                subject = s->v[done++].x;
+                issuer = issuer_of(s->v[done++].ca);
         }
+}
+
+/* Is there a key that is vouched for, would be tried at this `room`, and may be its issuer's? */
+static bool may_be_issued(const struct search *s, const struct ca *c, unsigned room)
+{
+        X509_NAME *issuer = issuer_of(c);
+
+        for (size_t i = 0; i < s->ca->n; i++)
+                if (s->ca->v[i].trusted && X509_NAME_cmp(X509_get_subject_name(s->ca->v[i].x), issuer) == 0 &&
+                    is_ca(s->ca->v[i].x, s->leaf) && room_of(s->ca->v[i].x, MAX_DEPTH) == room)
+                        return true;
+        for (size_t i = 0; i < s->n; i++)
+                if (s->v[i].room == room && X509_NAME_cmp(subject_of(s->v[i].ca), issuer) == 0)
+                        return true;
+        return false;
+}
+
+/* Reads it, now that it may be worth it. It is dropped when it is a copy of an
+ * anchor or of the leaf, or when it is no certificate at all. */
+static X509 *ready(struct search *s, struct ca *c)
+{
+        const uint8_t *p = c->der.p;
+
+        if (!c->x && p)
+                c->x = d2i_X509(NULL, &p, (long)c->der.len);
+        if (!c->x && p) { /* it cost as much as a wrong signature */
+                buf_wipe(&c->der);
+                s->wrong--;
+        }
+        if (!c->x || X509_cmp(c->x, s->leaf) == 0)
+                return NULL;
+        for (size_t i = 0; i < s->ca->n; i++)
+                if (s->ca->v[i].trusted && X509_cmp(c->x, s->ca->v[i].x) == 0)
+                        return NULL;
+        return c->x;
 }
 
 /* By an anchor that this many CAs may stand at and below; room 0: however many. */
@@ -280,10 +358,13 @@ static bool by_anchor(struct search *s, X509 *subject, unsigned room)
 static bool by_middle(struct search *s, X509 *subject, unsigned room)
 {
         for (int other = 0; other < 2; other++)
-                for (size_t i = 0; i < s->n; i++)
-                        if (s->v[i].room > 0 && (room == 0 || s->v[i].room == room) && named(s->v[i].x, subject) &&
-                            other_key_named(s->v[i].x, subject) == (other == 1) && verify(s, subject, s->v[i].x))
+                for (size_t i = 0; i < s->n; i++) {
+                        X509 *x = s->v[i].ca->x;
+
+                        if (s->v[i].room > 0 && (room == 0 || s->v[i].room == room) && x && named(x, subject) &&
+                            other_key_named(x, subject) == (other == 1) && verify(s, subject, x))
                                 return true;
+                }
         return false;
 }
 
@@ -292,11 +373,12 @@ static bool by_middle(struct search *s, X509 *subject, unsigned room)
 static void vouch(struct search *s)
 {
         for (unsigned room = MAX_DEPTH; room > 1; room--)
-                for (size_t i = 0; i < s->n; i++) {
+                for (size_t i = 0; i < s->n && s->checks > 0 && s->wrong > 0; i++) {
                         struct middle *m = &s->v[i];
+                        X509 *x = m->room == 0 && may_be_issued(s, m->ca, room) ? ready(s, m->ca) : NULL;
 
-                        if (m->room == 0 && (by_anchor(s, m->x, room) || by_middle(s, m->x, room)) && is_ca(m->x, s->leaf))
-                                m->room = room_of(m->x, room - 1);
+                        if (x && (by_anchor(s, x, room) || by_middle(s, x, room)) && is_ca(x, s->leaf))
+                                m->room = room_of(x, room - 1);
                 }
 }
 

@@ -11,8 +11,22 @@
  * all the rest of a request. -EBADMSG with a static reason. */
 int ekcert_key_check(const void *der, size_t len, const char **ret_why);
 
-/* One certificate, DER or PEM. any_key: without that check, for what the admin
- * trusts; *ret_odd then says what the check would have, or NULL. */
+/* Its issuer and subject, as they stand in it. -EBADMSG: there are none, or they
+ * are longer than names are. */
+#define EKCERT_NAME_MAX 512
+struct ekcert_names {
+        const uint8_t *issuer, *subject;
+        size_t issuer_len, subject_len;
+};
+int ekcert_names(const void *der, size_t len, struct ekcert_names *ret);
+
+/* The one certificate in these bytes, DER or PEM, as DER (free it with free()),
+ * its key checked as above; it is not read any further. */
+int ekcert_take(const void *p, size_t len, struct buf *ret, const char **ret_why);
+
+/* One certificate, DER or PEM. any_key: without that check and that of the
+ * names, for what the admin trusts; *ret_odd then says what the check of the key
+ * would have, or NULL. */
 int ekcert_read(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why);
 
 #endif

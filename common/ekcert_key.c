@@ -49,8 +49,8 @@ static int element(struct cursor *c, uint8_t tag, struct cursor *ret)
         return 0;
 }
 
-/* The subjectPublicKeyInfo of a certificate. */
-static int find_key(const void *der, size_t len, struct cursor *ret)
+/* Issuer and subject with their heads, and what the subjectPublicKeyInfo holds. */
+static int find(const void *der, size_t len, struct ekcert_names *ret_names, struct cursor *ret_key)
 {
         struct cursor file = cur_of(der, len);
         struct cursor cert, tbs, passed;
@@ -58,12 +58,28 @@ static int find_key(const void *der, size_t len, struct cursor *ret)
         if (element(&file, SEQUENCE, &cert) < 0 || element(&cert, SEQUENCE, &tbs) < 0)
                 return -EBADMSG;
         (void)element(&tbs, VERSION, &passed);
-        /* serial number, signature algorithm, issuer, validity, subject */
-        if (element(&tbs, INTEGER, &passed) < 0 || element(&tbs, SEQUENCE, &passed) < 0 ||
-            element(&tbs, SEQUENCE, &passed) < 0 || element(&tbs, SEQUENCE, &passed) < 0 ||
-            element(&tbs, SEQUENCE, &passed) < 0)
+        if (element(&tbs, INTEGER, &passed) < 0 || element(&tbs, SEQUENCE, &passed) < 0) /* serial number, algorithm */
                 return -EBADMSG;
-        return element(&tbs, SEQUENCE, ret);
+        ret_names->issuer = tbs.p;
+        if (element(&tbs, SEQUENCE, &passed) < 0)
+                return -EBADMSG;
+        ret_names->issuer_len = (size_t)(tbs.p - ret_names->issuer);
+        if (element(&tbs, SEQUENCE, &passed) < 0) /* validity */
+                return -EBADMSG;
+        ret_names->subject = tbs.p;
+        if (element(&tbs, SEQUENCE, &passed) < 0)
+                return -EBADMSG;
+        ret_names->subject_len = (size_t)(tbs.p - ret_names->subject);
+        return element(&tbs, SEQUENCE, ret_key);
+}
+
+int ekcert_names(const void *der, size_t len, struct ekcert_names *ret)
+{
+        struct cursor key;
+
+        if (find(der, len, ret, &key) < 0 || ret->issuer_len > EKCERT_NAME_MAX || ret->subject_len > EKCERT_NAME_MAX)
+                return -EBADMSG;
+        return 0;
 }
 
 static bool is(struct cursor c, const void *p, size_t n)
@@ -130,8 +146,9 @@ static const char *why_not(struct cursor key)
 
 int ekcert_key_check(const void *der, size_t len, const char **ret_why)
 {
+        struct ekcert_names names;
         struct cursor key = { 0 };
-        const char *why = find_key(der, len, &key) == 0 ? why_not(key) : "it is no X.509 public key certificate";
+        const char *why = find(der, len, &names, &key) == 0 ? why_not(key) : "it is no X.509 public key certificate";
 
         if (why)
                 *ret_why = why;

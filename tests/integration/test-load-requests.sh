@@ -100,3 +100,18 @@ under flood-pending "" 80 one_address 1
 busy=$(metric 'muster_verdicts_total{verdict="busy"}')
 under flood-pending "" 80 pending 20
 attacked_end
+
+# ---- what one of them costs ----------------------------------------------------
+# Each kind of request that a stranger can make dear, against an honest one of the same run: musterd's CPU time, its
+# processes together. A ratio, so that neither the machine nor what else runs on it matters.
+cost_limit=300 # hundredths
+q=$tmp/cost
+parent_init "$q"
+printf '%s\n' "rate-per-address = 1000000" "rate-strangers = 1000000" >>"$q/etc/musterd.conf"
+parent_start "$q"
+parent_content "$q" 8
+"$tmp/flood" costs "$(cat "$q/attest-port")" 100 "$node_parent_pid" >"$tmp/costs"
+check "there are kinds of requests whose cost is known" [ "$(wc -l <"$tmp/costs")" -ge 15 ]
+while read -r us ratio kind; do
+        check "costs at most three times an honest request: $kind ($us us, $ratio %)" [ "$us" -gt 0 -a "$ratio" -le "$cost_limit" ]
+done <"$tmp/costs"

@@ -8,9 +8,14 @@
  *   challenge   attestations that ask for credential challenges
  *   refused     challenges answered wrongly: refusals for the journal
  *
+ *   costs       each kind of dear.h, ADDRESSES times, from one address; RATE
+ *               is musterd's PID. Prints each kind's CPU time for one request,
+ *               as `MICROSECONDS RATIO NAME`, RATIO in hundredths of the honest
+ *               one's; ends by itself
+ *
  * Prints `in effect` after a second, then each second what came back. Ends
  * with SIGTERM. */
-#include "../hostile/hostile.h"
+#include "dear.h"
 #include "wire_verdict.h"
 
 #include <arpa/inet.h>
@@ -185,6 +190,94 @@ static void once(SSL **links, const char *mode)
         }
 }
 
+/* ---- what one request costs ---------------------------------------------------- */
+
+static pid_t served[8]; /* musterd's processes */
+
+static void find_processes(pid_t parent)
+{
+        char path[64];
+        FILE *in;
+        size_t n = 0;
+        int pid;
+
+        served[n++] = parent;
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+        in = fopen(path, "re");
+        while (in && n < 8 && fscanf(in, "%d", &pid) == 1)
+                served[n++] = pid;
+        if (in)
+                (void)fclose(in);
+}
+
+static int64_t cpu_us(void)
+{
+        int64_t us = 0;
+
+        for (size_t i = 0; i < 8 && served[i] > 0; i++) {
+                struct timespec t;
+                clockid_t clock;
+
+                if (clock_getcpuclockid(served[i], &clock) == 0 && clock_gettime(clock, &t) == 0)
+                        us += (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+        }
+        return us;
+}
+
+/* A connection, a request and its answer, or the request's being held. */
+static bool one_request(void)
+{
+        struct verdict v = { 0 };
+        SSL *ssl = dial();
+        bool ok;
+
+        if (!ssl)
+                return false;
+        fixture_build(&f);
+        ok = post(ssl, "/v1/attest", &f.body);
+        (void)hear(ssl, &v);
+        verdict_wipe(&v);
+        hang_up(ssl);
+        return ok;
+}
+
+static int64_t cost_of(const struct dear *d, unsigned times)
+{
+        EVP_PKEY *ak = f.ak;
+        int64_t from = cpu_us();
+        unsigned n = 0;
+
+        f.knobs = d->knobs;
+        f.knobs.edit_request = d->edit;
+        if (d->new_ak)
+                f.ak = tpm_new_key();
+        for (unsigned i = 0; i < times; i++)
+                n += one_request();
+        if (d->new_ak)
+                EVP_PKEY_free(f.ak);
+        f.ak = ak;
+        return n > 0 ? (cpu_us() - from) / n : -1;
+}
+
+static int costs(unsigned times, pid_t musterd)
+{
+        SSL *ssl = dial();
+        int64_t honest = 0;
+
+        find_processes(musterd);
+        if (!ssl || !exchange(ssl, "pending")) /* the node is pending from now on, so its requests are judged to their end */
+                return 1;
+        for (const struct dear *d = dears; d->name; d++) {
+                int64_t us = cost_of(d, times);
+
+                if (d == dears)
+                        honest = us > 0 ? us : 1;
+                printf("%lld %lld %s\n", (long long)us, (long long)(us * 100 / honest), d->name);
+        }
+        hang_up(ssl);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         struct rlimit l;
@@ -197,8 +290,8 @@ int main(int argc, char **argv)
         setlinebuf(stdout);
         fixture_init(&f);
         st.port = (unsigned)atoi(argv[2]);
-        st.patience = strcmp(argv[1], "same") == 0 ? 500 : 2000;
-        st.addresses = (unsigned)atoi(argv[3]);
+        st.patience = strcmp(argv[1], "same") == 0 ? 500 : strcmp(argv[1], "costs") == 0 ? 60 : 2000;
+        st.addresses = strcmp(argv[1], "costs") == 0 ? 1 : (unsigned)atoi(argv[3]);
         st.ctx = SSL_CTX_new(TLS_client_method());
         links = calloc(st.addresses, sizeof(SSL *));
         if (!st.ctx || !links || getrlimit(RLIMIT_NOFILE, &l) < 0)
@@ -207,6 +300,8 @@ int main(int argc, char **argv)
         (void)setrlimit(RLIMIT_NOFILE, &l);
         (void)signal(SIGTERM, on_signal);
         (void)signal(SIGPIPE, SIG_IGN);
+        if (strcmp(argv[1], "costs") == 0)
+                return costs((unsigned)atoi(argv[3]), argc == 5 ? atoi(argv[4]) : 0);
         while (!stopping) {
                 once(links, argv[1]);
                 if (argc == 5)

@@ -8,7 +8,7 @@
 attack_build() {
         local d=$top/tests/integration
         "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -o "$tmp/attack" "$d"/attack/{main,attacks}.c -lssl -lcrypto || exit 1
-        "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -I"$top/common" -I"$top/bootserver" -o "$tmp/flood" "$d/attack/flood.c" \
+        "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -I"$top/common" -I"$top/bootserver" -o "$tmp/flood" "$d"/attack/{flood,dear}.c \
                 "$d/hostile/tpm.c" "$objs/libserver.a" "$objs/libcommon.a" -ljson-c -lsqlite3 -lssl -lcrypto || exit 1
 }
 
