@@ -21,7 +21,13 @@
 #define HOLD_SECONDS 25
 #define PENDING_RETRY 2
 #define RATE_RETRY 5
+
+/* Tokens (fair.h) that an exchange takes: before it is looked at ... */
+#define ATTEST_COST(body) (1 + (unsigned)((body) / 65536))
+#define ACTIVATE_COST 1
 #define CHALLENGE_COST 2 /* beside the attestation's own */
+/* ... and afterwards, for each further millisecond of CPU time, when it took more than: */
+#define COST_MS 2
 
 static int64_t monotonic(void)
 {
@@ -318,7 +324,26 @@ static void note_address(struct call *c, struct attest *a)
                 (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, a->from, sizeof(a->from));
 }
 
-enum MHD_Result on_attest(struct call *c)
+static int64_t thread_us(void)
+{
+        struct timespec t;
+
+        return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 : 0;
+}
+
+/* What made more work than most is paid for afterwards. */
+static enum MHD_Result charged(struct call *c, enum MHD_Result (*answer)(struct call *c))
+{
+        int64_t from = thread_us();
+        enum MHD_Result result = answer(c);
+        int64_t more = (thread_us() - from) / 1000 - COST_MS;
+
+        if (more > 0)
+                guard_charge(c->srv->guard, &c->session->conn, (unsigned)more);
+        return result;
+}
+
+static enum MHD_Result attest(struct call *c)
 {
         struct attest *a = NULL;
         char err[JTAB_ERR];
@@ -333,7 +358,7 @@ enum MHD_Result on_attest(struct call *c)
         a->challenged = false;
         wipe(a->secret, sizeof(a->secret));
         attest_drop_request(a);
-        if (!may_ask(c, 1 + (unsigned)(c->body.len / 65536)))
+        if (!may_ask(c, ATTEST_COST(c->body.len)))
                 return too_fast(c);
         r = wire_attest_parse(c->body.p, c->body.len, &a->req, err);
         if (r == -ENOMEM)
@@ -368,7 +393,7 @@ static bool secret_holds(struct attest *a, const struct buf *given)
         return ok;
 }
 
-enum MHD_Result on_activate(struct call *c)
+static enum MHD_Result activate(struct call *c)
 {
         _cleanup_(buf_wipe) struct buf given = { 0 };
         struct attest *a = NULL;
@@ -381,7 +406,7 @@ enum MHD_Result on_activate(struct call *c)
                 return reply_busy(c, "no memory");
         if (c->held)
                 return judge(c, a);
-        if (!may_ask(c, 1)) {
+        if (!may_ask(c, ACTIVATE_COST)) {
                 a->challenged = false;
                 attest_drop_request(a);
                 return too_fast(c);
@@ -403,4 +428,14 @@ enum MHD_Result on_activate(struct call *c)
         memcpy(a->activated_name, a->challenge_name, POLICY_NAME_LEN);
         memcpy(a->activated_node, a->req.node, DIGEST_LEN);
         return judge(c, a);
+}
+
+enum MHD_Result on_attest(struct call *c)
+{
+        return charged(c, attest);
+}
+
+enum MHD_Result on_activate(struct call *c)
+{
+        return charged(c, activate);
 }

@@ -114,6 +114,24 @@ bool fair_spend(struct fair *f, struct fair_conn *c, unsigned cost, bool strange
         return true;
 }
 
+static void owe(struct tokens *t, unsigned rate, int64_t milli, int64_t now)
+{
+        int64_t least = -(int64_t)rate * FAIR_BURST * 1000;
+
+        refill(t, rate, now);
+        t->milli = t->milli - milli > least ? t->milli - milli : least;
+}
+
+void fair_charge(struct fair *f, struct fair_conn *c, unsigned cost, int64_t now)
+{
+        struct fair_group *g = c->group;
+
+        if (!g)
+                return;
+        owe(&g->work.all, f->limits.rate_address, (int64_t)cost * 1000, now);
+        owe(&g->work.seldom, seldom_rate(f), (int64_t)cost * 1000, now);
+}
+
 /* ---- the lists of one address ------------------------------------------------ */
 
 static bool may_go(const struct fair_conn *c)

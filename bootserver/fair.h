@@ -107,6 +107,10 @@ bool fair_is_known(const struct fair_conn *c);
  * strangers' common ones too, unless the address is known. */
 bool fair_spend(struct fair *f, struct fair_conn *c, unsigned cost, bool stranger, int64_t now);
 
+/* Work that turned out to cost so much more than was asked for: its address owes
+ * it, so it asks for nothing more until that is paid, FAIR_BURST seconds at most. */
+void fair_charge(struct fair *f, struct fair_conn *c, unsigned cost, int64_t now);
+
 /* Bytes of bodies: changes c's by n. fair_hog() is whose body has to go: of
  * the address that holds most, the one begun first; NULL: only c itself. */
 void fair_body(struct fair_conn *c, size_t bytes);

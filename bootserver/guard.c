@@ -318,6 +318,13 @@ bool guard_work(struct guard *g, struct fair_conn *c, unsigned cost, bool strang
         return ok;
 }
 
+void guard_charge(struct guard *g, struct fair_conn *c, unsigned cost)
+{
+        (void)pthread_mutex_lock(&g->lock);
+        fair_charge(g->fair, c, cost, now_ms());
+        (void)pthread_mutex_unlock(&g->lock);
+}
+
 bool guard_body(struct guard *g, struct fair_conn *c, size_t bytes, bool full)
 {
         struct fair_conn *hog = NULL;

@@ -46,6 +46,9 @@ bool guard_acked(int fd, uint64_t *ret);
 /* May its peer cause this much work now? */
 bool guard_work(struct guard *g, struct fair_conn *c, unsigned cost, bool stranger);
 
+/* What it caused cost so much more than was asked for. */
+void guard_charge(struct guard *g, struct fair_conn *c, unsigned cost);
+
 /* The body of c has this many bytes; `full`: bodies are at their limit, so
  * that another one has to go. False: there is none. */
 bool guard_body(struct guard *g, struct fair_conn *c, size_t bytes, bool full);

@@ -252,6 +252,33 @@ static void ipv6_counts_by_64_and_mapped_addresses_are_ipv4(void **state)
         fair_free(f);
 }
 
+static void work_that_turned_out_dear_is_paid_for_afterwards(void **state)
+{
+        struct fair_limits l = { { 100000, 100000 }, 100000, 50, 100000, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn c = { 0 };
+        struct fair_conn other = { 0 };
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        assert_int_equal(come(f, &c, v4(1), 1, &victim), FAIR_COME);
+        assert_int_equal(come(f, &other, v4(2), 1, &victim), FAIR_COME);
+        fair_charge(f, &c, 499, 1);
+        assert_true(fair_spend(f, &c, 1, true, 1)); /* it had 500 */
+        assert_false(fair_spend(f, &c, 1, true, 1));
+        fair_charge(f, &c, 100, 1);
+        assert_false(fair_spend(f, &c, 1, true, 1500)); /* it owes two seconds' worth */
+        assert_true(fair_spend(f, &other, 1, true, 1500));
+        assert_true(fair_spend(f, &c, 1, true, 2100));
+        fair_charge(f, &c, UINT32_MAX, 2100);
+        assert_false(fair_spend(f, &c, 1, true, 12000)); /* and never more than ten */
+        assert_true(fair_spend(f, &c, 1, true, 12200));
+        fair_remove(f, &c);
+        fair_remove(f, &other);
+        fair_free(f);
+}
+
 static void tokens_run_out_and_come_back(void **state)
 {
         struct fair_limits l = { { 100000, 100000 }, 100000, 50, 5, { false, true } };
@@ -342,6 +369,7 @@ int main(void)
                 cmocka_unit_test(known_addresses_lose_nothing_to_strangers),
                 cmocka_unit_test(ipv6_counts_by_64_and_mapped_addresses_are_ipv4),
                 cmocka_unit_test(tokens_run_out_and_come_back),
+                cmocka_unit_test(work_that_turned_out_dear_is_paid_for_afterwards),
                 cmocka_unit_test(the_hog_is_of_the_address_that_holds_most),
                 cmocka_unit_test(addresses_without_connections_are_forgotten_in_the_end),
         };
