@@ -234,7 +234,7 @@ static bool one_request(void)
         if (!ssl)
                 return false;
         fixture_build(&f);
-        ok = post(ssl, "/v1/attest", &f.body);
+        ok = post(ssl, "/v2/attest", &f.body);
         (void)hear(ssl, &v);
         verdict_wipe(&v);
         hang_up(ssl);
