@@ -146,6 +146,8 @@ unmeasured_machine() {
         not_taken "disks: no swap, no volume, no array" 'tail -n +2 /proc/swaps; ls /dev/md* /dev/dm-* 2>/dev/null; ls /dev/mapper 2>/dev/null | grep -v control'
         not_taken "disks: no unit of theirs ran" 'ls /run/PWNED-disk-unit /run/PWNED-esp-credential 2>/dev/null'
         not_taken "nothing else left its mark" 'ls -d /run/*PWNED* /tmp/*PWNED* 2>/dev/null'
+        not_taken "DHCP: no NTP or DNS server, domain or lease below /run/systemd/netif" \
+                'grep -rsE "^(NTP|DNS|SIP|DOMAINS)=." /run/systemd/netif; ls /run/systemd/netif/leases/* 2>/dev/null'
         not_taken "the root is the attested image, the name the attested one" \
                 'grep -q "^muster-root / overlay" /proc/mounts || cat /proc/mounts; hostname | grep -vx n1'
         ask_node node_ssh "$d" sh -s
