@@ -252,10 +252,13 @@ out = [tool(m, "tpm2_nvundefine", hex(SSH), "-C", "o"),
             "policyread|policywrite|ownerread|ownerwrite|read_stclear|write_stclear|no_da")]
 check("a weaker index under our policy is put in place", not out[0].returncode and not out[1].returncode, [o.stderr for o in out])
 tool(m, "tpm2_nvwrite", hex(SSH), "-C", "o", "-i", f.name, check=True)
+check("control: its owner can read it", tool(m, "tpm2_nvread", hex(SSH), "-C", "o", "-s", "8", "-o", "/dev/null").returncode == 0)
 r = boots("a weaker index under our policy is replaced and the node boots")
 reads = [p.rc for p in r.packets if p.name == "NV_Read"]
 check("since no command was for it, though its policy was met", "altered" in r.text and reads and reads[0] & 0xbf in (0x8e, 0xa2),
       list(map(hex, reads)))
-check("and its owner can read it no more", tool(m, "tpm2_nvread", hex(SSH), "-C", "o").returncode != 0)
+m.power()
+said = tool(m, "tpm2_nvread", hex(SSH), "-C", "o", "-s", "8", "-o", "/dev/null").stderr
+check("and its owner can read it no more, though no lock is on it yet", "0x149" in said.lower(), said)
 m.stop()
 finish()
