@@ -101,7 +101,7 @@ is "CVE-2026-1709: and nothing was done" "$head" "$(admin GET /v1/status | jq -c
 is "CVE-2026-1709: the socket is not for others" 660 "$(stat -c %a "$sock")"
 
 # ---- what a refusal tells ------------------------------------------------------------------------
-only='^{"verdict":"refused","code":"M-[A-Z]*","incident":"[0-9a-f]*","retry_after":30}$'
+only='^{"verdict":"refused","code":"M-[A-Z]*","incident":"[0-9a-f]*","retry_after":30,"octets":\[\]}$'
 told=0
 lengths=
 for lie in ek-node ak-restricted quote-magic signature binding select-none pcrs reset capped log separator-no2 firmware-0 chain-uki uki cmdline-break initrd pcr-8; do
@@ -247,10 +247,11 @@ is "GHSA-wj36-qcfg-5j52: and no key is in its environment or arguments" 0 "$(of_
 check "GHSA-wj36-qcfg-5j52: control: both can be read" [ "$(of_process | grep -c -e '^PATH=' -e '^--config$')" -eq 2 ]
 
 # ---- parts of keys, again ----------------------------------------------------------------------------------
-do_ "dial 0" "dial 1" "print 0"
+do_ "dial 0" "dial 1" "key 0"
 answer
-key=$(jq -r .image_key <<<"$got")
-check "GHSA-2m39-75g9-ff5r: a release holds an image key" [ "${#key}" = 44 ]
+key=${got#ok }
+check "GHSA-2m39-75g9-ff5r: a release holds an image key" \
+        [ "${#key}:${got%% *}" = 44:ok -a "$key" != "$(head -c 32 /dev/zero | base64)" ]
 is_said "GHSA-2m39-75g9-ff5r: the request of one session gets nothing in another" M-BINDING "relay 0 1"
 is_said "GHSA-2m39-75g9-ff5r: nor does the secret of a spent challenge" M-ACTIVATE "activate 1"
 found_of() { { cat "$tmp/musterd.log" "$state"/muster.db*; admin GET '/v1/events?limit=1000'; } | grep -acF "$1"; }

@@ -89,6 +89,7 @@ static void understand(const struct buf *answer, struct said *ret)
                 return;
         (void)snprintf(ret->word, sizeof(ret->word), "%s", v.code[0] ? v.code : names[v.kind]);
         memcpy(ret->incident, v.incident, sizeof(v.incident));
+        memcpy(ret->image_key, v.image_key, sizeof(ret->image_key));
         ret->members = members(answer);
         if (v.approval_nv.len == sizeof(ret->approval))
                 memcpy(ret->approval, v.approval_nv.p, sizeof(ret->approval));

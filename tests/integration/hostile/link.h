@@ -22,6 +22,7 @@ struct said {
         char incident[17];
         int members; /* of the answer */
         uint8_t approval[POLICY_APPROVAL_LEN]; /* for the NV indices */
+        uint8_t image_key[DIGEST_LEN];         /* zero where there is none */
 };
 
 extern struct link links[LINKS];

@@ -2,6 +2,7 @@
 /* hostile - what it is told on standard input; hostile.h. */
 #include "hostile.h"
 
+#include "hex.h"
 #include "link.h"
 #include "pki.h"
 
@@ -37,6 +38,16 @@ static void approvals(struct link *l)
         (policy_approval_verify(policy, digest, ref, s.approval, sizeof(s.approval)) == 0 ? "yes" : "no")
         (void)printf("%u %s, %u %s, nv as bundle %s\n", reset, HOLDS(now, nv), reset - 1, HOLDS(before, nv),
                      HOLDS(now, bundle));
+}
+
+/* What came, and the image key in base64. */
+static void image_key(struct link *l)
+{
+        struct said s = link_attest(l, "");
+        char text[B64_LEN(sizeof(s.image_key))];
+
+        b64_encode(s.image_key, sizeof(s.image_key), text);
+        (void)printf("%s %s\n", s.word, text);
 }
 
 /* Attests until the file is there; which answers came. */
@@ -212,6 +223,8 @@ static void obey_link(const char *verb, unsigned n, const char *more)
                 (void)printf("%s\n", link_post(l, more, &empty).word);
         else if (strcmp(verb, "approvals") == 0)
                 approvals(l);
+        else if (strcmp(verb, "key") == 0)
+                image_key(l);
         else if (strcmp(verb, "storm") == 0)
                 storm(l, more);
         else if (strcmp(verb, "leave") == 0)
