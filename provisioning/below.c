@@ -62,6 +62,11 @@ int below_read(int dir, const char *name, int *ret_fd)
         return 0;
 }
 
+void below_path(int dir, char ret[PATH_MAX])
+{
+        (void)snprintf(ret, PATH_MAX, "/proc/%d/fd/%d", (int)getpid(), dir);
+}
+
 int below_own(int fd, int dir)
 {
         struct stat st;

@@ -16,6 +16,7 @@
 
 #include "log.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 /* The directory at path, which may be reached through links of the admin. */
@@ -38,6 +39,10 @@ int below_copy(int in, int dir, const char *name, mode_t mode, uint8_t ret_sha25
 /* A new directory of root's own in dir, mode 0700; ret_name of 24 bytes is its
  * name. -EPERM: somebody has put another one in its place. */
 int below_work(int dir, char ret_name[24], int *ret_dir);
+
+/* A path of the open directory that holds for this program and those it
+ * starts, whatever is renamed meanwhile. */
+void below_path(int dir, char ret[PATH_MAX]);
 
 /* fchown() to the owner of dir, when root; else nothing. */
 int below_own(int fd, int dir);

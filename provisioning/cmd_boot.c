@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* boot add: serves a UKI with its command line. */
+#include "below.h"
 #include "commands.h"
 #include "files.h"
 #include "hex.h"
@@ -83,6 +84,8 @@ static int digest_file(const char *path, uint8_t ret[DIGEST_LEN])
 /* Copies the UKI to DIR/NAME-<12 hex>.efi; *ret_new: it was not there before. */
 static int place(const struct entry *e, const char *dir, char base[192], bool *ret_new, struct fail *f)
 {
+        _cleanup_(closep) int in = -1;
+        _cleanup_(closep) int to = -1;
         uint8_t want[DIGEST_LEN];
         uint8_t have[DIGEST_LEN];
         char path[PATH_MAX + 256];
@@ -98,17 +101,18 @@ static int place(const struct entry *e, const char *dir, char base[192], bool *r
         *ret_new = digest_file(path, have) < 0 || !same_bytes(want, sizeof(want), have, sizeof(have));
         if (!*ret_new)
                 return 0;
-        r = file_copy(e->file, path, 0644, have);
+        in = open(e->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        r = in < 0 ? -errno : below_top(dir, &to);
+        if (r == 0)
+                r = below_copy(in, to, base, 0644, have);
         if (r == 0 && !same_bytes(want, sizeof(want), have, sizeof(have)))
                 r = -EBUSY;
-        if (r == 0)
-                r = file_own_like(path, dir);
         if (r == 0)
                 return 0;
         if (r == -EBUSY)
                 (void)unlink(path);
         return fail_set(f, MUSTER_IO, "", r == -ENOSPC ? "make room, e.g. with muster boot remove" : "",
-                        "copy the UKI %s to %s: %s", e->file, path, r == -EBUSY ? "it changed meanwhile" : strerror(-r));
+                        "copy the UKI %s to the boot files as %s: %s", e->file, base, r == -EBUSY ? "it changed meanwhile" : strerror(-r));
 }
 
 static int add(const struct entry *e, struct json_object **ret, struct fail *f)

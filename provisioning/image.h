@@ -24,7 +24,9 @@ struct image_source {
 struct image_job {
         const char *name;
         char dir[PATH_MAX];  /* STATE/images */
-        char work[PATH_MAX]; /* "" while there is none */
+        char work[PATH_MAX]; /* "" while there is none; a path by descriptor (below.h) */
+        int dir_fd, work_fd;
+        char work_name[24]; /* in dir */
         bool progress;    /* a terminal watches */
         unsigned threads; /* to seal with; 0: all cores */
 };

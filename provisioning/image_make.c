@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "below.h"
 #include "files.h"
 #include "image.h"
 #include "tool.h"
@@ -14,18 +15,24 @@ struct watch {
 
 int image_job_begin(struct image_job *j, struct fail *f)
 {
-        (void)snprintf(j->work, sizeof(j->work), "%.3900s/.work-XXXXXX", j->dir);
-        if (mkdtemp(j->work))
-                return 0;
-        j->work[0] = '\0';
-        return fail_set(f, MUSTER_IO, "", errno == EACCES ? "use sudo" : "", "make a directory in %s: %s", j->dir,
-                        strerror(errno));
+        int r = below_top(j->dir, &j->dir_fd);
+
+        if (r == 0)
+                r = below_work(j->dir_fd, j->work_name, &j->work_fd);
+        if (r < 0)
+                return fail_set(f, MUSTER_IO, "", r == -EACCES ? "use sudo" : "", "make a directory in the directory of images: %s",
+                                below_why(r));
+        below_path(j->work_fd, j->work);
+        return 0;
 }
 
 void image_job_end(struct image_job *j)
 {
-        if (j->work[0])
-                tree_remove(j->work);
+        if (j->work[0]) {
+                tree_remove_at(j->dir_fd, j->work_name);
+                closep(&j->work_fd);
+                closep(&j->dir_fd);
+        }
         j->work[0] = '\0';
 }
 

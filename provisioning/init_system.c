@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "below.h"
 #include "files.h"
 #include "init.h"
 #include "tool.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -66,6 +68,31 @@ static int make_dir(const struct init_spec *s, const char *path, mode_t mode, bo
         return 0;
 }
 
+/* One in the state directory, which is its account's already. */
+static int make_below(const struct init_spec *s, const char *name, struct init_report *r, struct fail *f)
+{
+        _cleanup_(closep) int top = -1;
+        _cleanup_(closep) int dir = -1;
+        char path[PATH_MAX];
+        int e = below_top(s->state, &top);
+        bool made = e == 0 && mkdirat(top, name, 0700) == 0;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", s->state, name);
+        if (e == 0 && !made && errno != EEXIST)
+                e = -errno;
+        if (e == 0)
+                e = below_dir(top, name, &dir);
+        if (e == 0 && made && fchmod(dir, 0700) < 0)
+                e = -errno;
+        if (e == 0 && made)
+                e = below_own(dir, top);
+        if (e < 0)
+                return fail_set(f, MUSTER_IO, "", geteuid() ? "use sudo, or give --etc and --state" : "", "make the directory %s: %s",
+                                path, below_why(e));
+        init_note(r, made, path);
+        return 0;
+}
+
 int init_dirs(const struct init_spec *s, struct init_report *r, struct fail *f)
 {
         static const struct {
@@ -82,24 +109,33 @@ int init_dirs(const struct init_spec *s, struct init_report *r, struct fail *f)
                 int rc;
 
                 (void)snprintf(path, sizeof(path), "%s%s", dirs[i].state ? s->state : s->etc, dirs[i].name);
-                rc = make_dir(s, path, dirs[i].mode, dirs[i].state, r, f);
+                rc = dirs[i].state && *dirs[i].name ? make_below(s, dirs[i].name + 1, r, f)
+                                                    : make_dir(s, path, dirs[i].mode, dirs[i].state, r, f);
                 if (rc)
                         return rc;
         }
         return 0;
 }
 
-static bool same_file(const char *a, const char *b)
+static bool same_file(const char *path, int dir, const char *name)
 {
         _cleanup_(buf_wipe) struct buf x = { 0 };
         _cleanup_(buf_wipe) struct buf y = { 0 };
+        _cleanup_(closep) int fd = -1;
+        char self[32];
 
-        return file_read(a, (size_t)64 << 20, &x) == 0 && file_read(b, (size_t)64 << 20, &y) == 0 &&
+        if (below_read(dir, name, &fd) < 0)
+                return false;
+        (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+        return file_read(path, (size_t)64 << 20, &x) == 0 && file_read(self, (size_t)64 << 20, &y) == 0 &&
                same_bytes(x.p, x.len, y.p, y.len);
 }
 
 static int copy_ipxe(const struct init_spec *s, const char *name, struct init_report *r, struct fail *f)
 {
+        _cleanup_(closep) int top = -1;
+        _cleanup_(closep) int dir = -1;
+        _cleanup_(closep) int in = -1;
         uint8_t sha[DIGEST_LEN];
         char from[PATH_MAX];
         char to[PATH_MAX];
@@ -107,15 +143,18 @@ static int copy_ipxe(const struct init_spec *s, const char *name, struct init_re
 
         (void)snprintf(from, sizeof(from), "%s/%s", s->ipxe, name);
         (void)snprintf(to, sizeof(to), "%s/ipxe/%s", s->state, name);
-        if (same_file(from, to)) {
+        e = below_top(s->state, &top);
+        if (e == 0)
+                e = below_dir(top, "ipxe", &dir);
+        if (e == 0 && same_file(from, dir, name)) {
                 init_note(r, false, to);
                 return 0;
         }
-        e = file_copy(from, to, 0644, sha);
+        in = e < 0 ? -1 : open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (e == 0)
-                e = file_own_like(to, s->state);
+                e = in < 0 ? -errno : below_copy(in, dir, name, 0644, sha);
         if (e < 0)
-                return fail_set(f, MUSTER_IO, "", "", "copy %s to %s: %s", from, to, strerror(-e));
+                return fail_set(f, MUSTER_IO, "", "", "copy %s to %s: %s", from, to, below_why(e));
         init_note(r, true, to);
         return 0;
 }

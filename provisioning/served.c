@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "served.h"
+#include "below.h"
 #include "files.h"
 #include "uki.h"
 
@@ -8,7 +9,9 @@
 int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH_MAX], struct fail *f)
 {
         _cleanup_(json_putp) struct json_object *status = NULL;
+        _cleanup_(closep) int top = -1;
         const char *state = arg;
+        int dir = -1;
         int rc;
 
         if (!state) {
@@ -21,9 +24,17 @@ int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH
                 state = cli_state_dir();
         if (snprintf(ret, PATH_MAX, "%s/%s", state, kind) >= PATH_MAX - 256)
                 return fail_set(f, MUSTER_USAGE, "", "", "write to %s/%s: too long a path", state, kind);
-        if (access(ret, W_OK | X_OK) < 0)
-                return fail_set(f, MUSTER_IO, "", errno == EACCES ? "use sudo" : "check --state, or run muster init",
-                                "write to %s: %s", ret, strerror(errno));
+        rc = below_top(state, &top);
+        if (rc == 0)
+                rc = below_dir(top, kind, &dir);
+        if (rc == 0 && faccessat(dir, ".", W_OK | X_OK, 0) < 0)
+                rc = -errno;
+        if (rc < 0) {
+                closep(&dir);
+                return fail_set(f, MUSTER_IO, "", rc == -EACCES ? "use sudo" : "check --state, or run muster init",
+                                "write to %s: %s", ret, below_why(rc));
+        }
+        below_path(dir, ret); /* it stays open: this directory and no other, for as long as the program runs */
         return 0;
 }
 

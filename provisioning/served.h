@@ -11,7 +11,8 @@
 #include <limits.h>
 
 /* STATE/kind: `arg` (--state) when given, else what musterd says, else the
- * configuration's. Fails when it cannot be written to. */
+ * configuration's, as a path by descriptor (below.h), so that nobody can put
+ * another directory in its place. Fails when it cannot be written to. */
 int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH_MAX], struct fail *f);
 
 /* The grammar of boot entries' and images' names. */

@@ -34,6 +34,40 @@ add() { # NAME
 }
 for n in n2 n4 n5 n6 n7; do add "$n"; done
 
+# ---- root's other commands in a directory that musterd's account owns ----------------
+if [ "$(id -u)" = 0 ]; then
+        owner=$(stat -c %U "$p/state")
+        uki=$(ls "$p"/state/boot/*.efi | head -1)
+        cp "$uki" "$tmp/x.efi"
+        mkdir "$tmp/away" "$tmp/away/root" && echo x >"$tmp/away/root/x"
+        mkdir -m 700 "$tmp/target" "$tmp/fw" && echo 1 >"$tmp/fw/a.efi"
+        made() { "$bin/muster" init --etc "$tmp/i/etc" --state "$tmp/i/state" --address 127.0.0.1 --boot-port 1 --attest-port 2 \
+                --socket "$tmp/i/s" --user "$owner" --ipxe "$tmp/fw"; }
+        # linked NAME STATE/DIR COMMAND…: with a link in its place, then without
+        linked() {
+                local name=$1 dir=$2
+                shift 2
+                mv "$dir" "$tmp/aside" && ln -s "$tmp/target" "$dir"
+                check_exit 4 "$name: not through a link" "$@"
+                is "$name: nothing was written where it leads" "0 root" "$(find "$tmp/target" -mindepth 1 | wc -l) $(stat -c %U "$tmp/target")"
+                rm "$dir" && mv "$tmp/aside" "$dir"
+                check "$name: into the directory itself" "$@"
+                is "$name: what was written is musterd's" "" "$(find "$dir" ! -user "$owner")"
+                is "$name: nothing else is left" "" "$(find "$dir" -name '.*' -mindepth 1)"
+        }
+        linked "boot add" "$p/state/boot" m boot add linked "$tmp/x.efi" --no-default --allow-shell
+        linked "image add" "$p/state/images" m image add linked "$tmp/away/root" --no-default
+        m boot remove linked >/dev/null && m image remove linked >/dev/null
+        rm -f "$p"/state/boot/linked-* "$p"/state/images/linked-*
+        check "muster init makes a state" made
+        echo 2 >"$tmp/fw/a.efi"
+        linked "init --ipxe" "$tmp/i/state/ipxe" made
+        linked "init" "$tmp/i/state/images" made
+        rm "$tmp/i/state/ipxe/a.efi" && ln -s "$tmp/target/new" "$tmp/i/state/ipxe/a.efi"
+        check "init over a link that has an iPXE binary's name" made
+        is "replaces the link" "regular file 0" "$(stat -c %F "$tmp/i/state/ipxe/a.efi") $(find "$tmp/target" -mindepth 1 | wc -l)"
+fi
+
 # ---- taken while it runs ------------------------------------------------------
 check "a backup of a musterd that runs" m backup "$tmp/b1" "${etc[@]}" --state "$p/state" --with-images --with-keys
 is "nobody else may read it" 700 "$(stat -c %a "$tmp/b1")"
