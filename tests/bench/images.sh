@@ -70,15 +70,16 @@ by_openssl() { curl -sSfk "$1" | openssl dgst -sha256; }
 # The file in RAM stays for the next to write over: memory that is new to this machine, when it is a virtual one,
 # would cost more than all else.
 one_round() {
-        local floor opened client
+        local floor opened two client
         floor=$("$fetch" floor "$tmp/big.meta" "$tmp/big.sealed")
         opened=$("$fetch" open "$tmp/big.meta" "$tmp/big.sealed" "$tmp/ram/out")
+        two=$("$fetch" open "$tmp/big.meta" "$tmp/big.sealed" "$tmp/ram/out" 2)
         client=$("$fetch" time "$tmp/big.meta" "$tmp/ram/out" "$at_musterd")
-        jq -cn --argjson bytes "$bytes" --argjson floor "$floor" --argjson open "$opened" --argjson client "$client" \
+        jq -cn --argjson bytes "$bytes" --argjson floor "$floor" --argjson open "$opened" --argjson two "$two" --argjson client "$client" \
                 --argjson sha256sum_us "$(wall_us by_sha256sum "$at_tls")" --argjson openssl_us "$(wall_us by_openssl "$at_tls")" '
                 {bytes: $bytes, floor_cpu_us: ($floor.user_us + $floor.sys_us),
                  open_cpu_us: ($open.user_us + $open.sys_us), client_cpu_us: ($client.user_us + $client.sys_us), client_us: $client.us,
-                 floor_us: $floor.us, $sha256sum_us, $openssl_us}'
+                 floor_us: $floor.us, open_us: $open.us, two_us: $two.us, $sha256sum_us, $openssl_us}'
 }
 
 # by_turns: the servers' CPU for a GiB, three times, each time another one first
