@@ -247,8 +247,12 @@ is "metrics count them" 1 "$(admin GET /metrics | grep -c '^muster_nodes{state="
 musterd_stop
 check_says 19 'the journal is append-only' "the journal cannot be changed by SQL" sqlite3 "$state/muster.db" "UPDATE journal SET event = 'x' WHERE seq = 2"
 check_says 19 'the journal is append-only' "nor shortened" sqlite3 "$state/muster.db" "DELETE FROM journal"
+sqlite3 "$state/muster.db" "UPDATE images SET list = NULL, header = x'4d5553544552494d0000000100000014' || substr(header, 17)"
 sqlite3 "$state/muster.db" "DROP TRIGGER journal_no_update; UPDATE journal SET event = 'approved' WHERE seq = 2"
 musterd_start || exit 1
+check "an image of an older version keeps no musterd from starting; it is said what to do" \
+        grep -q 'image i is not served: .*older version.*Next: `muster image add` it again' "$tmp/musterd.log"
+is "and it is not served" 404 "$(boot_status /image/i.img)"
 is "a row changed behind its back is found" 2 "$(admin GET /v1/events/verify | jq .bad)"
 is "SIGHUP keeps it running" 200 "$(kill -HUP "$musterd_pid"; sleep 0.3; admin_status GET /v1/status)"
 musterd_stop
