@@ -82,7 +82,7 @@ is "which are found in the one with keys" 1 "$(holding "$tmp/b1")"
 is "nor images" 0 "$(find "$tmp/b2" -path '*images/*' -type f | wc -l)"
 is "as the one with images has" 1 "$(find "$tmp/b1" -path '*images/*' -type f | wc -l)"
 is "the manifest tells what it holds" "6 0 false" "$(jq -r '"\(.nodes) \(.revoked) \(.with_keys)"' "$tmp/b2/manifest.json")"
-is "nothing is left in the state directory" "0 1" "$(ls -A "$p/state" | grep -c '^\.backup') $(ls -A "$p/state" | grep -cx muster.db)"
+is "nothing is left in the state directory" "0 1" "$(find "$p/state" -maxdepth 1 -name '.backup*' | wc -l) $(find "$p/state" -maxdepth 1 -name muster.db | wc -l)"
 check "its database is verified without a musterd" m log verify --database "$tmp/b1/muster.db"
 
 # ---- what was done since ------------------------------------------------------
