@@ -25,6 +25,7 @@ struct approved {
         const struct approve *a;
         const char *learned;
         const struct node *n;
+        const char *facts_before; /* of a change that this approval accepts; NULL: none */
 };
 
 static void approve_detail(struct jout *o, const void *ctx)
@@ -35,6 +36,8 @@ static void approve_detail(struct jout *o, const void *ctx)
         jout_str(o, "ek_chain", ek_chain_name(a->n->chain));
         jout_str(o, "profile", a->n->profile);
         jout_str(o, "learned", a->learned);
+        if (a->facts_before)
+                jout_raw(o, "facts_accepted_after", a->facts_before, strlen(a->facts_before));
 }
 
 static bool profile_missing(struct call *c, const struct node *n)
@@ -80,6 +83,7 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
         char why[JTAB_ERR] = "";
         char name[NAME_MAX_LEN + 1];
         struct approved detail = { .a = a, .n = n };
+        _cleanup_(freep) char *facts_before = NULL;
         int r = 0;
 
         if (n->state == NODE_REVOKED) {
@@ -120,6 +124,8 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
         if (!node_approved(n))
                 n->state = NODE_ENROLLED;
         n->reason[0] = '\0';
+        facts_before = take_ptr(n->facts_before);
+        detail.facts_before = facts_before;
         r = c->srv->store->ops->node_put(c->srv->store, n, NULL, 0);
         if (r == 0)
                 r = admin_journal(c, n, "approved", approve_detail, &detail);

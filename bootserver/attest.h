@@ -15,6 +15,8 @@
 
 struct release;
 
+#define SOURCE_ADDRESS 46 /* INET6_ADDRSTRLEN */
+
 struct attest {
         bool have_exporter;
         uint8_t exporter[DIGEST_LEN];
@@ -37,7 +39,7 @@ struct attest {
         struct buf body;
         size_t counted;       /* of the body, in server.body_bytes */
         struct server *srv;
-        char from[46]; /* the peer's address; "": unknown */
+        char from[SOURCE_ADDRESS]; /* the peer's address; "": unknown */
         char id[NODE_ID_HEX + 1];
         enum ek_chain chain; /* where the decision asked for it, or the node is pending */
 
@@ -96,6 +98,19 @@ struct mac_list {
         size_t n;
 };
 int attest_facts_into(const struct attest *a, struct node *n, struct mac_list *ret_macs);
+
+/* facts_change.c: the machine's facts into `n`, and what they were into
+ * n->facts_before when serial, UUID or MACs are others than `was` has; the
+ * catalogue's read lock is held. facts_journal() writes it down, inside the
+ * same transaction, facts_told() tells of it after the commit. */
+int facts_note(struct server *srv, const struct attest *a, const struct node *was, struct node *n, struct mac_list *macs,
+               unsigned *ret_changed);
+int facts_journal(struct server *srv, const struct attest *a, const struct node *was, const struct node *n, unsigned changed,
+                  struct buf *ret_json);
+void facts_told(struct server *srv, const struct node *n, unsigned changed, const char *from, const struct buf *json);
+/* The node is quarantined for such a change: 0 when that is on disk. -EAGAIN:
+ * the record changed meanwhile, decide again. */
+int facts_quarantine(struct server *srv, const struct attest *a, const struct node *judged);
 
 /* Stores the request as the node's evidence when its PCRs differ from what
  * is stored, or when it is the first of its day (UTC; `seen`: when the node

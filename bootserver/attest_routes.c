@@ -3,6 +3,7 @@
 
 #include "ek_cas.h"
 #include "ek_kept.h"
+#include "facts.h"
 #include "hex.h"
 #include "journal.h"
 #include "keycache.h"
@@ -181,6 +182,20 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
         int r = 0;
 
         catalog_read(c->srv->catalog);
+        if (catalog_choice(c->srv->catalog, CHOICE_FACTS) == FACTS_QUARANTINE && facts_changed_text(n->facts, &a->req.facts)) {
+                r = facts_quarantine(c->srv, a, n);
+                if (r == 0) {
+                        decide_other_machine(d);
+                        *ret = refuse_decided(c, a, n, d, NULL);
+                }
+                catalog_done(c->srv->catalog);
+                if (r == -EAGAIN)
+                        return r;
+                if (r < 0)
+                        *ret = reply_busy(c, "cannot quarantine a node whose facts changed");
+                attest_drop_request(a);
+                return 0;
+        }
         refs_for(c->srv, a, n, boots, &refs, &image);
         decide_policy(a->ev, &refs, d);
         d->ak_changed = ak_changed;

@@ -282,3 +282,9 @@ void decide_identity(const struct evidence *ev, const struct decide_node *node, 
         else
                 d->verdict = DECIDE_GO_ON;
 }
+
+void decide_other_machine(struct decision *d)
+{
+        refuse_text(d, "M-QUARANTINED", "its serial number, UUID or MAC addresses are not those that it had: facts-changed in its "
+                                        "journal has both");
+}

@@ -118,6 +118,9 @@ void decide_stored(struct evidence *ev, struct decision *ret);
 void decide_identity(const struct evidence *ev, const struct decide_node *node, const uint8_t *activated,
                      struct decision *ret);
 
+/* Its facts are another machine's, and the admin wants such nodes quarantined. */
+void decide_other_machine(struct decision *d);
+
 void decide_policy(const struct evidence *ev, const struct decide_refs *refs, struct decision *ret);
 
 #endif

@@ -71,33 +71,56 @@ void hooks_stop(struct hooks *h)
         free(h);
 }
 
-void hooks_send(struct hooks *h, const struct node *n, const char *from, const char *to, const char *code,
-                const char *incident)
+static void begin(struct jout *o, const struct node *n)
 {
-        struct jout o = { 0 };
+        jout_obj(o, NULL);
+        jout_int(o, "time", (int64_t)time(NULL));
+        jout_str(o, "node", n->id);
+        jout_str(o, "name", n->name[0] ? n->name : NULL);
+}
+
+static void give(struct hooks *h, const struct node *n, const char *what, struct jout *o)
+{
         struct buf text = { 0 };
         int r;
 
-        FAULT_POINT("hooks-send");
-        if (!h)
-                return;
-        jout_obj(&o, NULL);
-        jout_int(&o, "time", (int64_t)time(NULL));
-        jout_str(&o, "node", n->id);
-        jout_str(&o, "name", n->name[0] ? n->name : NULL);
-        jout_str(&o, "from", from);
-        jout_str(&o, "to", to);
-        jout_str(&o, "code", code);
-        jout_str(&o, "incident", incident);
-        jout_end(&o, '}');
-        r = jout_take(&o, &text);
-        jout_wipe(&o);
+        jout_end(o, '}');
+        r = jout_take(o, &text);
+        jout_wipe(o);
         if (r == 0 && text.len > HOOK_TEXT_MAX)
                 r = -EMSGSIZE;
         if (r == 0 && send(h->fd, text.p, text.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
                 r = -errno;
         if (r < 0)
-                log_warn("node=%s: a change to %s was not given to the hooks: %s%s", n->id, to, strerror(-r),
+                log_warn("node=%s: a change to %s was not given to the hooks: %s%s", n->id, what, strerror(-r),
                          r == -EPIPE || r == -ECONNRESET ? ". Next: restart musterd, the process that runs them has gone" : "");
         buf_wipe(&text);
+}
+
+void hooks_send(struct hooks *h, const struct node *n, const char *from, const char *to, const char *code,
+                const char *incident)
+{
+        struct jout o = { 0 };
+
+        FAULT_POINT("hooks-send");
+        if (!h)
+                return;
+        begin(&o, n);
+        jout_str(&o, "from", from);
+        jout_str(&o, "to", to);
+        jout_str(&o, "code", code);
+        jout_str(&o, "incident", incident);
+        give(h, n, to, &o);
+}
+
+void hooks_event(struct hooks *h, const struct node *n, const char *event, const char *detail)
+{
+        struct jout o = { 0 };
+
+        if (!h)
+                return;
+        begin(&o, n);
+        jout_str(&o, "event", event);
+        jout_raw(&o, "detail", detail, strlen(detail));
+        give(h, n, event, &o);
 }

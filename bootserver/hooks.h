@@ -4,6 +4,10 @@
  *
  *   {"time", "node", "name", "from", "to", "code", "incident"}
  *
+ * or of what happened to a node without a change of its state:
+ *
+ *   {"time", "node", "name", "event", "detail": {…}}
+ *
  * The process that reads the network may neither fork nor run a program, so
  * hooks_start() forks one that does (hooks_runner.h): call it before any
  * key is read, listener opened or thread made. hooks_send() never waits and
@@ -24,5 +28,6 @@ void hooks_stop(struct hooks *h); /* NULL-safe; drops what is queued, awaits the
 /* h may be NULL. from "": the node is new. */
 void hooks_send(struct hooks *h, const struct node *n, const char *from, const char *to, const char *code,
                 const char *incident);
+void hooks_event(struct hooks *h, const struct node *n, const char *event, const char *detail); /* detail: JSON, an object */
 
 #endif

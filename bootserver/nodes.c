@@ -2,6 +2,7 @@
 #include "nodes.h"
 
 #include "digest.h"
+#include "facts.h"
 #include "fetches.h"
 #include "hex.h"
 #include "names.h"
@@ -71,6 +72,22 @@ static void host_key(struct jout *o, const struct node *n)
         }
 }
 
+/* What changed of its machine and was not accepted yet. */
+static unsigned unaccepted(const struct node *n)
+{
+        struct attest_facts now = { 0 };
+        char err[JTAB_ERR];
+        unsigned changed = FACT_ALL;
+
+        if (!n->facts_before)
+                return 0;
+        if (n->facts && wire_facts_parse(n->facts, strlen(n->facts), &now, err) == 0) {
+                changed = facts_changed_text(n->facts_before, &now);
+                attest_facts_wipe(&now);
+        }
+        return changed ? changed : FACT_ALL;
+}
+
 static void node_identity(struct jout *o, struct catalog *cat, const struct node *n, int64_t now)
 {
         jout_str(o, "id", n->id);
@@ -90,6 +107,12 @@ static void node_identity(struct jout *o, struct catalog *cat, const struct node
                 jout_raw(o, "facts", n->facts, strlen(n->facts));
         else
                 jout_null(o, "facts");
+        if (n->facts_before)
+                jout_raw(o, "facts_before", n->facts_before, strlen(n->facts_before));
+        else
+                jout_null(o, "facts_before");
+        facts_names_out(o, "facts_changed", unaccepted(n));
+        text_or_null(o, "address", n->address);
 }
 
 void node_json(struct jout *o, const char *key, struct catalog *cat, const struct node *n, int64_t now, bool open_end)
@@ -117,16 +140,18 @@ void node_json(struct jout *o, const char *key, struct catalog *cat, const struc
 int node_evidence_digest(struct store *s, const struct node *n, char ret[2 * DIGEST_LEN + 1])
 {
         _cleanup_(buf_wipe) struct buf body = { 0 };
-        uint8_t both[2][DIGEST_LEN];
+        uint8_t all[3][DIGEST_LEN];
         uint8_t digest[DIGEST_LEN];
         int r = s->ops->evidence_get(s, n->id, &body);
 
         if (r == 0)
-                r = digest_sha256(body.p, body.len, both[0]);
+                r = digest_sha256(body.p, body.len, all[0]);
         if (r == 0)
-                r = digest_sha256(n->profile, strlen(n->profile), both[1]);
+                r = digest_sha256(n->profile, strlen(n->profile), all[1]);
         if (r == 0)
-                r = digest_sha256(both, sizeof(both), digest);
+                r = digest_sha256(n->facts ? n->facts : "", n->facts ? strlen(n->facts) : 0, all[2]);
+        if (r == 0)
+                r = digest_sha256(all, sizeof(all), digest);
         if (r == 0)
                 hex_encode(digest, sizeof(digest), ret);
         return r;

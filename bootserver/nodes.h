@@ -25,7 +25,7 @@ const char *node_shown_state(const struct node *n, int64_t now);
  * `open_end` is set, for further members. */
 void node_json(struct jout *o, const char *key, struct catalog *cat, const struct node *n, int64_t now, bool open_end);
 
-/* Of the node's stored evidence and of the profile it would be judged by:
+/* Of the node's stored evidence, of its facts and of the profile it would be judged by:
  * what an admin looks at before an approval. -ENOENT: it has none. */
 int node_evidence_digest(struct store *s, const struct node *n, char ret[2 * DIGEST_LEN + 1]);
 

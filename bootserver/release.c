@@ -100,6 +100,8 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
             ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
             ret->restart_count != judged->restart_count ||
             ret->has_ak != judged->has_ak || ret->chain != judged->chain ||
+            strcmp(ret->facts ? ret->facts : "", judged->facts ? judged->facts : "") != 0 ||
+            strcmp(ret->facts_before ? ret->facts_before : "", judged->facts_before ? judged->facts_before : "") != 0 ||
             memcmp(ret->ak_name, judged->ak_name, sizeof(ret->ak_name)) != 0 ||
             ret->bundle[0].len != judged->bundle[0].len || ret->ssh_to != judged->ssh_to || ret->tls_to != judged->tls_to)
                 return -EAGAIN;
@@ -115,6 +117,7 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
 
         jout_obj(&o, NULL);
         jout_str(&o, "boot_id", m->boot_id);
+        jout_str(&o, "from", a->from);
         jout_str(&o, "boot", n->boot);
         jout_str(&o, "image", n->image);
         jout_str(&o, "profile", n->profile);
@@ -154,23 +157,27 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
                 profile_name(&a->req.facts, n->profile);
         if (a->chain == EK_CHAIN_OK)
                 n->chain = EK_CHAIN_OK;
+        (void)snprintf(n->address, sizeof(n->address), "%s", a->from);
 }
 
 /* `n` is the judged record with the new keys in it. */
 static int commit(struct server *srv, const struct attest *a, const struct node *judged, struct node *n,
-                  const struct made *m, uint64_t *ret_ticket)
+                  struct made *m, struct release *rel)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         _cleanup_(node_wipe) struct node now = { 0 };
+        _cleanup_(buf_wipe) struct buf change = { 0 };
         struct mac_list macs;
-        int r = attest_facts_into(a, n, &macs);
+        int r = 0;
 
-        if (r == 0 && n->ek_public.len == 0)
+        if (n->ek_public.len == 0)
                 r = copy_blob(&n->ek_public, a->req.ek_public.p, a->req.ek_public.len);
         if (r == 0)
                 r = store_tx_begin(&tx, srv->store);
         if (r == 0)
                 r = same_record(srv, a, judged, &now);
+        if (r == 0)
+                r = facts_note(srv, a, &now, n, &macs, &m->facts_changed);
         if (r == 0)
                 r = attest_store_evidence(srv, a, n, now.last_seen);
         if (r == 0 && node_same_but_seen(&now, n)) /* addresses are of the facts */
@@ -179,7 +186,13 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
                 r = srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
         if (r == 0)
                 r = journal_ok(srv, a, n, m, n->last_ok);
-        return r < 0 ? r : store_tx_commit_soon(&tx, ret_ticket);
+        if (r == 0 && m->facts_changed)
+                r = facts_journal(srv, a, &now, n, m->facts_changed, &change);
+        if (r == 0 && catalog_choice(srv->catalog, CHOICE_FACTS) != FACTS_RECORD) {
+                rel->facts_change = change;
+                change = (struct buf){ 0 };
+        }
+        return r < 0 ? r : store_tx_commit_soon(&tx, &rel->ticket);
 }
 
 /* What is told of it once it is on disk; its keys and blobs are not. */
@@ -223,9 +236,10 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
         mark_ok(a, d, image, now, n);
         FAULT_POINT("release-made");
         if (r == 0)
-                r = commit(srv, a, &judged, n, &m, &rel->ticket);
+                r = commit(srv, a, &judged, n, &m, rel);
         FAULT_POINT("release-committed");
         keep_words(rel, n, &judged, &m);
+        memcpy(rel->from, a->from, sizeof(rel->from));
         return r;
 }
 

@@ -21,6 +21,7 @@ struct made {
         bool bundle; /* the node needs it */
         bool ak_changed;
         bool unasked; /* node_reset_unasked() */
+        unsigned facts_changed; /* facts.h */
         char boot_id[INCIDENT_LEN + 1];
 };
 
@@ -36,6 +37,8 @@ struct release {
         char name[NAME_MAX_LEN + 1];
         char boot[NAME_MAX_LEN + 1];
         char image[NAME_MAX_LEN + 1];
+        struct buf facts_change; /* what changed, as JSON; empty when it is not to be told */
+        char from[SOURCE_ADDRESS];
 };
 DEFINE_CLEANUP(struct release *, release_free)
 

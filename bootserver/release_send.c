@@ -15,6 +15,7 @@ void release_free(struct release *r)
         if (!r)
                 return;
         verdict_wipe(&r->verdict);
+        buf_wipe(&r->facts_change);
         wipe(r, sizeof(*r));
         free(r);
 }
@@ -91,10 +92,12 @@ static void told(struct server *srv, const struct release *rel)
         metric_add(&srv->metrics, M_BUNDLES_MADE, rel->made.keys);
         metric_add(&srv->metrics, M_BUNDLES_SENT, rel->made.bundle);
         metric_add(&srv->metrics, M_CERTIFICATES, rel->made.certs);
-        if (rel->before == NODE_OK && !rel->made.unasked)
-                return;
         memcpy(n.id, rel->id, sizeof(n.id));
         memcpy(n.name, rel->name, sizeof(n.name));
+        if (rel->facts_change.len > 0)
+                facts_told(srv, &n, rel->made.facts_changed, rel->from, &rel->facts_change);
+        if (rel->before == NODE_OK && !rel->made.unasked)
+                return;
         if (rel->made.unasked) {
                 log_warn("node=%s name=%s its TPM started over, and nobody had asked for its boot script since its last boot. "
                          "Next: see RESETS in musterd(8)", rel->id, rel->name);

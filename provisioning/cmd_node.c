@@ -46,11 +46,35 @@ struct listing {
         int64_t now;
 };
 
+/* An array of texts as one. */
+static const char *joined(struct json_object *a, char *out, size_t n)
+{
+        size_t len = 0;
+
+        out[0] = '\0';
+        for (size_t i = 0; json_object_is_type(a, json_type_array) && i < json_object_array_length(a) && len < n; i++)
+                len += (size_t)snprintf(out + len, n - len, "%s%s", i ? ", " : "",
+                                        json_object_get_string(json_object_array_get_idx(a, i)));
+        return out;
+}
+
+/* What an admin should look at. */
+static const char *note_text(struct json_object *n, char *out, size_t size)
+{
+        char changed[64];
+
+        out[0] = '\0';
+        if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0])
+                (void)snprintf(out, size, "facts changed: %s", changed);
+        return out;
+}
+
 static void show_one(struct listing *l, struct json_object *n)
 {
         char id[13];
         char ok[TIME_TEXT_MAX];
         char seen[TIME_TEXT_MAX];
+        char note[160];
 
         if (cli_json()) {
                 cli_list_item(n);
@@ -60,7 +84,8 @@ static void show_one(struct listing *l, struct json_object *n)
         table_row(&l->table, (const char *const[]){ admin_str(n, "name"), id, admin_str(n, "state"), admin_str(n, "reason"),
                                                     admin_str(n, "profile"), admin_str(n, "ek_chain"), admin_str(n, "boot"),
                                                     admin_str(n, "image"), ago_text(admin_int(n, "last_ok"), l->now, ok),
-                                                    ago_text(admin_int(n, "last_seen"), l->now, seen) });
+                                                    ago_text(admin_int(n, "last_seen"), l->now, seen),
+                                                    note_text(n, note, sizeof(note)) });
 }
 
 /* All pages of /v1/nodes. */
@@ -126,7 +151,7 @@ static int list_range(struct listing *l, const struct noderange *range, struct f
 static int list(const char *state, const struct noderange *range)
 {
         static const char *const headings[] = { "NAME", "ID",   "STATE", "REASON",   "PROFILE",
-                                                "EK",   "BOOT", "IMAGE", "LAST OK", "LAST SEEN", NULL };
+                                                "EK",   "BOOT", "IMAGE", "LAST OK", "LAST SEEN", "NOTE", NULL };
         struct listing l = { .state = state, .now = (int64_t)time(NULL) };
         _cleanup_(admin_freep) struct admin *a = NULL;
         struct fail f = { 0 };
@@ -208,6 +233,7 @@ static void show_time(struct json_object *n, const char *key, const char *label)
 
 static void show_node(struct json_object *n)
 {
+        char changed[64];
         const char *assigned;
 
         show_line("name:", "%s", admin_text(n, "name"));
@@ -225,6 +251,7 @@ static void show_node(struct json_object *n)
         show_time(n, "last_ipxe", "last asked by iPXE:");
         show_time(n, "last_seen", "last seen:");
         show_time(n, "last_ok", "last ok:");
+        show_line("last address:", "%s", admin_text(n, "address"));
         show_line("attestation key:", "%s", admin_text(n, "ak"));
         show_line("reset count:", "%s", as_text(admin_get(n, "reset_count")));
         show_line("keys:", "%s", admin_bool(n, "bundle") ? "made, sealed to this node's TPM" : "none yet");
@@ -232,6 +259,10 @@ static void show_node(struct json_object *n)
         show_time(n, "ssh_expires", "ssh certificate until:");
         show_time(n, "tls_expires", "tls certificate until:");
         show_members(admin_get(n, "facts"), "fact ");
+        if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0]) {
+                show_line("facts changed:", "%s; not accepted yet (muster node approve)", changed);
+                show_members(admin_get(n, "facts_before"), "fact before ");
+        }
         show_members(admin_get(n, "evidence"), "evidence ");
         show_members(admin_get(admin_get(n, "evidence"), "nv"), "NV index ");
         if (admin_get(n, "evidence"))
