@@ -336,7 +336,7 @@ install: all
 	install -m 0644 $(wildcard dracut-module/90muster/*.a*) $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90muster/
 	install -m 0644 bootserver/musterd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 0644 bootserver/musterd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/muster.conf
-	install -m 0644 $(wildcard ipxe/*.ipxe.in) bootserver/nginx-cache.conf $(DESTDIR)$(PREFIX)/share/muster/
+	install -m 0644 $(wildcard ipxe/*.ipxe.in) bootserver/nginx-cache.conf bootserver/tpm-advisories $(DESTDIR)$(PREFIX)/share/muster/
 	install -m 0755 ipxe/fetch.sh ipxe/apt-fetch.sh $(DESTDIR)$(PREFIX)/share/muster/
 	install -m 0644 initramfs/muster-node.8 bootserver/musterd.8 provisioning/muster.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 0644 provisioning/muster.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/muster

@@ -160,7 +160,9 @@ static void refs_for(struct server *srv, const struct attest *a, const struct no
         *ret = (struct decide_refs){ .loaded = true, .has_image = i && i->usable, .boots = boots,
                                      .ipxe = catalog_ipxe(cat),
                                      .judge_settings = catalog_choice(cat, CHOICE_PCR1) == PCR1_PROFILE,
-                                     .policy_keys = srv->keys.policy_id, .n_policy_keys = srv->keys.n_policy };
+                                     .policy_keys = srv->keys.policy_id, .n_policy_keys = srv->keys.n_policy,
+                                     .judge_tpm = catalog_choice(cat, CHOICE_TPM) == TPM_REFUSE,
+                                     .advices = catalog_advices(cat), .tpm_maker = a->tpm_maker };
         if (b && b->usable)
                 boots[ret->n_boots++] = &b->ref;
         if (before && before->usable && before != b)
@@ -170,6 +172,23 @@ static void refs_for(struct server *srv, const struct attest *a, const struct no
         if (p && p->json[PROFILE_PREVIOUS])
                 ret->previous = &p->parsed[PROFILE_PREVIOUS];
         *ret_image = i;
+}
+
+/* Whose TPM it is: a certificate that chains to its maker knows better than
+ * the TPM's answer to a question. */
+static void find_maker(struct attest *a)
+{
+        struct ekcert leaf = { 0 };
+        const char *why = NULL;
+
+        a->tpm_maker[0] = '\0';
+        if (a->chain == EK_CHAIN_OK && a->req.ek_certs.n > 0 &&
+            ekcert_parse(a->req.ek_certs.v[0].p, a->req.ek_certs.v[0].len, &leaf, &why) == 0)
+                ekcert_maker(&leaf, a->tpm_maker);
+        ekcert_free(&leaf);
+        a->maker_certified = a->tpm_maker[0] != '\0';
+        if (!a->maker_certified)
+                (void)snprintf(a->tpm_maker, sizeof(a->tpm_maker), "%s", a->req.facts.tpm);
 }
 
 /* The last stage. -EAGAIN: the record changed meanwhile. */
@@ -292,11 +311,13 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
                 return 0;
         case DECIDE_PENDING:
                 look_at_chain(c, a, r == 0);
+                find_maker(a);
                 return judge_pending(c, a, generation, ret);
         case DECIDE_GO_ON:
                 keycache_keep(c->srv->keycache, a->ev);
                 if (!decide_wants_chain(&rec))
                         look_at_chain(c, a, r == 0); /* for the record */
+                find_maker(a);
                 return judge_policy(c, a, &n, &d, ret);
         default:
                 *ret = refuse_decided(c, a, r == 0 ? &n : NULL, &d, NULL);

@@ -2,6 +2,7 @@
 #include "catalog_files.h"
 
 #include "fault.h"
+#include "keys.h"
 #include "names.h"
 
 static const char *const setting_names[2][2] = { { "default_boot", "previous_boot" },
@@ -244,6 +245,48 @@ int catalog_reload_ipxe(struct catalog *c)
         return r;
 }
 
+const struct tpm_advices *catalog_advices(struct catalog *c)
+{
+        return c->advices;
+}
+
+int advices_read(const char *path, struct tpm_advices **ret, struct fail *fail)
+{
+        _cleanup_(freep) struct tpm_advices *a = calloc(1, sizeof(*a));
+        _cleanup_(buf_wipe) struct buf text = { 0 };
+        const char *why = NULL;
+        unsigned line = 0;
+        int r = a ? keys_file_read(path, TPMADVICE_FILE_MAX, false, &text) : -ENOMEM;
+
+        if (r < 0)
+                return fail_set(fail, r, "", "put the tpm-advisories that came with musterd there, or set tpm-advisories",
+                                "cannot read the TPM advisories in %s: %s", path, strerror(-r));
+        r = tpmadvice_parse((const char *)text.p, text.len, a, &line, &why);
+        if (r < 0)
+                return fail_set(fail, r, "", "correct the line; the file's first lines say what it has to be", "%s, line %u: %s", path,
+                                line, why);
+        *ret = take_ptr(a);
+        return 0;
+}
+
+int catalog_reload_advices(struct catalog *c)
+{
+        struct tpm_advices *a = NULL;
+        struct fail f = { 0 };
+        int r = advices_read(c->advices_file, &a, &f);
+
+        if (r < 0) {
+                log_err("%s%s. Next: %s", f.what, c->advices ? "; those read before stay in force" : "; no TPM is judged by any", f.next);
+                return r;
+        }
+        catalog_write(c);
+        free(c->advices);
+        c->advices = a;
+        r = (int)a->n;
+        catalog_done(c);
+        return r;
+}
+
 int catalog_open(const struct conf *conf, struct store *store, struct catalog **ret, struct fail *fail)
 {
         struct catalog *c = calloc(1, sizeof(*c));
@@ -275,6 +318,8 @@ int catalog_open(const struct conf *conf, struct store *store, struct catalog **
                                 strerror(-r));
         }
         (void)catalog_reload_ipxe(c);
+        (void)snprintf(c->advices_file, sizeof(c->advices_file), "%s", conf->tpm_advisories);
+        (void)catalog_reload_advices(c);
         *ret = c;
         return 0;
 }
@@ -286,6 +331,7 @@ void catalog_free(struct catalog *c)
         FREE_LIST(c->boots, catalog_boot, boot_free)
         FREE_LIST(c->images, catalog_image, free)
         FREE_LIST(c->profiles, catalog_profile, profile_entry_free)
+        free(c->advices);
         (void)pthread_rwlock_destroy(&c->lock);
         free(c);
 }

@@ -16,6 +16,7 @@
 #include "profile.h"
 #include "refs.h"
 #include "store.h"
+#include "tpmadvice.h"
 
 #include <sys/stat.h>
 
@@ -54,6 +55,10 @@ struct catalog;
 int catalog_open(const struct conf *conf, struct store *store, struct catalog **ret, struct fail *fail);
 void catalog_free(struct catalog *c);
 int catalog_reload_ipxe(struct catalog *c); /* number of binaries, or negative */
+int catalog_reload_advices(struct catalog *c); /* number of advisories, or negative: those read before stay */
+const struct tpm_advices *catalog_advices(struct catalog *c); /* NULL: none were read */
+/* -ENOENT: there is no such file. */
+int advices_read(const char *path, struct tpm_advices **ret, struct fail *fail);
 
 /* Reads again what another musterd changed: catalog_write() does it too, so
  * that who changes something changes what is there now. */

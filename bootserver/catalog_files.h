@@ -30,6 +30,8 @@ struct catalog {
         struct ipxe_file ipxe_files[REFS_IPXE_MAX];
         char standard[2][2][NAME_MAX_LEN + 1]; /* [image][previous] */
         unsigned choice[CHOICES];
+        char advices_file[CONF_STR];
+        struct tpm_advices *advices;
 };
 
 void file_id_of(const struct stat *st, struct file_id *ret);

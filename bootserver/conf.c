@@ -41,6 +41,7 @@ static const struct option options[] = {
         TEXT("hooks-dir", K_PATH, hooks_dir, "/etc/muster/hooks.d"),
         TEXT("admin-socket", K_PATH, admin_socket, "/run/muster/admin.sock"),
         TEXT("ipxe-template", K_PATH, ipxe_template, MUSTER_PREFIX "/share/muster/muster.ipxe.in"),
+        TEXT("tpm-advisories", K_PATH, tpm_advisories, MUSTER_PREFIX "/share/muster/tpm-advisories"),
         TEXT("user", K_TEXT, user, "muster"),
         TEXT("group", K_TEXT, group, "muster"),
         NUMBER("max-connections", max_connections, 4, 1000000, 10240),

@@ -25,6 +25,7 @@ struct conf {
         char hooks_dir[CONF_STR];
         char admin_socket[100]; /* fits sun_path */
         char ipxe_template[CONF_STR];
+        char tpm_advisories[CONF_STR];
         char user[64];
         char group[64];
         unsigned max_connections;

@@ -20,6 +20,7 @@
 #include "evidence.h"
 #include "profile.h"
 #include "refs.h"
+#include "tpmadvice.h"
 
 enum decide_verdict { DECIDE_REFUSED, DECIDE_GO_ON, DECIDE_CHALLENGE, DECIDE_PENDING, DECIDE_OK };
 
@@ -57,6 +58,9 @@ struct decide_refs {
          * one first, and the previous one while it is being replaced */
         const uint8_t (*policy_keys)[DIGEST_LEN];
         size_t n_policy_keys;
+        bool judge_tpm;      /* a TPM that an advisory names is refused */
+        const struct tpm_advices *advices; /* NULL: none were read */
+        const char *tpm_maker;             /* "": unknown */
 };
 
 enum diff_what {
@@ -66,6 +70,7 @@ enum diff_what {
         DIFF_MISSING,   /* an expected event of `pcr` is not there; `text` names it */
         DIFF_SEPARATOR, /* `pcr` holds `count` separators instead of one */
         DIFF_SETTING,   /* firmware setting `text` of PCR 1 differs (event), or is missing (SIZE_MAX) */
+        DIFF_TPM,       /* `advice` names the TPM's firmware */
         DIFF_OPTIONS,   /* load options, event `event` of `pcr` */
         DIFF_INITRD,
         DIFF_RESET, /* got `count`, last seen `want_count` */
@@ -79,6 +84,7 @@ struct decide_diff {
         uint32_t count, want_count;
         const uint8_t *got, *want; /* 32 bytes each, or NULL */
         const char *text;          /* static, or NULL */
+        const struct tpm_advice *advice;
 };
 
 #define DECIDE_DIFFS 24

@@ -222,6 +222,31 @@ static bool check_firmware(const struct evidence *ev, const struct decide_refs *
         return false;
 }
 
+/* ---- the TPM's own firmware ---------------------------------------------- */
+
+/* Refused with what cannot be judged, too. */
+static bool check_tpm(const struct evidence *ev, const struct decide_refs *refs, struct decision *d)
+{
+        const char *text = NULL;
+
+        if (!refs->judge_tpm)
+                return true;
+        if (!refs->advices)
+                text = "policy tpm is refuse, but no table of advisories was read";
+        else if (!refs->tpm_maker || !refs->tpm_maker[0])
+                text = "policy tpm is refuse, but the maker of this TPM is not known";
+        if (text) {
+                decision_refuse(d, "M-TPMFW");
+                decision_diff(d, (struct decide_diff){ .what = DIFF_TEXT, .event = SIZE_MAX, .text = text });
+                return false;
+        }
+        for (size_t i = 0; (i = tpmadvice_find(refs->advices, i, refs->tpm_maker, ev->quote.firmware)) < refs->advices->n; i++) {
+                decision_refuse(d, "M-TPMFW");
+                decision_diff(d, (struct decide_diff){ .what = DIFF_TPM, .event = SIZE_MAX, .advice = &refs->advices->v[i] });
+        }
+        return !d->code;
+}
+
 /* ---- boot chain -------------------------------------------------------- */
 
 static const char *const missing_words[] = {
@@ -419,7 +444,7 @@ void decide_policy(const struct evidence *ev, const struct decide_refs *refs, st
                 refuse_at(d, "M-EVENTLOG", SIZE_MAX, "PCR 4 holds too many events");
                 return;
         }
-        if (!check_firmware(ev, refs, c, d))
+        if (!check_tpm(ev, refs, d) || !check_firmware(ev, refs, c, d))
                 return;
         if (!boots) {
                 decision_refuse(d, "M-BOOT");

@@ -103,6 +103,11 @@ struct policy_boot evidence_counters(const struct evidence *ev)
         return ev->quote_err == QUOTE_OK ? (struct policy_boot){ ev->quote.reset_count, ev->quote.restart_count } : none;
 }
 
+uint64_t evidence_tpm_firmware(const struct evidence *ev)
+{
+        return ev->quote_err == QUOTE_OK ? ev->quote.firmware : 0;
+}
+
 bool evidence_clock_safe(const struct evidence *ev)
 {
         return ev->quote_err == QUOTE_OK && ev->quote.safe;

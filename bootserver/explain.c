@@ -91,6 +91,19 @@ static void setting_line(struct lines *l, const struct decide_diff *diff, const 
                           want);
 }
 
+static void tpm_line(struct lines *l, const struct decide_diff *diff, const struct evidence *ev)
+{
+        const struct tpm_advice *a = diff->advice;
+        char version[TPM_VERSION_TEXT];
+        char fixed[TPM_VERSION_TEXT] = "unknown";
+
+        tpm_version_text(ev->quote.firmware, version);
+        if (a->fixed)
+                tpm_version_text(a->fixed, fixed);
+        lines_add(l, "%s names this TPM: maker %s, firmware %s, fixed from %s; what may fall: %s; see %s", a->id, a->maker, version,
+                  fixed, a->falls, a->source);
+}
+
 static void diff_line(struct lines *l, const struct decision *d, const struct decide_diff *diff,
                       const struct evidence *ev)
 {
@@ -113,6 +126,9 @@ static void diff_line(struct lines *l, const struct decision *d, const struct de
                 break;
         case DIFF_SETTING:
                 setting_line(l, diff, ev);
+                break;
+        case DIFF_TPM:
+                tpm_line(l, diff, ev);
                 break;
         case DIFF_OPTIONS:
                 explain_options(l, d, diff, ev);

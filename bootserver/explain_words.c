@@ -48,6 +48,9 @@ static const struct {
         {"M-POLICYKEY", "the policy key in the node's initramfs is none of this parent's",
          "if the policy key was replaced (muster rotate), make a UKI with the new one (muster boot build, muster boot add) and "
          "restart the node; otherwise compare the parents' pki directories"},
+        {"M-TPMFW", "an advisory names the firmware of this TPM",
+         "update the TPM's firmware (with the BIOS, where it is a firmware TPM); if the advisory's line in tpm-advisories is not true of "
+         "it, correct the line and reload musterd, or choose `muster policy tpm warn`"},
         {"M-BOOT", "there is no usable boot entry or no image assigned to the node",
          "muster boot list, muster image list; then muster node assign NODE"},
         {"M-CHAIN", "iPXE, the UKI or the kernel is not one that this parent serves to this node", SERVED_NEXT},

@@ -10,7 +10,7 @@ static const char *const codes[] = {
         "M-EKCERT",    "M-AK",        "M-ACTIVATE",   "M-QUOTE",    "M-SIGNATURE", "M-BINDING",    "M-SELECTION",
         "M-PCRDIGEST", "M-RESETCOUNT", "M-CAPPED",    "M-EVENTLOG", "M-PROFILE",  "M-FIRMWARE",    "M-BOOT",
         "M-CHAIN",     "M-UKI",       "M-CMDLINE",    "M-INITRD",   "M-PCRS",
-        "M-POLICYKEY",
+        "M-POLICYKEY", "M-TPMFW",
 };
 _Static_assert(ELEMENTSOF(codes) <= METRIC_CODES, "room for every code");
 

@@ -85,6 +85,16 @@ static int parse_args(int argc, char **argv, struct args *ret)
         return -1;
 }
 
+/* A file that is not as it has to be stops the start; without one no TPM is judged. */
+static int check_advices(const struct conf *conf)
+{
+        _cleanup_(freep) struct tpm_advices *a = NULL;
+        struct fail f = { 0 };
+        int r = advices_read(conf->tpm_advisories, &a, &f);
+
+        return r < 0 && r != -ENOENT ? failed(EXIT_CONFIG, &f) : EXIT_OK;
+}
+
 /* Reads and checks every key, of both processes, and what `database` says. */
 static int check_keys(const struct conf *conf)
 {
@@ -95,6 +105,8 @@ static int check_keys(const struct conf *conf)
 
         if (conf->database[0] && store_pg_new(conf->database, &store, &f) < 0)
                 return failed(EXIT_CONFIG, &f);
+        if (check_advices(conf) != EXIT_OK)
+                return EXIT_CONFIG;
         if (signer_keys_load(conf->pki_dir, &signing, &f) < 0 || keys_load(conf->pki_dir, &keys, &f) < 0)
                 return failed(EXIT_KEYS, &f);
         return EXIT_OK;
@@ -110,6 +122,8 @@ static int prepare(struct server *srv, uid_t *ret_uid)
 
         if (r < 0)
                 return failed(EXIT_CONFIG, &f);
+        if (check_advices(&srv->conf) != EXIT_OK)
+                return EXIT_CONFIG;
         r = hooks_start(&srv->conf, &srv->hooks, &f);
         if (r < 0)
                 return failed(EXIT_RUNTIME, &f);
@@ -211,8 +225,9 @@ static void reload(struct server *srv)
 {
         int cas = ek_cas_reload(srv->ek_cas);
         int ipxe = catalog_reload_ipxe(srv->catalog);
+        int advices = catalog_reload_advices(srv->catalog);
 
-        log_info("reloaded: %d EK CA certificates, %d iPXE binaries", cas, ipxe);
+        log_info("reloaded: %d EK CA certificates, %d iPXE binaries, %d TPM advisories", cas, ipxe, advices);
         ek_recheck_start(srv, true);
 }
 

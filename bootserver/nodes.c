@@ -115,6 +115,38 @@ static void node_identity(struct jout *o, struct catalog *cat, const struct node
         text_or_null(o, "address", n->address);
 }
 
+static void tpm_json(struct jout *o, struct catalog *cat, const struct node *n)
+{
+        const struct tpm_advices *all = catalog_advices(cat);
+        char version[TPM_VERSION_TEXT];
+        size_t found = 0;
+
+        if (!n->has_ak && n->firmware_version == 0 && !n->tpm_maker[0]) { /* it never attested */
+                jout_null(o, "tpm");
+                return;
+        }
+        tpm_version_text(n->firmware_version, version);
+        jout_obj(o, "tpm");
+        text_or_null(o, "maker", n->tpm_maker);
+        jout_str(o, "firmware", version);
+        jout_arr(o, "advisories");
+        for (size_t i = 0; all && (i = tpmadvice_find(all, i, n->tpm_maker, n->firmware_version)) < all->n; i++, found++) {
+                const struct tpm_advice *a = &all->v[i];
+
+                if (a->fixed)
+                        tpm_version_text(a->fixed, version);
+                jout_obj(o, NULL);
+                jout_str(o, "id", a->id);
+                jout_str(o, "fixed", a->fixed ? version : NULL);
+                jout_str(o, "falls", a->falls);
+                jout_str(o, "source", a->source);
+                jout_end(o, '}');
+        }
+        jout_end(o, ']');
+        jout_bool(o, "told", found > 0 && catalog_choice(cat, CHOICE_TPM) != TPM_RECORD);
+        jout_end(o, '}');
+}
+
 void node_json(struct jout *o, const char *key, struct catalog *cat, const struct node *n, int64_t now, bool open_end)
 {
         jout_obj(o, key);
@@ -125,6 +157,7 @@ void node_json(struct jout *o, const char *key, struct catalog *cat, const struc
         time_or_null(o, "last_ipxe", last_ipxe(n));
         jout_int(o, "reset_count", n->reset_count);
         jout_int(o, "restart_count", n->restart_count);
+        tpm_json(o, cat, n);
         if (n->has_ak)
                 jout_hex(o, "ak", n->ak_name, sizeof(n->ak_name));
         else

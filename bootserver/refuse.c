@@ -194,6 +194,8 @@ static int record(struct server *srv, const struct attest *a, struct node *now, 
                 (void)snprintf(now->reason, sizeof(now->reason), "%s", d->code);
         }
         r = d->sound ? attest_store_evidence(srv, a, now, seen) : 0;
+        if (d->sound)
+                attest_tpm_into(a, now);
         return r < 0 ? r : s->ops->node_seen(s, now);
 }
 

@@ -108,6 +108,24 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
         return 0;
 }
 
+/* The advisories that name its TPM; the catalogue's read lock is held. */
+static void tpm_out(struct jout *o, const struct server *srv, const struct attest *a, const struct node *n)
+{
+        const struct tpm_advices *all = catalog_advices(srv->catalog);
+        char version[TPM_VERSION_TEXT];
+
+        tpm_version_text(n->firmware_version, version);
+        jout_obj(o, "tpm");
+        jout_str(o, "maker", n->tpm_maker);
+        jout_str(o, "maker_from", a->maker_certified ? "certificate" : "client");
+        jout_str(o, "firmware", version);
+        jout_arr(o, "advisories");
+        for (size_t i = 0; all && (i = tpmadvice_find(all, i, n->tpm_maker, n->firmware_version)) < all->n; i++)
+                jout_str(o, NULL, all->v[i].id);
+        jout_end(o, ']');
+        jout_end(o, '}');
+}
+
 static int journal_ok(struct server *srv, const struct attest *a, const struct node *n, const struct made *m, int64_t now)
 {
         _cleanup_(buf_wipe) struct buf detail = { 0 };
@@ -132,6 +150,7 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         jout_bool(&o, "ak_changed", m->ak_changed);
         jout_bool(&o, "reset_without_boot", m->unasked);
         jout_str(&o, "client", a->req.facts.client);
+        tpm_out(&o, srv, a, n);
         jout_end(&o, '}');
         r = jout_take(&o, &detail);
         jout_wipe(&o);
@@ -158,6 +177,7 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
         if (a->chain == EK_CHAIN_OK)
                 n->chain = EK_CHAIN_OK;
         (void)snprintf(n->address, sizeof(n->address), "%s", a->from);
+        attest_tpm_into(a, n);
 }
 
 /* `n` is the judged record with the new keys in it. */
@@ -206,6 +226,15 @@ static void keep_words(struct release *rel, const struct node *n, const struct n
         memcpy(rel->image, n->image, sizeof(rel->image));
 }
 
+static void keep_advice(const struct server *srv, const struct node *n, struct release *rel)
+{
+        const struct tpm_advices *all = catalog_advices(srv->catalog);
+        size_t i = all ? tpmadvice_find(all, 0, n->tpm_maker, n->firmware_version) : 0;
+
+        if (all && i < all->n && catalog_choice(srv->catalog, CHOICE_TPM) != TPM_RECORD)
+                (void)snprintf(rel->advice, sizeof(rel->advice), "%s", all->v[i].id);
+}
+
 static int make(struct server *srv, const struct attest *a, struct node *n, const struct decision *d,
                 const struct catalog_image *image, struct release *rel)
 {
@@ -240,6 +269,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
         FAULT_POINT("release-committed");
         keep_words(rel, n, &judged, &m);
         memcpy(rel->from, a->from, sizeof(rel->from));
+        keep_advice(srv, n, rel);
         return r;
 }
 

@@ -39,6 +39,7 @@ struct release {
         char image[NAME_MAX_LEN + 1];
         struct buf facts_change; /* what changed, as JSON; empty when it is not to be told */
         char from[SOURCE_ADDRESS];
+        char advice[33]; /* the first advisory that names its TPM, when that is to be told */
 };
 DEFINE_CLEANUP(struct release *, release_free)
 

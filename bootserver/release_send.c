@@ -94,6 +94,9 @@ static void told(struct server *srv, const struct release *rel)
         metric_add(&srv->metrics, M_CERTIFICATES, rel->made.certs);
         memcpy(n.id, rel->id, sizeof(n.id));
         memcpy(n.name, rel->name, sizeof(n.name));
+        if (rel->advice[0])
+                log_warn("node=%s name=%s its TPM's firmware is named by %s. Next: see `muster node show %s`", rel->id, rel->name,
+                         rel->advice, rel->name);
         if (rel->facts_change.len > 0)
                 facts_told(srv, &n, rel->made.facts_changed, rel->from, &rel->facts_change);
         if (rel->before == NODE_OK && !rel->made.unasked)

@@ -6,6 +6,7 @@
 #include "store.h"
 #include "syscalls.h"
 
+#include <libgen.h>
 #include <sqlite3.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -97,10 +98,14 @@ static int confine(const char *who, bool log_only, const struct room *room, stru
 
 int sandbox_network(const struct conf *conf, const struct store_reach *reach, struct fail *fail)
 {
-        struct landlock_dir dirs[2 + ELEMENTSOF(reach->files)] = { { .path = conf->state_dir, .writable = true },
-                                                                   { .path = conf->ek_ca_dir } };
-        struct room room = { .dirs = dirs, .n = 2, .reach = reach, .syscalls = syscalls_confine_network };
+        char advisories[CONF_STR]; /* its folder: the file is replaced, and read again */
+        struct landlock_dir dirs[3 + ELEMENTSOF(reach->files)] = { { .path = conf->state_dir, .writable = true },
+                                                                   { .path = conf->ek_ca_dir },
+                                                                   { .path = advisories } };
+        struct room room = { .dirs = dirs, .n = 3, .reach = reach, .syscalls = syscalls_confine_network };
 
+        (void)snprintf(advisories, sizeof(advisories), "%s", conf->tpm_advisories);
+        (void)dirname(advisories);
         for (size_t i = 0; reach && i < ELEMENTSOF(reach->files); i++)
                 if (reach->files[i])
                         dirs[room.n++] = (struct landlock_dir){ .path = reach->files[i], .file = true };

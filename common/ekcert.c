@@ -4,6 +4,7 @@
 #include "cursor.h"
 #include "tpmpub.h"
 
+#include <ctype.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -254,4 +255,62 @@ void ekcert_free(struct ekcert *c)
         EVP_PKEY_free(c->key);
         c->cert = NULL;
         c->key = NULL;
+}
+
+/* Of "id:" and eight digits; false when it is something else. */
+static bool maker_of(const ASN1_STRING *value, char ret[EKCERT_MAKER])
+{
+        const char *p = (const char *)ASN1_STRING_get0_data(value);
+        size_t n = 0;
+
+        if (ASN1_STRING_length(value) != 11 || strncmp(p, "id:", 3) != 0)
+                return false;
+        for (size_t i = 3; i < 11; i += 2) {
+                static const char digits[] = "0123456789ABCDEF";
+                const char *high = memchr(digits, toupper((unsigned char)p[i]), 16);
+                const char *low = memchr(digits, toupper((unsigned char)p[i + 1]), 16);
+                int c = high && low ? (int)(high - digits) * 16 + (int)(low - digits) : -1;
+
+                if (c < 0)
+                        return false;
+                ret[n++] = (char)c;
+        }
+        while (n > 0 && (ret[n - 1] == '\0' || ret[n - 1] == ' '))
+                n--;
+        ret[n] = '\0';
+        for (size_t i = 0; i < n; i++)
+                if (ret[i] <= 0x20 || ret[i] > 0x7e)
+                        return false;
+        return n > 0;
+}
+
+static bool maker_in(const X509_NAME *name, char ret[EKCERT_MAKER])
+{
+        char oid[32];
+
+        for (int i = 0; i < X509_NAME_entry_count(name); i++) {
+                const X509_NAME_ENTRY *e = X509_NAME_get_entry(name, i);
+
+                if (OBJ_obj2txt(oid, sizeof(oid), X509_NAME_ENTRY_get_object(e), 1) > 0 &&
+                    strcmp(oid, "2.23.133.2.1") == 0 && maker_of(X509_NAME_ENTRY_get_data(e), ret))
+                        return true;
+        }
+        return false;
+}
+
+void ekcert_maker(const struct ekcert *c, char ret[EKCERT_MAKER])
+{
+        GENERAL_NAMES *names = X509_get_ext_d2i(c->cert, NID_subject_alt_name, NULL, NULL);
+        bool found = false;
+
+        ret[0] = '\0';
+        for (int i = 0; names && i < sk_GENERAL_NAME_num(names) && !found; i++) {
+                const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+
+                found = n->type == GEN_DIRNAME && maker_in(n->d.directoryName, ret);
+        }
+        if (!found)
+                ret[0] = '\0';
+        GENERAL_NAMES_free(names);
+        ERR_clear_error();
 }

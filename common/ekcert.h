@@ -78,4 +78,10 @@ enum ek_chain ekcert_chain(const struct ekcert *c, const struct ekca *ca, const 
                            const char **ret_why);
 const char *ek_chain_name(enum ek_chain c); /* "ok", "unmatched", "none" */
 
+#define EKCERT_MAKER 9
+/* The TPM's maker by the certificate's tpmManufacturer, id:49465800: as
+ * TPM2_PT_MANUFACTURER spells it ("IFX"); "" when the certificate names
+ * none, or a number that is no text. As true as the certificate is. */
+void ekcert_maker(const struct ekcert *c, char ret[EKCERT_MAKER]);
+
 #endif

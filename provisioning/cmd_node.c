@@ -13,10 +13,11 @@
 
 static const char *const states[] = { "pending", "enrolled", "ok", "refused", "unreachable", "quarantined", "revoked" };
 
-enum { OPT_STATE = CLI_LONG };
+enum { OPT_STATE = CLI_LONG, OPT_ADVISORY };
 
 static const struct cli_option list_options[] = {
         { "state", OPT_STATE, "STATE", "only nodes in this state" },
+        { "tpm-advisory", OPT_ADVISORY, NULL, "only nodes with a TPM that an advisory names" },
         { 0 },
 };
 
@@ -42,6 +43,7 @@ static bool known_state(const char *s)
 struct listing {
         struct admin *admin;
         const char *state; /* NULL: any */
+        bool named;        /* only those whose TPM an advisory names */
         struct table table;
         int64_t now;
 };
@@ -58,14 +60,31 @@ static const char *joined(struct json_object *a, char *out, size_t n)
         return out;
 }
 
+/* The ids of the advisories that name a node's TPM; "": none. */
+static const char *advisories_text(struct json_object *n, char *out, size_t size)
+{
+        struct json_object *all = admin_get(admin_get(n, "tpm"), "advisories");
+        size_t len = 0;
+
+        out[0] = '\0';
+        for (size_t i = 0; json_object_is_type(all, json_type_array) && i < json_object_array_length(all) && len < size; i++)
+                len += (size_t)snprintf(out + len, size - len, "%s%s", i ? ", " : "",
+                                        admin_text(json_object_array_get_idx(all, i), "id"));
+        return out;
+}
+
 /* What an admin should look at. */
 static const char *note_text(struct json_object *n, char *out, size_t size)
 {
         char changed[64];
+        char ids[80];
 
         out[0] = '\0';
         if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0])
                 (void)snprintf(out, size, "facts changed: %s", changed);
+        if (admin_bool(admin_get(n, "tpm"), "told"))
+                (void)snprintf(out + strlen(out), size - strlen(out), "%sTPM: %s", out[0] ? "; " : "",
+                               advisories_text(n, ids, sizeof(ids)));
         return out;
 }
 
@@ -76,6 +95,8 @@ static void show_one(struct listing *l, struct json_object *n)
         char seen[TIME_TEXT_MAX];
         char note[160];
 
+        if (l->named && !*advisories_text(n, note, sizeof(note)))
+                return;
         if (cli_json()) {
                 cli_list_item(n);
                 return;
@@ -148,11 +169,11 @@ static int list_range(struct listing *l, const struct noderange *range, struct f
         return missing;
 }
 
-static int list(const char *state, const struct noderange *range)
+static int list(const char *state, bool named, const struct noderange *range)
 {
         static const char *const headings[] = { "NAME", "ID",   "STATE", "REASON",   "PROFILE",
                                                 "EK",   "BOOT", "IMAGE", "LAST OK", "LAST SEEN", "NOTE", NULL };
-        struct listing l = { .state = state, .now = (int64_t)time(NULL) };
+        struct listing l = { .state = state, .named = named, .now = (int64_t)time(NULL) };
         _cleanup_(admin_freep) struct admin *a = NULL;
         struct fail f = { 0 };
         int rc = admin_open(cli_socket(), &a, &f);
@@ -175,11 +196,16 @@ int cmd_node_list(int argc, char **argv)
 {
         _cleanup_(noderange_wipe) struct noderange range = { 0 };
         const char *state = NULL;
+        bool named = false;
         int rc = 0;
         int v;
 
-        while ((v = cli_next(&list_command, argc, argv, &rc)) > 0)
-                state = optarg;
+        while ((v = cli_next(&list_command, argc, argv, &rc)) > 0) {
+                if (v == OPT_STATE)
+                        state = optarg;
+                else
+                        named = true;
+        }
         if (v < 0)
                 return rc;
         rc = cli_count(&list_command, argc, argv, 0, 1);
@@ -193,7 +219,7 @@ int cmd_node_list(int argc, char **argv)
                 rc = batch_parse(&list_command, argv[optind], &range);
         if (rc)
                 return rc;
-        return list(state, argc > optind ? &range : NULL);
+        return list(state, named, argc > optind ? &range : NULL);
 }
 
 /* Any JSON value as one text for show_line(). */
@@ -231,6 +257,22 @@ static void show_time(struct json_object *n, const char *key, const char *label)
         show_line(label, "%s", time_text(admin_int(n, key), text));
 }
 
+static void show_tpm(struct json_object *tpm)
+{
+        struct json_object *all = admin_get(tpm, "advisories");
+
+        if (!tpm)
+                return;
+        show_line("tpm:", "%s, firmware %s", admin_str(tpm, "maker") ? admin_str(tpm, "maker") : "maker unknown",
+                  admin_text(tpm, "firmware"));
+        for (size_t i = 0; json_object_is_type(all, json_type_array) && i < json_object_array_length(all); i++) {
+                struct json_object *a = json_object_array_get_idx(all, i);
+
+                show_line("tpm advisory:", "%s, fixed from %s; what may fall: %s; %s", admin_text(a, "id"),
+                          admin_str(a, "fixed") ? admin_str(a, "fixed") : "unknown", admin_text(a, "falls"), admin_text(a, "source"));
+        }
+}
+
 static void show_node(struct json_object *n)
 {
         char changed[64];
@@ -254,6 +296,7 @@ static void show_node(struct json_object *n)
         show_line("last address:", "%s", admin_text(n, "address"));
         show_line("attestation key:", "%s", admin_text(n, "ak"));
         show_line("reset count:", "%s", as_text(admin_get(n, "reset_count")));
+        show_tpm(admin_get(n, "tpm"));
         show_line("keys:", "%s", admin_bool(n, "bundle") ? "made, sealed to this node's TPM" : "none yet");
         show_line("ssh host key:", "%s", admin_text(n, "ssh_host_key"));
         show_time(n, "ssh_expires", "ssh certificate until:");

@@ -342,6 +342,60 @@ static void a_profile_without_settings_is_to_be_learnt_again(void **state)
         accepted();
 }
 
+/* ---- the TPM's firmware ------------------------------------------------------ */
+
+/* One advisory about the fixture's TPM, from this version to that. */
+static void advise(const char *maker, uint64_t from, uint64_t fixed)
+{
+        static struct tpm_advices table;
+
+        table = (struct tpm_advices){ .n = 1 };
+        (void)snprintf(table.v[0].maker, sizeof(table.v[0].maker), "%s", maker);
+        (void)snprintf(table.v[0].id, sizeof(table.v[0].id), "EX-1");
+        table.v[0].from = from;
+        table.v[0].fixed = fixed;
+        fx.refs.advices = &table;
+        fx.refs.tpm_maker = "IFX";
+        fx.refs.judge_tpm = true;
+}
+
+static void a_tpm_that_an_advisory_names_is_refused(void **state)
+{
+        uint64_t version;
+
+        (void)state;
+        decide();
+        version = evidence_tpm_firmware(fx.evidence);
+        assert_true(version > 0);
+        advise("IFX", version, version + 1);
+        decide_refused("M-TPMFW");
+        assert_int_equal(d.diffs[0].what, DIFF_TPM);
+        assert_string_equal(d.diffs[0].advice->id, "EX-1");
+        advise("IFX", 0, 0);
+        decide_refused("M-TPMFW");
+        advise("IFX", 0, version);
+        accepted();
+        advise("IFX", version + 1, 0);
+        accepted();
+        advise("STM", 0, 0);
+        accepted();
+        advise("IFX", 0, 0);
+        fx.refs.judge_tpm = false;
+        accepted();
+}
+
+static void a_tpm_that_cannot_be_judged_is_refused(void **state)
+{
+        (void)state;
+        advise("STM", 0, 0);
+        accepted();
+        fx.refs.tpm_maker = "";
+        decide_refused("M-TPMFW");
+        advise("STM", 0, 0);
+        fx.refs.advices = NULL;
+        decide_refused("M-TPMFW");
+}
+
 static void an_image_started_before_the_separator_refuses(void **state)
 {
         struct fx_event *action = fixture_find(&fx, 4, 0);
@@ -601,6 +655,8 @@ int main(void)
                 T(no_ipxe_binaries_refuse),
                 T(a_judged_firmware_pcr_that_differs_refuses),
                 T(recorded_pcrs_are_not_judged),
+                T(a_tpm_that_an_advisory_names_is_refused),
+                T(a_tpm_that_cannot_be_judged_is_refused),
                 T(another_machine_of_the_model_has_the_same_settings),
                 T(a_firmware_setting_that_differs_is_named),
                 T(a_setting_that_is_called_a_boot_entry_or_a_table_is_missed),

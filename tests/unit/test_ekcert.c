@@ -192,6 +192,30 @@ static void damaged_and_foreign_bytes_are_refused(void **state)
         buf_wipe(&b);
 }
 
+static void the_maker_is_read_from_the_certificate(void **state)
+{
+        static const struct { const char *file, *maker; } of[] = {
+                { "ifx_optiga_ecc_mfr035.der", "IFX" }, { "ntc_npct_rsa2048_ecc384leafca012111.der", "NTC" },
+                { "stm_rsa_ica06_a.der", "STM" },       { "gcp_ecc_enc.der", "GOOG" },
+                { "swtpm_rsa_a.der", "" }, /* id:00001014 */
+                { "hirs_dummy_rsa2041.der", NULL },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(of); i++) {
+                struct buf b = corpus_get("ek-certs", of[i].file, "");
+                struct ekcert c = { 0 };
+                char maker[EKCERT_MAKER];
+
+                assert_int_equal(ekcert_parse(b.p, b.len, &c, NULL), 0);
+                ekcert_maker(&c, maker);
+                if (of[i].maker)
+                        assert_string_equal(maker, of[i].maker);
+                ekcert_free(&c);
+                buf_wipe(&b);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -201,6 +225,7 @@ int main(void)
                 cmocka_unit_test(an_intermediate_given_along_completes_a_chain_but_anchors_none),
                 cmocka_unit_test(an_ek_certificate_is_no_ca),
                 cmocka_unit_test(damaged_and_foreign_bytes_are_refused),
+                cmocka_unit_test(the_maker_is_read_from_the_certificate),
         };
 
         return cmocka_run_group_tests(tests, load_cas, free_cas);
