@@ -12,6 +12,7 @@ musterd_pid=
 
 # sealed_file FILE: the shape of a sealed image of 100 bytes (header, list, noise for its chunk), and in $sealed_about
 # what POST /v1/images wants to know of it
+# shellcheck disable=SC2034 # sealed_about is for the tests that source this
 sealed_file() {
         local header chunk list
         header=4d5553544552494d0000000200000012$(printf '%016x' 100)$(printf '11%.0s' {1..16})$(printf '22%.0s' {1..7})01$(printf '00%.0s' {1..16})
