@@ -175,8 +175,9 @@ static void refs_for(struct server *srv, const struct attest *a, const struct no
 }
 
 /* Whose TPM it is: a certificate that chains to its maker knows better than
- * the TPM's answer to a question. */
-static void find_maker(struct attest *a)
+ * the TPM's answer to a question; a node that did not ask it, because it was
+ * let in before, has its maker on record. */
+static void find_maker(struct attest *a, const struct node *n)
 {
         struct ekcert leaf = { 0 };
         const char *why = NULL;
@@ -188,7 +189,8 @@ static void find_maker(struct attest *a)
         ekcert_free(&leaf);
         a->maker_certified = a->tpm_maker[0] != '\0';
         if (!a->maker_certified)
-                (void)snprintf(a->tpm_maker, sizeof(a->tpm_maker), "%s", a->req.facts.tpm);
+                (void)snprintf(a->tpm_maker, sizeof(a->tpm_maker), "%s",
+                               a->req.facts.tpm[0] ? a->req.facts.tpm : n->tpm_maker);
 }
 
 /* The last stage. -EAGAIN: the record changed meanwhile. */
@@ -311,13 +313,13 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
                 return 0;
         case DECIDE_PENDING:
                 look_at_chain(c, a, r == 0);
-                find_maker(a);
+                find_maker(a, &n);
                 return judge_pending(c, a, generation, ret);
         case DECIDE_GO_ON:
                 keycache_keep(c->srv->keycache, a->ev);
                 if (!decide_wants_chain(&rec))
                         look_at_chain(c, a, r == 0); /* for the record */
-                find_maker(a);
+                find_maker(a, &n);
                 return judge_policy(c, a, &n, &d, ret);
         default:
                 *ret = refuse_decided(c, a, r == 0 ? &n : NULL, &d, NULL);

@@ -55,6 +55,14 @@ static int image_step(struct node *n)
         return r < 0 ? r : node_image_fetch(n, n->image_fd);
 }
 
+/* A node whose keys are in its TPM was let in before, so the parent has the
+ * maker on record: a boot in the steady state asks the TPM one thing less. One
+ * that was refused says all that it knows. */
+static bool tells_maker(const struct node *n)
+{
+        return n->former[0] != '\0' || n->nv[NV_SSH] != NV_STATE_PRESENT || n->nv[NV_TLS] != NV_STATE_PRESENT;
+}
+
 static int attempt(struct node *n)
 {
         int r = node_tpm_open(n);
@@ -63,7 +71,7 @@ static int attempt(struct node *n)
                 r = eventlog_read(event_log_path(), &n->eventlog, &n->f);
         if (r == 0)
                 r = tpm_ak_open(n->tpm, &n->ak, &n->f);
-        if (r == 0)
+        if (r == 0 && tells_maker(n))
                 r = tpm_manufacturer(n->tpm, n->facts.tpm, &n->f);
         if (r < 0)
                 return r;

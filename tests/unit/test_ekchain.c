@@ -121,7 +121,14 @@ static int teardown(void **state)
         (void)state;
         ekca_free(set.trusted);
         ekca_free(set.given);
+        set.trusted = set.given = NULL;
         return 0;
+}
+
+static void start_anew(void **state)
+{
+        (void)teardown(state);
+        assert_int_equal(setup(state), 0);
 }
 
 static void add(bool trusted, struct buf cert)
@@ -269,17 +276,14 @@ static void what_is_no_ca_issues_nothing(void **state)
         unsigned n;
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                assert_int_equal(setup(state), 0);
+                start_anew(state);
                 add(true, root_named("root", keys[0]));
                 add(false, issue("one", keys[1], "root", keys[0], rows[i].pathlen, rows[i].usage));
                 assert_int_equal(ask(leaf_of(1), &n), rows[i].chain);
-                (void)teardown(state);
-                assert_int_equal(setup(state), 0); /* and not as an anchor */
+                start_anew(state); /* and not as an anchor */
                 add(true, issue("one", keys[1], "root", keys[0], rows[i].pathlen, rows[i].usage));
                 assert_int_equal(ask(leaf_of(1), &n), rows[i].chain);
-                (void)teardown(state);
         }
-        assert_int_equal(setup(state), 0);
 }
 
 static void below_a_ca_stand_no_more_cas_than_it_allows(void **state)
@@ -295,16 +299,14 @@ static void below_a_ca_stand_no_more_cas_than_it_allows(void **state)
         unsigned n;
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                assert_int_equal(setup(state), 0);
+                start_anew(state);
                 add(true, issue("root", keys[0], "root", keys[0], rows[i].root, NULL));
                 add(false, issue("one", keys[1], "root", keys[0], rows[i].one, NULL));
                 add(false, issue("two", keys[2], "one", keys[1], ANY, NULL));
                 add(false, issue("three", keys[3], "two", keys[2], ANY, NULL));
                 assert_int_equal(ask(leaf_of(2), &n), rows[i].two);
                 assert_int_equal(ask(leaf_of(3), &n), rows[i].three);
-                (void)teardown(state);
         }
-        assert_int_equal(setup(state), 0);
 }
 
 /* ---- keys ---------------------------------------------------------------------- */

@@ -235,7 +235,7 @@ static int build(const struct body *b, struct buf *ret)
 
 static void what_is_built_reads_back(void **state)
 {
-        struct buf two[2] = {bytes("M2"), bytes("MM3")};
+        struct buf two[3] = {bytes("M2"), bytes("MM3")};
         struct body b = {.one = bytes("one"), .many = {two, 2}, .fixed = "four", .text = (char *)(uintptr_t) "TX", .may = bytes("m")};
         struct buf want = message("{\"n\":7," GOOD "}", DATA, strlen(DATA));
         struct buf got = {0};
