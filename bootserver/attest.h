@@ -63,7 +63,8 @@ int pending_note(struct server *srv, const struct attest *a);
 void pending_expire(struct server *srv);
 #define PENDING_HOURS 24      /* without a sign, while there is room */
 #define PENDING_HOURS_FULL 1  /* when half of pending-limit is taken */
-#define PENDING_SHARE 8       /* strangers of one address get this part of pending-limit */
+#define PENDING_SHARE 8       /* strangers of one address get this part of pending-limit, */
+#define PENDING_SHARE_LEAST 4 /* and this many at least */
 bool pending_is_over(int64_t now, int64_t last_seen, enum ek_chain chain, uint64_t pending, unsigned limit);
 
 /* refuse.c. `n` may be NULL (no record). Refusals that prove nothing about

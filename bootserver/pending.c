@@ -161,22 +161,32 @@ static int count_one(void *ctx, const struct node *n)
         return 0;
 }
 
-/* False: this address has its share. Takes one of it otherwise. */
+static void count_anew(struct server *srv, int64_t now)
+{
+        shares.n = 0;
+        if (srv->store->ops->node_list(srv->store, NODE_PENDING, "", srv->conf.pending_limit, count_one, NULL) >= 0)
+                shares.counted = now;
+}
+
+/* False: this address has its share. Takes one of it otherwise. Nodes that
+ * were approved meanwhile free their places within a second. */
 static bool take_share(struct server *srv, const char *address)
 {
-        unsigned most = srv->conf.pending_limit / PENDING_SHARE;
+        unsigned eighth = srv->conf.pending_limit / PENDING_SHARE;
+        unsigned most = eighth > PENDING_SHARE_LEAST ? eighth : PENDING_SHARE_LEAST;
         int64_t now = server_now();
         unsigned *count;
         bool ok;
 
         (void)pthread_mutex_lock(&shares.lock);
-        if (shares.counted == 0 || now < shares.counted || now - shares.counted >= LOOK_SECONDS) {
-                shares.n = 0;
-                if (srv->store->ops->node_list(srv->store, NODE_PENDING, "", srv->conf.pending_limit, count_one, NULL) >= 0)
-                        shares.counted = now;
-        }
+        if (shares.counted == 0 || now < shares.counted || now - shares.counted >= LOOK_SECONDS)
+                count_anew(srv, now);
         count = share_of(address);
-        ok = count && *count < (most > 0 ? most : 1);
+        if (count && *count >= most && now != shares.counted) {
+                count_anew(srv, now);
+                count = share_of(address);
+        }
+        ok = count && *count < most;
         if (ok)
                 ++*count;
         (void)pthread_mutex_unlock(&shares.lock);
