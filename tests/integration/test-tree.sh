@@ -20,7 +20,7 @@ check "there are shell scripts to look at" test "${#list[@]}" -gt 20
 check "shell scripts pass shellcheck" shellcheck -x -S warning "${list[@]}"
 
 # parsers and decisions do no I/O, take time as a parameter and never log
-pure='tpmadvice backoff digest eventlog eventlog_replay eventlog_text hex ini jlist jout jscan jtab pe policy quote quote_verify seal sealstream tpmanswer
+pure='tpmadvice backoff digest eventlog eventlog_replay eventlog_text hex ini jlist jout jscan jtab pe policy quote quote_verify seal tpmanswer
       sshcert sshtext tpmcrypt tpmpub tpmpub_key uki uki_initrd wire_attest wire_frame wire_manifest wire_verdict bundle nvdata ekcert ekcert_chain ekcert_key'
 io='socket|connect|open|open64|openat|fopen|fopen64|read|write|printf|fprintf|vfprintf|dprintf|puts|time|clock_gettime|getenv|syslog|log_msg|system|execve'
 uses_io() { nm -u "$1" | awk '{print $2}' | sed 's/^__//; s/_chk$//' | grep -xE "$io"; }
