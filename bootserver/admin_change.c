@@ -26,6 +26,7 @@ struct approved {
         const char *learned;
         const struct node *n;
         const char *facts_before; /* of a change that this approval accepts; NULL: none */
+        int64_t cleared;          /* when its TPM was found cleared, which this approval accepts; 0: no */
 };
 
 static void approve_detail(struct jout *o, const void *ctx)
@@ -38,6 +39,8 @@ static void approve_detail(struct jout *o, const void *ctx)
         jout_str(o, "learned", a->learned);
         if (a->facts_before)
                 jout_raw(o, "facts_accepted_after", a->facts_before, strlen(a->facts_before));
+        if (a->cleared)
+                jout_int(o, "tpm_cleared_accepted", a->cleared);
 }
 
 static bool profile_missing(struct call *c, const struct node *n)
@@ -126,6 +129,8 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
         n->reason[0] = '\0';
         facts_before = take_ptr(n->facts_before);
         detail.facts_before = facts_before;
+        detail.cleared = n->cleared;
+        n->cleared = 0;
         r = c->srv->store->ops->node_put(c->srv->store, n, NULL, 0);
         if (r == 0)
                 r = admin_journal(c, n, "approved", approve_detail, &detail);

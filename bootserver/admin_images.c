@@ -139,7 +139,7 @@ enum MHD_Result on_image_add(struct call *c)
         r = catalog_image_prepare(c->srv->catalog, &row, &fail);
         if (r < 0)
                 return reply_error(c, r == -ENOENT ? 404 : 400, fail.next, "%s", fail.what);
-        r = signer_wrap(c->srv->signer, row.name, row.header, a.key.p, row.wrapped_key);
+        r = signer_wrap(c->srv->signer, &(struct image_ref){ row.name, row.header, row.list }, a.key.p, row.wrapped_key);
         if (r == 0) {
                 catalog_write(c->srv->catalog);
                 r = add_locked(c, &row, a.standard);

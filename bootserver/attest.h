@@ -22,11 +22,12 @@ struct attest {
         uint8_t exporter[DIGEST_LEN];
 
         bool challenged;
-        uint8_t secret[32];
+        uint8_t ticket[SIGNER_TICKET]; /* of the signer, which made the secret */
         uint8_t challenge_name[POLICY_NAME_LEN];
         int64_t challenge_until; /* monotonic seconds */
 
         bool activated; /* this AK of this EK was shown on this connection */
+        uint8_t token[SIGNER_TOKEN];
         uint8_t activated_name[POLICY_NAME_LEN];
         uint8_t activated_node[DIGEST_LEN];
 
@@ -49,6 +50,9 @@ struct attest {
 };
 
 void attest_drop_request(struct attest *a);
+
+/* The token of the AK that the request came with; NULL: it has none. */
+const uint8_t *attest_token(const struct attest *a, const struct node *n);
 
 /* Answers a verdict that is not ok; takes nothing. */
 enum MHD_Result reply_verdict(struct call *c, const struct verdict *v);

@@ -10,11 +10,9 @@
 #include "nodes.h"
 #include "routes.h"
 #include "tls_server.h"
-#include "tpmcrypt.h"
 #include "wire_frame.h"
 
 #include <arpa/inet.h>
-#include <openssl/rand.h>
 #include <time.h>
 
 #define EXPORTER_LABEL "EXPORTER-muster-attest-v2"
@@ -49,6 +47,19 @@ void attest_drop_request(struct attest *a)
         if (a->srv)
                 (void)atomic_fetch_sub(&a->srv->body_bytes, a->counted);
         a->counted = 0;
+}
+
+static bool is_activated(const struct attest *a)
+{
+        const uint8_t *name = evidence_ak_name(a->ev);
+
+        return a->activated && name && same_bytes(a->activated_node, DIGEST_LEN, a->req.node, DIGEST_LEN) &&
+               same_bytes(a->activated_name, POLICY_NAME_LEN, name, POLICY_NAME_LEN);
+}
+
+const uint8_t *attest_token(const struct attest *a, const struct node *n)
+{
+        return is_activated(a) ? a->token : n->has_token ? n->ak_token : NULL;
 }
 
 void attest_free(struct attest *a)
@@ -105,14 +116,16 @@ enum MHD_Result reply_verdict(struct call *c, const struct verdict *v)
 static enum MHD_Result send_challenge(struct call *c, struct attest *a)
 {
         _cleanup_(verdict_wipe) struct verdict v = { .kind = VERDICT_CHALLENGE };
+        struct signer_credential cred = { 0 };
         const uint8_t *name = evidence_ak_name(a->ev);
-        int r = -EIO;
+        int r = name ? signer_challenge(c->srv->signer, a->req.node, &a->req.ek_public, &a->req.ak_public, &cred) : -EINVAL;
 
-        if (name && RAND_bytes(a->secret, sizeof(a->secret)) == 1)
-                r = tpmcrypt_make_credential(evidence_ek(a->ev), name, a->secret, &v.credential_blob, &v.secret);
+        v.credential_blob = cred.blob;
+        v.secret = cred.secret;
         if (r < 0)
                 return reply_busy(c, "cannot make a credential challenge");
         memcpy(a->challenge_name, name, POLICY_NAME_LEN);
+        memcpy(a->ticket, cred.ticket, sizeof(a->ticket));
         a->challenged = true;
         a->challenge_until = monotonic() + CHALLENGE_SECONDS;
         return reply_verdict(c, &v);
@@ -198,7 +211,8 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
 {
         const struct boot_ref *boots[2];
         const struct catalog_image *image = NULL;
-        bool ak_changed = d->ak_changed; /* found in the stage before */
+        bool ak_changed = d->ak_changed; /* found in the stages before */
+        bool cleared = d->cleared;
         struct decide_refs refs;
         int r = 0;
 
@@ -220,6 +234,7 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
         refs_for(c->srv, a, n, boots, &refs, &image);
         decide_policy(a->ev, &refs, d);
         d->ak_changed = ak_changed;
+        d->cleared = cleared;
         if (d->verdict != DECIDE_OK)
                 *ret = refuse_decided(c, a, n, d, &refs);
         else
@@ -227,6 +242,11 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
         catalog_done(c->srv->catalog);
         if (r == -EAGAIN)
                 return r;
+        /* the signer knows nothing of this AK: its record is of another store key, or of before there were tokens */
+        if (r == -EACCES && !is_activated(a) && may_ask(c, CHALLENGE_COST)) {
+                *ret = send_challenge(c, a);
+                return 0;
+        }
         attest_drop_request(a);
         if (r < 0)
                 *ret = reply_busy(c, "cannot commit or make a release");
@@ -394,7 +414,6 @@ static enum MHD_Result attest(struct call *c)
         if (c->held)
                 return judge(c, a);
         a->challenged = false;
-        wipe(a->secret, sizeof(a->secret));
         attest_drop_request(a);
         if (!may_ask(c, ATTEST_COST(c->body.len)))
                 return too_fast(c);
@@ -420,15 +439,16 @@ static enum MHD_Result attest(struct call *c)
         return judge(c, a);
 }
 
-/* A challenge is spent by whatever answers it first. */
-static bool secret_holds(struct attest *a, const struct buf *given)
+/* A challenge is spent by whatever answers it first. 0, -EKEYREJECTED, or
+ * what the signer failed with. */
+static int take_secret(struct call *c, struct attest *a, const struct buf *given)
 {
-        bool ok = a->challenged && a->has_request && monotonic() <= a->challenge_until &&
-                  same_bytes(given->p, given->len, a->secret, sizeof(a->secret));
+        int r = -EKEYREJECTED;
 
+        if (a->challenged && a->has_request && monotonic() <= a->challenge_until && given->len == SIGNER_SECRET)
+                r = signer_activate(c->srv->signer, a->req.node, a->challenge_name, a->ticket, given->p, a->token);
         a->challenged = false;
-        wipe(a->secret, sizeof(a->secret));
-        return ok;
+        return r;
 }
 
 static enum MHD_Result activate(struct call *c)
@@ -451,11 +471,16 @@ static enum MHD_Result activate(struct call *c)
         }
         r = wire_activate_parse(c->body.p, c->body.len, &given, err);
         if (r < 0) {
-                (void)secret_holds(a, &given);
+                a->challenged = false;
                 attest_drop_request(a);
                 return refuse_code(c, NULL, "M-MALFORMED", err);
         }
-        if (!secret_holds(a, &given)) {
+        r = take_secret(c, a, &given);
+        if (r < 0 && r != -EKEYREJECTED) {
+                attest_drop_request(a);
+                return reply_busy(c, "the signer cannot check an activation secret");
+        }
+        if (r < 0) {
                 char id[NODE_ID_HEX + 1];
 
                 (void)snprintf(id, sizeof(id), "%s", a->has_request ? a->id : "");

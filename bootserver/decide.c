@@ -111,9 +111,14 @@ static bool check_signature(struct evidence *ev, struct decision *d)
         e = ev->sig_err;
         if (e == QUOTE_OK)
                 e = quote_verify_with(&ev->quote, &ev->sig, &ev->ak_ready);
+        if (e != QUOTE_OK) {
+                refuse_text(d, "M-SIGNATURE", quote_strerror(e));
+                return false;
+        }
+        e = quote_signer_is_endorsed(&ev->quote, ev->ak_name);
         if (e == QUOTE_OK)
                 return true;
-        refuse_text(d, "M-SIGNATURE", quote_strerror(e));
+        refuse_text(d, "M-AK", quote_strerror(e));
         return false;
 }
 
@@ -145,18 +150,27 @@ static bool check_values(const struct evidence *ev, struct decision *d)
         return true;
 }
 
+/* From one boot to the next the pair goes up: resetCount, or with it equal
+ * restartCount. Within one boot the clock does. */
+static bool goes_on(const struct quote *q, const struct decide_node *node, struct decide_diff *ret)
+{
+        if (q->reset_count != node->reset_count)
+                *ret = (struct decide_diff){.what = DIFF_RESET, .count = q->reset_count, .want_count = node->reset_count};
+        else if (q->restart_count != node->restart_count)
+                *ret = (struct decide_diff){.what = DIFF_RESTART, .count = q->restart_count, .want_count = node->restart_count};
+        else
+                *ret = (struct decide_diff){.what = DIFF_CLOCK, .count = q->clock, .want_count = node->clock};
+        ret->event = SIZE_MAX;
+        return ret->count > ret->want_count;
+}
+
 static bool check_boot(const struct evidence *ev, const struct decide_node *node, struct decision *d)
 {
-        const struct quote *q = &ev->quote;
-        bool restart = q->reset_count == node->reset_count;
+        struct decide_diff diff;
 
-        /* of one boot to the next the pair goes up: resetCount, or with it equal restartCount */
-        if (known_ak(ev, node) && (restart ? q->restart_count < node->restart_count : q->reset_count < node->reset_count)) {
+        if (known_ak(ev, node) && !goes_on(&ev->quote, node, &diff)) {
                 decision_refuse(d, "M-RESETCOUNT");
-                decision_diff(d, (struct decide_diff){.what = restart ? DIFF_RESTART : DIFF_RESET,
-                                                      .event = SIZE_MAX,
-                                                      .count = restart ? q->restart_count : q->reset_count,
-                                                      .want_count = restart ? node->restart_count : node->reset_count});
+                decision_diff(d, diff);
                 return false;
         }
         if (!same_bytes(evidence_pcr(ev, 15), DIGEST_LEN, zero_digest, DIGEST_LEN)) {
@@ -269,10 +283,12 @@ void decide_identity(const struct evidence *ev, const struct decide_node *node, 
                      struct decision *ret)
 {
         struct decision *d = ret;
+        struct decide_diff diff;
 
         *d = (struct decision){.verdict = DECIDE_REFUSED};
         d->genuine = known_ak(ev, node) || same_ak(ev, activated);
         d->ak_changed = node->has_ak && !known_ak(ev, node);
+        d->cleared = d->ak_changed && !goes_on(&ev->quote, node, &diff);
         if (!check_record(node, d))
                 return;
         if (!d->genuine)

@@ -43,6 +43,7 @@ struct decide_node {
         uint8_t ak_name[POLICY_NAME_LEN];
         uint32_t reset_count; /* last seen for this AK; 0 when never */
         uint32_t restart_count; /* with it */
+        uint64_t clock;         /* likewise, milliseconds */
 };
 
 struct decide_refs {
@@ -75,13 +76,14 @@ enum diff_what {
         DIFF_INITRD,
         DIFF_RESET, /* got `count`, last seen `want_count` */
         DIFF_RESTART, /* the same of restartCount, where resetCount is equal */
+        DIFF_CLOCK,   /* the same of the clock, where both counters are equal */
 };
 
 struct decide_diff {
         enum diff_what what;
         unsigned pcr;
         size_t event; /* index in the log; SIZE_MAX: none */
-        uint32_t count, want_count;
+        uint64_t count, want_count;
         const uint8_t *got, *want; /* 32 bytes each, or NULL */
         const char *text;          /* static, or NULL */
         const struct tpm_advice *advice;
@@ -95,6 +97,7 @@ struct decision {
         bool genuine;                  /* the known AK's signature over this request on this connection held */
         bool sound;                    /* decide_evidence() accepted all of it; only such evidence is kept */
         bool ak_changed;               /* another AK than the recorded one: journal it when activated */
+        bool cleared;                  /* and its counters or its clock started over: TPM2_Clear() */
         size_t policy_key;             /* OK: which of the references' policy keys the node's initramfs holds */
         const struct boot_ref *boot;   /* OK: the entry that matched; refused: the one compared */
         const struct profile *profile; /* the one that matched or was compared */

@@ -108,6 +108,11 @@ uint64_t evidence_tpm_firmware(const struct evidence *ev)
         return ev->quote_err == QUOTE_OK ? ev->quote.firmware : 0;
 }
 
+uint64_t evidence_clock(const struct evidence *ev)
+{
+        return ev->quote_err == QUOTE_OK ? ev->quote.clock : 0;
+}
+
 bool evidence_clock_safe(const struct evidence *ev)
 {
         return ev->quote_err == QUOTE_OK && ev->quote.safe;

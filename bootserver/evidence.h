@@ -29,6 +29,7 @@ const struct tpmpub *evidence_ak(const struct evidence *ev);          /* NULL: d
 const uint8_t *evidence_ak_name(const struct evidence *ev);           /* 34 bytes, or NULL */
 struct policy_boot evidence_counters(const struct evidence *ev);      /* zero when the quote does not parse */
 uint64_t evidence_tpm_firmware(const struct evidence *ev);            /* firmwareVersion of the quote, likewise */
+uint64_t evidence_clock(const struct evidence *ev); /* milliseconds; 0: there is no quote */
 bool evidence_clock_safe(const struct evidence *ev);                  /* recorded, not judged */
 const uint8_t *evidence_pcr(const struct evidence *ev, unsigned pcr); /* quoted; NULL: not in the selection */
 

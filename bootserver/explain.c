@@ -121,7 +121,7 @@ static void diff_line(struct lines *l, const struct decision *d, const struct de
                 missing_line(l, diff);
                 break;
         case DIFF_SEPARATOR:
-                lines_add(l, "PCR %u holds %u separators instead of one: firmware and boot loader cannot be told apart",
+                lines_add(l, "PCR %u holds %" PRIu64 " separators instead of one: firmware and boot loader cannot be told apart",
                           diff->pcr, diff->count);
                 break;
         case DIFF_SETTING:
@@ -141,11 +141,15 @@ static void diff_line(struct lines *l, const struct decision *d, const struct de
                         lines_add(l, "PCR 9: no initrd was measured");
                 break;
         case DIFF_RESTART:
-                lines_add(l, "The quote's restart counter is %u, the last one seen with this reset counter was %u", diff->count,
+                lines_add(l, "The quote's restart counter is %" PRIu64 ", the last one seen with this reset counter was %" PRIu64, diff->count,
                           diff->want_count);
                 break;
+        case DIFF_CLOCK:
+                lines_add(l, "The TPM's clock in the quote is %" PRIu64 " ms, the last one seen in this boot was %" PRIu64
+                          " ms: two machines may share one TPM state", diff->count, diff->want_count);
+                break;
         case DIFF_RESET:
-                lines_add(l, "The quote's reset counter is %u, the last one seen was %u", diff->count,
+                lines_add(l, "The quote's reset counter is %" PRIu64 ", the last one seen was %" PRIu64, diff->count,
                           diff->want_count);
                 break;
         }

@@ -112,6 +112,7 @@ static void node_identity(struct jout *o, struct catalog *cat, const struct node
         else
                 jout_null(o, "facts_before");
         facts_names_out(o, "facts_changed", unaccepted(n));
+        time_or_null(o, "tpm_cleared", n->cleared);
         text_or_null(o, "address", n->address);
 }
 
@@ -208,4 +209,5 @@ void node_for_decision(const struct node *n, bool had, struct decide_node *ret)
         memcpy(ret->ak_name, n->ak_name, sizeof(ret->ak_name));
         ret->reset_count = n->reset_count;
         ret->restart_count = n->restart_count;
+        ret->clock = n->clock;
 }

@@ -48,14 +48,15 @@ static int add_image(const struct server *srv, const struct catalog_image *image
         return r < 0 ? r : add_urls(srv, image->row.file, &v->image_urls);
 }
 
-/* Approvals and the image's key. */
+/* Approvals and the image's key; the AK's token into `n`. */
 static int add_signed(const struct server *srv, const struct attest *a, const struct decision *d,
-                      const struct catalog_image *image, struct verdict *v)
+                      const struct catalog_image *image, struct node *n, struct verdict *v)
 {
         const struct signer_wish wish = {
-                .node = a->req.node, .pcrs = a->req.pcrs, .counters = evidence_counters(a->ev), .bundle = v->has_bundle,
-                .previous = d->policy_key > 0,
-                .image = image->row.name, .header = image->row.header, .wrapped = image->row.wrapped_key,
+                .node = a->req.node, .token = attest_token(a, n), .ak_public = &a->req.ak_public, .quote = &a->req.quote,
+                .signature = &a->req.signature, .pcrs = a->req.pcrs, .bundle = v->has_bundle,
+                .previous = d->policy_key > 0, .image = { image->row.name, image->row.header, image->row.list },
+                .wrapped = image->row.wrapped_key,
         };
         struct signer_let_in in;
         int r = signer_release(srv->signer, &wish, &in);
@@ -65,6 +66,8 @@ static int add_signed(const struct server *srv, const struct attest *a, const st
         if (r < 0)
                 return r;
         memcpy(v->image_key, in.key, sizeof(v->image_key));
+        memcpy(n->ak_token, in.token, sizeof(n->ak_token));
+        n->has_token = true;
         r = copy_blob(&v->approval_nv, in.nv, sizeof(in.nv));
         if (r == 0 && v->has_bundle)
                 r = copy_blob(&v->approval_bundle, in.bundle, sizeof(in.bundle));
@@ -98,7 +101,7 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
             strcmp(ret->assigned_boot, judged->assigned_boot) != 0 ||
             strcmp(ret->assigned_image, judged->assigned_image) != 0 || strcmp(ret->profile, judged->profile) != 0 ||
             ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
-            ret->restart_count != judged->restart_count ||
+            ret->restart_count != judged->restart_count || ret->clock != judged->clock ||
             ret->has_ak != judged->has_ak || ret->chain != judged->chain ||
             strcmp(ret->facts ? ret->facts : "", judged->facts ? judged->facts : "") != 0 ||
             strcmp(ret->facts_before ? ret->facts_before : "", judged->facts_before ? judged->facts_before : "") != 0 ||
@@ -160,6 +163,29 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         return journal_append(srv->store, now, &e, NULL);
 }
 
+/* What the TPM counted before, and counts now. */
+static int journal_cleared(struct server *srv, const struct attest *a, const struct node *before, const struct node *n,
+                           struct buf *ret_json)
+{
+        struct jout o = { 0 };
+        struct journal_entry e = { .node = n->id, .name = n->name, .event = "tpm-cleared" };
+        int r;
+
+        jout_obj(&o, NULL);
+        jout_int(&o, "reset_count_before", before->reset_count);
+        jout_int(&o, "restart_count_before", before->restart_count);
+        jout_int(&o, "reset_count", n->reset_count);
+        jout_int(&o, "restart_count", n->restart_count);
+        jout_str(&o, "from", a->from);
+        jout_end(&o, '}');
+        r = jout_take(&o, ret_json);
+        jout_wipe(&o);
+        if (r < 0)
+                return r;
+        e.detail = (const char *)ret_json->p;
+        return journal_append(srv->store, n->last_ok, &e, NULL);
+}
+
 static void mark_ok(const struct attest *a, const struct decision *d, const struct catalog_image *image, int64_t now,
                     struct node *n)
 {
@@ -168,6 +194,7 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
         n->last_seen = n->last_ok = now;
         n->reset_count = evidence_counters(a->ev).reset_count;
         n->restart_count = evidence_counters(a->ev).restart_count;
+        n->clock = evidence_clock(a->ev);
         n->has_ak = true;
         memcpy(n->ak_name, evidence_ak_name(a->ev), sizeof(n->ak_name));
         (void)snprintf(n->boot, sizeof(n->boot), "%s", d->boot->name);
@@ -206,6 +233,8 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
                 r = srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
         if (r == 0)
                 r = journal_ok(srv, a, n, m, n->last_ok);
+        if (r == 0 && m->cleared)
+                r = journal_cleared(srv, a, judged, n, &rel->cleared);
         if (r == 0 && m->facts_changed)
                 r = facts_journal(srv, a, &now, n, m->facts_changed, &change);
         if (r == 0 && catalog_choice(srv->catalog, CHOICE_FACTS) != FACTS_RECORD) {
@@ -239,7 +268,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
                 const struct catalog_image *image, struct release *rel)
 {
         const struct node judged = *n; /* its numbers and names; what it points to is n's, and may be gone */
-        struct made m = { .ak_changed = d->ak_changed,
+        struct made m = { .ak_changed = d->ak_changed, .cleared = d->cleared,
                           .unasked = !d->ak_changed && node_reset_unasked(n, evidence_counters(a->ev), srv->started) };
         struct verdict *v = &rel->verdict;
         int64_t now = server_now();
@@ -259,10 +288,12 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
         if (r == 0)
                 r = add_image(srv, image, v);
         if (r == 0)
-                r = add_signed(srv, a, d, image, v);
+                r = add_signed(srv, a, d, image, n, v);
         if (r == 0)
                 r = add_node(srv, n, v);
         mark_ok(a, d, image, now, n);
+        if (m.cleared)
+                n->cleared = now;
         FAULT_POINT("release-made");
         if (r == 0)
                 r = commit(srv, a, &judged, n, &m, rel);

@@ -20,6 +20,7 @@ struct made {
         bool certs;
         bool bundle; /* the node needs it */
         bool ak_changed;
+        bool cleared; /* and its TPM's counters started over */
         bool unasked; /* node_reset_unasked() */
         unsigned facts_changed; /* facts.h */
         char boot_id[INCIDENT_LEN + 1];
@@ -37,6 +38,7 @@ struct release {
         char name[NAME_MAX_LEN + 1];
         char boot[NAME_MAX_LEN + 1];
         char image[NAME_MAX_LEN + 1];
+        struct buf cleared;      /* what its TPM counted, as JSON; empty when it was not cleared */
         struct buf facts_change; /* what changed, as JSON; empty when it is not to be told */
         char from[SOURCE_ADDRESS];
         char advice[33]; /* the first advisory that names its TPM, when that is to be told */

@@ -21,7 +21,8 @@ static int collect(void *ctx, const struct image_row *i)
 
 static int rewrap_one(struct store *store, struct signer *signer, struct image_row *i)
 {
-        int r = signer_rewrap(signer, i->name, i->header, i->wrapped_key, i->wrapped_key);
+        const struct image_ref ref = { i->name, i->header, i->list };
+        int r = signer_rewrap(signer, &ref, i->wrapped_key, i->wrapped_key);
 
         if (r == -EKEYREJECTED) {
                 log_err("image %s: its key was wrapped by another store.key than the current and the previous one. "

@@ -182,6 +182,7 @@ static int ask(struct signer *s, union signer_request *q, size_t len, union sign
         case 0:
         case -EINVAL:
         case -EKEYREJECTED:
+        case -EACCES:
         case -ENOMEM:
                 return a->done.error;
         default:
@@ -199,25 +200,100 @@ static int set_name(char to[SIGNER_NAME], const char *name)
         return 0;
 }
 
+/* -EINVAL: longer than any that the signer takes. */
+static int set_bytes(uint8_t *to, size_t size, uint32_t *ret_len, const struct buf *from)
+{
+        if (from->len == 0 || from->len > size)
+                return -EINVAL;
+        memcpy(to, from->p, from->len);
+        *ret_len = (uint32_t)from->len;
+        return 0;
+}
+
+static int set_image(const struct image_ref *i, char name[SIGNER_NAME], uint8_t header[64], uint8_t list[DIGEST_LEN])
+{
+        memcpy(header, i->header, 64);
+        memcpy(list, i->list, DIGEST_LEN);
+        return set_name(name, i->name);
+}
+
+static int take_bytes(struct buf *to, const uint8_t *from, size_t size, uint32_t len)
+{
+        if (len == 0 || len > size)
+                return -EIO;
+        to->p = malloc(len);
+        if (!to->p)
+                return -ENOMEM;
+        memcpy(to->p, from, len);
+        to->len = len;
+        return 0;
+}
+
+int signer_challenge(struct signer *s, const uint8_t node[DIGEST_LEN], const struct buf *ek_public, const struct buf *ak_public,
+                     struct signer_credential *ret)
+{
+        union signer_request q = { .challenge = { .head.op = SIGNER_CHALLENGE } };
+        union signer_answer a;
+        int r = set_bytes(q.challenge.ek, sizeof(q.challenge.ek), &q.challenge.ek_len, ek_public);
+
+        memcpy(q.head.node, node, DIGEST_LEN);
+        if (r == 0)
+                r = set_bytes(q.challenge.ak, sizeof(q.challenge.ak), &q.challenge.ak_len, ak_public);
+        if (r == 0)
+                r = ask(s, &q, sizeof(q.challenge), &a, sizeof(a.challenged));
+        if (r == 0)
+                r = take_bytes(&ret->blob, a.challenged.blob, sizeof(a.challenged.blob), a.challenged.blob_len);
+        if (r == 0)
+                r = take_bytes(&ret->secret, a.challenged.secret, sizeof(a.challenged.secret), a.challenged.secret_len);
+        if (r == 0)
+                memcpy(ret->ticket, a.challenged.ticket, sizeof(ret->ticket));
+        return r;
+}
+
+int signer_activate(struct signer *s, const uint8_t node[DIGEST_LEN], const uint8_t ak_name[POLICY_NAME_LEN],
+                    const uint8_t ticket[SIGNER_TICKET], const uint8_t secret[SIGNER_SECRET], uint8_t ret_token[SIGNER_TOKEN])
+{
+        union signer_request q = { .activate = { .head.op = SIGNER_ACTIVATE } };
+        union signer_answer a;
+        int r;
+
+        memcpy(q.head.node, node, DIGEST_LEN);
+        memcpy(q.activate.ak_name, ak_name, sizeof(q.activate.ak_name));
+        memcpy(q.activate.ticket, ticket, sizeof(q.activate.ticket));
+        memcpy(q.activate.secret, secret, sizeof(q.activate.secret));
+        r = ask(s, &q, sizeof(q.activate), &a, sizeof(a.activated));
+        wipe(&q, sizeof(q));
+        if (r == 0)
+                memcpy(ret_token, a.activated.token, SIGNER_TOKEN);
+        return r;
+}
+
 int signer_release(struct signer *s, const struct signer_wish *w, struct signer_let_in *ret)
 {
-        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .reset_count = w->counters.reset_count,
-                                                .restart_count = w->counters.restart_count,
-                                                .purposes = (w->bundle ? SIGNER_BUNDLE : 0) |
-                                                            (w->previous ? SIGNER_PREVIOUS : 0) } };
+        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .purposes = (w->bundle ? SIGNER_BUNDLE : 0) |
+                                                                                       (w->previous ? SIGNER_PREVIOUS : 0) } };
+        struct signer_release *m = &q.release;
         union signer_answer a;
-        int r = set_name(q.release.name, w->image);
+        int r = set_image(&w->image, m->name, m->header, m->list);
 
         memcpy(q.head.node, w->node, DIGEST_LEN);
-        memcpy(q.release.pcrs, w->pcrs, sizeof(q.release.pcrs));
-        memcpy(q.release.header, w->header, sizeof(q.release.header));
-        memcpy(q.release.wrapped, w->wrapped, sizeof(q.release.wrapped));
+        if (w->token)
+                memcpy(m->token, w->token, sizeof(m->token));
+        memcpy(m->pcrs, w->pcrs, sizeof(m->pcrs));
+        memcpy(m->wrapped, w->wrapped, sizeof(m->wrapped));
+        if (r == 0)
+                r = set_bytes(m->ak, sizeof(m->ak), &m->ak_len, w->ak_public);
+        if (r == 0)
+                r = set_bytes(m->quote, sizeof(m->quote), &m->quote_len, w->quote);
+        if (r == 0)
+                r = set_bytes(m->signature, sizeof(m->signature), &m->signature_len, w->signature);
         if (r == 0)
                 r = ask(s, &q, sizeof(q.release), &a, sizeof(a.released));
         if (r == 0) {
                 memcpy(ret->nv, a.released.nv, sizeof(ret->nv));
                 memcpy(ret->bundle, a.released.bundle, sizeof(ret->bundle));
                 memcpy(ret->key, a.released.key, sizeof(ret->key));
+                memcpy(ret->token, a.released.token, sizeof(ret->token));
         }
         wipe(&a, sizeof(a));
         return r;
@@ -230,13 +306,9 @@ static int ask_cert(struct signer *s, union signer_request *q, size_t len, struc
 
         if (r < 0)
                 return r;
-        if (a.cert.len > sizeof(a.cert.blob))
-                return -EIO;
-        ret->cert.p = malloc(a.cert.len ? a.cert.len : 1);
-        if (!ret->cert.p)
-                return -ENOMEM;
-        memcpy(ret->cert.p, a.cert.blob, a.cert.len);
-        ret->cert.len = a.cert.len;
+        r = take_bytes(&ret->cert, a.cert.blob, sizeof(a.cert.blob), a.cert.len);
+        if (r < 0)
+                return r;
         ret->from = a.cert.from;
         ret->to = a.cert.to;
         return 0;
@@ -266,14 +338,12 @@ int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *nam
         return ask_cert(s, &q, sizeof(q.ssh), ret);
 }
 
-int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t key[32],
-                uint8_t ret[WRAPPED_LEN])
+int signer_wrap(struct signer *s, const struct image_ref *image, const uint8_t key[32], uint8_t ret[WRAPPED_LEN])
 {
         union signer_request q = { .wrap = { .head.op = SIGNER_WRAP } };
         union signer_answer a;
-        int r = set_name(q.wrap.name, name);
+        int r = set_image(image, q.wrap.name, q.wrap.header, q.wrap.list);
 
-        memcpy(q.wrap.header, header, sizeof(q.wrap.header));
         memcpy(q.wrap.key, key, sizeof(q.wrap.key));
         if (r == 0)
                 r = ask(s, &q, sizeof(q.wrap), &a, sizeof(a.wrapped));
@@ -283,14 +353,13 @@ int signer_wrap(struct signer *s, const char *name, const uint8_t header[64], co
         return r;
 }
 
-int signer_rewrap(struct signer *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
+int signer_rewrap(struct signer *s, const struct image_ref *image, const uint8_t wrapped[WRAPPED_LEN],
                   uint8_t ret[WRAPPED_LEN])
 {
         union signer_request q = { .rewrap = { .head.op = SIGNER_REWRAP } };
         union signer_answer a;
-        int r = set_name(q.rewrap.name, name);
+        int r = set_image(image, q.rewrap.name, q.rewrap.header, q.rewrap.list);
 
-        memcpy(q.rewrap.header, header, sizeof(q.rewrap.header));
         memcpy(q.rewrap.wrapped, wrapped, sizeof(q.rewrap.wrapped));
         if (r == 0)
                 r = ask(s, &q, sizeof(q.rewrap), &a, sizeof(a.wrapped));

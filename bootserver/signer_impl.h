@@ -21,8 +21,10 @@ struct signer_keys {
         EVP_PKEY *policy;
         EVP_PKEY *policy_previous; /* NULL: none; `muster rotate` */
         EVP_PKEY *ssh_ca;
-        uint8_t *store_key;      /* OPENSSL_secure_malloc */
-        uint8_t *store_previous; /* likewise; NULL: none. It opens what was wrapped before, and wraps nothing */
+        uint8_t *store_key;      /* OPENSSL_secure_malloc, as the following */
+        uint8_t *store_previous; /* NULL: none. It opens what was wrapped before, and wraps nothing */
+        uint8_t *token_key;      /* of tokens and tickets: SIGNER_TOKEN bytes, derived of store_key */
+        uint8_t *token_previous; /* NULL: none. It takes tokens that were given before, and gives none */
 };
 
 struct signing {
@@ -33,21 +35,37 @@ struct signing {
 };
 
 int signer_keys_load(const char *dir, struct signer_keys *ret, struct fail *fail);
+int signer_keys_derive(struct signer_keys *k); /* token keys of store keys; -ENOMEM, -EIO */
 void signer_keys_wipe(struct signer_keys *k);
 
+extern const size_t signer_lengths[SIGNER_OPS]; /* of requests */
 int signer_answer(struct signing *s, int64_t now, const union signer_request *q, size_t len, union signer_answer *ret,
                   size_t *ret_len);
 
-/* Makes one of each kind: the keys work, and what OpenSSL and the C library
- * set up on first use is set up. */
+/* signer_self_test.c: makes one of each kind: the keys work, and what OpenSSL
+ * and the C library set up on first use is set up. */
 int signer_self_test(struct signing *s, int64_t now);
 
 /* Answers until the peer is gone (0) or is not to be believed (-EBADMSG). */
 int signer_loop(struct signing *s, int fd);
 
-int image_key_wrap(const uint8_t store_key[STORE_KEY_LEN], const char *name, const uint8_t header[64],
-                   const uint8_t key[32], uint8_t ret[WRAPPED_LEN]);
-int image_key_unwrap(const uint8_t store_key[STORE_KEY_LEN], const char *name, const uint8_t header[64],
+/* signer_attest.c: who a node is, and what it quoted. Each decides by what
+ * it is given alone. -EINVAL: not what can be signed for; -EACCES: the AK has
+ * no token for this node; -EKEYREJECTED: a secret that is wrong or late. */
+int signer_make_challenge(const struct signing *s, int64_t now, const struct signer_challenge *q, struct signer_challenged *a);
+int signer_take_secret(const struct signing *s, int64_t now, const struct signer_activate *q, struct signer_activated *a);
+int signer_check_quote(const struct signing *s, const struct signer_release *q, struct policy_boot *ret, uint8_t ret_token[SIGNER_TOKEN]);
+
+/* MACs under a token key: of an AK's Name for a node, and of a secret for
+ * both, until a time. */
+int signer_token(const uint8_t key[SIGNER_TOKEN], const uint8_t node[DIGEST_LEN], const uint8_t name[POLICY_NAME_LEN],
+                 uint8_t ret[SIGNER_TOKEN]);
+int signer_ticket(const uint8_t key[SIGNER_TOKEN], const uint8_t node[DIGEST_LEN], const uint8_t name[POLICY_NAME_LEN],
+                  const uint8_t secret[SIGNER_SECRET], int64_t until, uint8_t ret[SIGNER_TICKET]);
+
+int image_key_wrap(const uint8_t store_key[STORE_KEY_LEN], const struct image_ref *i, const uint8_t key[32],
+                   uint8_t ret[WRAPPED_LEN]);
+int image_key_unwrap(const uint8_t store_key[STORE_KEY_LEN], const struct image_ref *i,
                      const uint8_t wrapped[WRAPPED_LEN], uint8_t ret[32]);
 
 /* What signer_start() returns, over a socket that it takes; pid 0: no child.

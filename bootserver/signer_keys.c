@@ -2,6 +2,8 @@
 #include "keys.h"
 #include "signer_impl.h"
 
+#include <openssl/hmac.h>
+
 static int load_private(const char *dir, const char *name, enum pki_type type, EVP_PKEY **ret, struct fail *fail)
 {
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
@@ -62,6 +64,27 @@ static bool is_there(const char *dir, const char *name)
         return conf_path(dir, name, path, sizeof(path)) < 0 || access(path, F_OK) == 0 || errno != ENOENT;
 }
 
+/* A key of its own for MACs: the store key encrypts, and does nothing else. */
+static int derive(const uint8_t *store_key, uint8_t **ret)
+{
+        static const uint8_t label[] = "muster ak tokens v1";
+        unsigned n = 0;
+
+        if (!store_key)
+                return 0;
+        *ret = OPENSSL_secure_malloc(SIGNER_TOKEN);
+        if (!*ret)
+                return -ENOMEM;
+        return HMAC(EVP_sha256(), store_key, STORE_KEY_LEN, label, sizeof(label) - 1, *ret, &n) && n == SIGNER_TOKEN ? 0 : -EIO;
+}
+
+int signer_keys_derive(struct signer_keys *k)
+{
+        int r = derive(k->store_key, &k->token_key);
+
+        return r < 0 ? r : derive(k->store_previous, &k->token_previous);
+}
+
 /* Those that `muster rotate` has replaced and that are still accepted. */
 static int load_previous(const char *dir, struct signer_keys *k, struct fail *fail)
 {
@@ -89,6 +112,9 @@ int signer_keys_load(const char *dir, struct signer_keys *ret, struct fail *fail
                 r = load_previous(dir, &k, fail);
         if (r < 0)
                 return r;
+        r = signer_keys_derive(&k);
+        if (r < 0)
+                return fail_set(fail, r, "", "free memory on this machine", "cannot derive a key of store.key: %s", strerror(-r));
         *ret = k;
         k = (struct signer_keys){ 0 };
         return 0;
@@ -103,5 +129,7 @@ void signer_keys_wipe(struct signer_keys *k)
         EVP_PKEY_free(k->ssh_ca);
         OPENSSL_secure_clear_free(k->store_key, STORE_KEY_LEN);
         OPENSSL_secure_clear_free(k->store_previous, STORE_KEY_LEN);
+        OPENSSL_secure_clear_free(k->token_key, SIGNER_TOKEN);
+        OPENSSL_secure_clear_free(k->token_previous, SIGNER_TOKEN);
         *k = (struct signer_keys){ 0 };
 }

@@ -15,6 +15,7 @@
 #include "hex.h"
 #include "isolation.h"
 #include "logquote.h"
+#include "quote.h"
 #include "signer_impl.h"
 #include "sshcert.h"
 
@@ -32,35 +33,65 @@
 #define DAY 86400u
 
 static const char *const op_names[SIGNER_OPS] = {
-        [SIGNER_RELEASE] = "release", [SIGNER_REWRAP] = "rewrapped-key", [SIGNER_TLS] = "tls-certificate", [SIGNER_SSH] = "ssh-certificate",
+        [SIGNER_RELEASE] = "release", [SIGNER_CHALLENGE] = "challenge", [SIGNER_ACTIVATE] = "ak-token",
+        [SIGNER_REWRAP] = "rewrapped-key", [SIGNER_TLS] = "tls-certificate", [SIGNER_SSH] = "ssh-certificate",
         [SIGNER_WRAP] = "wrapped-key",
 };
+
+static const char *name_of(const union signer_request *q)
+{
+        switch (q->head.op) {
+        case SIGNER_TLS:
+                return q->tls.name;
+        case SIGNER_SSH:
+                return q->ssh.name;
+        case SIGNER_WRAP:
+                return q->wrap.name;
+        case SIGNER_REWRAP:
+                return q->rewrap.name;
+        default:
+                return q->release.name;
+        }
+}
+
+/* What strangers cause, and what an AK without a token is sent away with, is
+ * counted and judged by the network process: no line for each. */
+static bool is_quiet(const union signer_request *q, int error)
+{
+        return (q->head.op == SIGNER_CHALLENGE && error == 0) ||
+               (q->head.op == SIGNER_ACTIVATE && (error == 0 || error == -EKEYREJECTED)) ||
+               (q->head.op == SIGNER_RELEASE && error == -EACCES);
+}
 
 /* Every signature is a line and a number, whatever the network process
  * makes of it: an auditor compares them with the journal. */
 static void note(const struct signing *s, const union signer_request *q, const union signer_answer *a)
 {
-        const char *name = q->head.op == SIGNER_TLS ? q->tls.name : q->head.op == SIGNER_SSH ? q->ssh.name
-                           : q->head.op == SIGNER_WRAP ? q->wrap.name
-                           : q->head.op == SIGNER_REWRAP ? q->rewrap.name : q->release.name;
+        bool named = q->head.op != SIGNER_CHALLENGE && q->head.op != SIGNER_ACTIVATE;
         char node[HEX_LEN(DIGEST_LEN)];
         char text[SIGNER_NAME + 1];
         char shown[4 * SIGNER_NAME + 3];
-        char what[sizeof(shown) + 40];
+        char what[sizeof(shown) + 56] = "";
+        struct quote quote;
 
+        if (is_quiet(q, a->done.error))
+                return;
         hex_encode(q->head.node, DIGEST_LEN, node);
-        /* quoted: a refused name may be anything, other fields too */
-        (void)snprintf(text, sizeof(text), "%.*s", SIGNER_NAME, name);
-        (void)snprintf(what, sizeof(what), "%s=%s", q->head.op == SIGNER_TLS || q->head.op == SIGNER_SSH ? "name" : "image",
-                       log_value(text, shown, sizeof(shown)));
-        if (q->head.op == SIGNER_RELEASE)
+        if (named) { /* quoted: a refused name may be anything, other fields too */
+                (void)snprintf(text, sizeof(text), "%.*s", SIGNER_NAME, name_of(q));
+                (void)snprintf(what, sizeof(what), " %s=%s",
+                               q->head.op == SIGNER_TLS || q->head.op == SIGNER_SSH ? "name" : "image",
+                               log_value(text, shown, sizeof(shown)));
+        }
+        if (q->head.op == SIGNER_RELEASE && q->release.quote_len <= sizeof(q->release.quote) &&
+            quote_parse(q->release.quote, q->release.quote_len, &quote) == QUOTE_OK)
                 (void)snprintf(what + strlen(what), sizeof(what) - strlen(what), " reset_count=%u restart_count=%u",
-                               q->release.reset_count, q->release.restart_count);
+                               quote.reset_count, quote.restart_count);
         if (a->done.error < 0)
-                log_warn("node=%s refused=%s %s: %s total=%llu", node, op_names[q->head.op], what, strerror(-a->done.error),
+                log_warn("node=%s refused=%s%s: %s total=%llu", node, op_names[q->head.op], what, strerror(-a->done.error),
                          (unsigned long long)s->refused);
         else
-                log_info("node=%s made=%s %s total=%llu", node, op_names[q->head.op], what,
+                log_info("node=%s made=%s%s total=%llu", node, op_names[q->head.op], what,
                          (unsigned long long)s->done[q->head.op]);
 }
 

@@ -8,10 +8,11 @@
 #include <openssl/rand.h>
 
 #define CLOCK_SLACK 300 /* a certificate is valid from a little earlier */
-#define CAP (POLICY_PCRS - 1) /* PCR 15, the last of policy_pcrs[] */
 
-static const size_t lengths[SIGNER_OPS] = {
+const size_t signer_lengths[SIGNER_OPS] = {
         [SIGNER_RELEASE] = sizeof(struct signer_release),
+        [SIGNER_CHALLENGE] = sizeof(struct signer_challenge),
+        [SIGNER_ACTIVATE] = sizeof(struct signer_activate),
         [SIGNER_REWRAP] = sizeof(struct signer_rewrap),
         [SIGNER_TLS] = sizeof(struct signer_tls),
         [SIGNER_SSH] = sizeof(struct signer_ssh),
@@ -27,45 +28,56 @@ static bool text_ok(const char name[SIGNER_NAME], bool (*ok)(const char *))
 }
 
 /* By whichever store key it was wrapped. */
-static int unwrap(const struct signing *s, const char *name, const uint8_t header[64], const uint8_t wrapped[WRAPPED_LEN],
-                  uint8_t ret[32])
+static int unwrap(const struct signing *s, const struct image_ref *i, const uint8_t wrapped[WRAPPED_LEN], uint8_t ret[32])
 {
-        int r = image_key_unwrap(s->keys.store_key, name, header, wrapped, ret);
+        int r = image_key_unwrap(s->keys.store_key, i, wrapped, ret);
 
         if (r == -EKEYREJECTED && s->keys.store_previous)
-                r = image_key_unwrap(s->keys.store_previous, name, header, wrapped, ret);
+                r = image_key_unwrap(s->keys.store_previous, i, wrapped, ret);
         return r;
 }
 
 static int rewrap(const struct signing *s, const struct signer_rewrap *q, struct signer_wrapped *a)
 {
+        const struct image_ref i = { q->name, q->header, q->list };
         uint8_t key[32];
-        int r = text_ok(q->name, entry_name_ok) ? unwrap(s, q->name, q->header, q->wrapped, key) : -EINVAL;
+        int r = text_ok(q->name, entry_name_ok) ? unwrap(s, &i, q->wrapped, key) : -EINVAL;
 
         if (r == 0)
-                r = image_key_wrap(s->keys.store_key, q->name, q->header, key, a->wrapped);
+                r = image_key_wrap(s->keys.store_key, &i, key, a->wrapped);
         wipe(key, sizeof(key));
         return r;
+}
+
+static int wrap(const struct signing *s, const struct signer_wrap *q, struct signer_wrapped *a)
+{
+        const struct image_ref i = { q->name, q->header, q->list };
+
+        return text_ok(q->name, entry_name_ok) ? image_key_wrap(s->keys.store_key, &i, q->key, a->wrapped) : -EINVAL;
 }
 
 /* Only while PCR 15 is zero, which is: before any byte of an image ran. */
 static int release(const struct signing *s, const struct signer_release *q, struct signer_released *a)
 {
-        static const uint8_t zero[DIGEST_LEN];
+        const struct image_ref i = { q->name, q->header, q->list };
+        EVP_PKEY *key = q->purposes & SIGNER_PREVIOUS ? s->keys.policy_previous : s->keys.policy;
+        struct policy_boot boot;
         uint8_t approved[DIGEST_LEN];
         uint8_t ref[DIGEST_LEN];
+        uint8_t token[SIGNER_TOKEN];
         int r;
 
-        EVP_PKEY *key = q->purposes & SIGNER_PREVIOUS ? s->keys.policy_previous : s->keys.policy;
-
-        if ((q->purposes & ~(SIGNER_BUNDLE | SIGNER_PREVIOUS)) != 0 || !key || memcmp(q->pcrs[CAP], zero, sizeof(zero)) != 0)
+        if ((q->purposes & ~(SIGNER_BUNDLE | SIGNER_PREVIOUS)) != 0 || !key || !text_ok(q->name, entry_name_ok))
                 return -EINVAL;
-        if (!text_ok(q->name, entry_name_ok))
-                return -EINVAL;
+        r = signer_check_quote(s, q, &boot, token);
+        if (r < 0)
+                return r;
+        r = unwrap(s, &i, q->wrapped, a->key);
+        if (r < 0)
+                return r;
         memset(a->bundle, 0, sizeof(a->bundle));
-        r = unwrap(s, q->name, q->header, q->wrapped, a->key);
-        if (r == 0)
-                r = policy_approved(q->pcrs, (struct policy_boot){ q->reset_count, q->restart_count }, approved);
+        memcpy(a->token, token, sizeof(token));
+        r = policy_approved(q->pcrs, boot, approved);
         if (r == 0)
                 r = policy_ref(POLICY_NV, q->head.node, ref);
         if (r == 0)
@@ -146,6 +158,12 @@ static int make(const struct signing *s, int64_t now, const union signer_request
         case SIGNER_RELEASE:
                 *ret_len = sizeof(a->released);
                 return release(s, &q->release, &a->released);
+        case SIGNER_CHALLENGE:
+                *ret_len = sizeof(a->challenged);
+                return signer_make_challenge(s, now, &q->challenge, &a->challenged);
+        case SIGNER_ACTIVATE:
+                *ret_len = sizeof(a->activated);
+                return signer_take_secret(s, now, &q->activate, &a->activated);
         case SIGNER_REWRAP:
                 *ret_len = sizeof(a->wrapped);
                 return rewrap(s, &q->rewrap, &a->wrapped);
@@ -157,8 +175,7 @@ static int make(const struct signing *s, int64_t now, const union signer_request
                 return ssh(s, now, &q->ssh, &a->cert);
         default:
                 *ret_len = sizeof(a->wrapped);
-                return !text_ok(q->wrap.name, entry_name_ok) ? -EINVAL
-                       : image_key_wrap(s->keys.store_key, q->wrap.name, q->wrap.header, q->wrap.key, a->wrapped.wrapped);
+                return wrap(s, &q->wrap, &a->wrapped);
         }
 }
 
@@ -167,7 +184,7 @@ int signer_answer(struct signing *s, int64_t now, const union signer_request *q,
 {
         int r;
 
-        if (len < sizeof(q->head) || q->head.op < SIGNER_RELEASE || q->head.op >= SIGNER_OPS || len != lengths[q->head.op])
+        if (len < sizeof(q->head) || q->head.op < SIGNER_RELEASE || q->head.op >= SIGNER_OPS || len != signer_lengths[q->head.op])
                 return -EBADMSG;
         r = make(s, now, q, ret, ret_len);
         ret->done = (struct signer_done){ q->head.op, q->head.seq, r };
@@ -178,56 +195,4 @@ int signer_answer(struct signing *s, int64_t now, const union signer_request *q,
                 s->done[q->head.op]++;
         }
         return 0;
-}
-
-/* One request of `op` with everything in it zero but what it must have. */
-static void sample(enum signer_op op, const uint8_t point[PKI_POINT_LEN], const struct signer_wrapped *wrapped,
-                   union signer_request *ret)
-{
-        *ret = (union signer_request){ .head = { .op = op } };
-        switch (op) {
-        case SIGNER_TLS:
-                ret->tls.life = 60;
-                ret->tls.name[0] = 'n';
-                memcpy(ret->tls.point, point, PKI_POINT_LEN);
-                break;
-        case SIGNER_SSH:
-                ret->ssh.life = 60;
-                ret->ssh.name[0] = 'n';
-                break;
-        case SIGNER_WRAP:
-                ret->wrap.name[0] = 'n';
-                break;
-        case SIGNER_REWRAP:
-                ret->rewrap.name[0] = 'n';
-                memcpy(ret->rewrap.wrapped, wrapped->wrapped, sizeof(wrapped->wrapped));
-                break;
-        default:
-                ret->release.purposes = SIGNER_BUNDLE;
-                ret->release.name[0] = 'n';
-                memcpy(ret->release.wrapped, wrapped->wrapped, sizeof(wrapped->wrapped));
-        }
-}
-
-int signer_self_test(struct signing *s, int64_t now)
-{
-        uint8_t point[PKI_POINT_LEN] = { 4 };
-        struct signer_wrapped wrapped = { 0 };
-        union signer_request q;
-        union signer_answer a;
-        size_t n = 0;
-        int r = pki_p256_xy(s->keys.ca.key, point + 1, point + 1 + PKI_RAW_LEN);
-
-        /* the release last: it wants what was wrapped */
-        for (int op = SIGNER_OPS - 1; op >= SIGNER_RELEASE && r == 0; op--) {
-                sample((enum signer_op)op, point, &wrapped, &q);
-                r = signer_answer(s, now, &q, lengths[op], &a, &n);
-                if (r == 0)
-                        r = a.done.error;
-                if (op == SIGNER_WRAP)
-                        wrapped = a.wrapped;
-        }
-        memset(s->done, 0, sizeof(s->done));
-        s->refused = 0;
-        return r;
 }

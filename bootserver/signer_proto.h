@@ -12,6 +12,7 @@
 
 #include "pkikey.h"
 #include "policy.h"
+#include "signer.h"
 
 #include <assert.h>
 
@@ -20,8 +21,21 @@
 #define SIGNER_CERT_MAX 1440 /* DER or SSH blob; fits its NV index beside the key */
 #define SIGNER_BUNDLE 1u     /* in purposes: an approval for the bundle too */
 #define SIGNER_PREVIOUS 2u   /* in purposes: by the previous policy key */
+#define SIGNER_EK 384        /* TPM2B_PUBLIC; that of RSA-2048 has 316 bytes */
+#define SIGNER_AK 128        /* TPM2B_PUBLIC; 90 bytes without a policy */
+#define SIGNER_QUOTE 256     /* TPMS_ATTEST; 145 bytes */
+#define SIGNER_SIGNATURE 80  /* TPMT_SIGNATURE of P-256 */
 
-enum signer_op { SIGNER_RELEASE = 1, SIGNER_REWRAP, SIGNER_TLS, SIGNER_SSH, SIGNER_WRAP, SIGNER_OPS };
+enum signer_op {
+        SIGNER_RELEASE = 1,
+        SIGNER_CHALLENGE,
+        SIGNER_ACTIVATE,
+        SIGNER_REWRAP,
+        SIGNER_TLS,
+        SIGNER_SSH,
+        SIGNER_WRAP,
+        SIGNER_OPS
+};
 
 struct signer_head {
         uint32_t op;
@@ -30,17 +44,40 @@ struct signer_head {
 };
 
 /* All that one release wants, in one exchange: approvals and the image's
- * key, both or neither. Not the policy digest, nor the digest of the values,
- * but the values: so that the signer itself sees that PCR 15 is zero. */
+ * key, both or neither. Not a policy digest but the quote, by an AK with a
+ * token, and its values: the counters are the quote's, and the signer itself
+ * sees that PCR 15 is zero. */
 struct signer_release {
         struct signer_head head;
-        uint32_t reset_count;
-        uint32_t restart_count;
         uint32_t purposes;
+        uint32_t ak_len, quote_len, signature_len;
+        uint8_t token[SIGNER_TOKEN];
+        uint8_t ak[SIGNER_AK];
+        uint8_t quote[SIGNER_QUOTE];
+        uint8_t signature[SIGNER_SIGNATURE];
         uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
         char name[SIGNER_NAME]; /* the image's */
         uint8_t header[64];
+        uint8_t list[DIGEST_LEN];
         uint8_t wrapped[60];
+};
+
+/* A credential for this AK beside this EK. The ticket is the signer's own
+ * note of the secret; it keeps nothing itself. */
+struct signer_challenge {
+        struct signer_head head;
+        uint32_t ek_len, ak_len;
+        uint8_t ek[SIGNER_EK];
+        uint8_t ak[SIGNER_AK];
+};
+
+/* The secret that the TPM gave back, for a token. */
+struct signer_activate {
+        struct signer_head head;
+        uint8_t ak_name[POLICY_NAME_LEN];
+        uint8_t zero[2];
+        uint8_t ticket[SIGNER_TICKET];
+        uint8_t secret[SIGNER_SECRET];
 };
 
 struct signer_tls {
@@ -62,6 +99,7 @@ struct signer_wrap {
         struct signer_head head;
         char name[SIGNER_NAME];
         uint8_t header[64];
+        uint8_t list[DIGEST_LEN];
         uint8_t key[32];
 };
 
@@ -70,13 +108,16 @@ struct signer_rewrap {
         struct signer_head head;
         char name[SIGNER_NAME];
         uint8_t header[64];
+        uint8_t list[DIGEST_LEN];
         uint8_t wrapped[60];
 };
 
 union signer_request {
         struct signer_head head;
-        struct signer_rewrap rewrap;
         struct signer_release release;
+        struct signer_challenge challenge;
+        struct signer_activate activate;
+        struct signer_rewrap rewrap;
         struct signer_tls tls;
         struct signer_ssh ssh;
         struct signer_wrap wrap;
@@ -93,6 +134,20 @@ struct signer_released {
         uint8_t nv[POLICY_APPROVAL_LEN];
         uint8_t bundle[POLICY_APPROVAL_LEN]; /* zero when not asked for */
         uint8_t key[32];                     /* the image's */
+        uint8_t token[SIGNER_TOKEN];         /* by the current store key */
+};
+
+struct signer_challenged {
+        struct signer_done done;
+        uint32_t blob_len, secret_len;
+        uint8_t ticket[SIGNER_TICKET];
+        uint8_t blob[80];    /* TPM2B_ID_OBJECT */
+        uint8_t secret[260]; /* TPM2B_ENCRYPTED_SECRET */
+};
+
+struct signer_activated {
+        struct signer_done done;
+        uint8_t token[SIGNER_TOKEN];
 };
 
 struct signer_cert {
@@ -111,6 +166,8 @@ struct signer_wrapped {
 union signer_answer {
         struct signer_done done;
         struct signer_released released;
+        struct signer_challenged challenged;
+        struct signer_activated activated;
         struct signer_cert cert;
         struct signer_wrapped wrapped;
 };
@@ -128,12 +185,16 @@ struct signer_hello {
         uint8_t ssh_ca[32];
 };
 
-static_assert(sizeof(struct signer_release) == 720, "no padding");
+static_assert(sizeof(struct signer_release) == 1252, "no padding");
+static_assert(sizeof(struct signer_challenge) == 560, "no padding");
+static_assert(sizeof(struct signer_activate) == 148, "no padding");
 static_assert(sizeof(struct signer_tls) == 176, "no padding");
 static_assert(sizeof(struct signer_ssh) == 140, "no padding");
-static_assert(sizeof(struct signer_wrap) == 200, "no padding");
-static_assert(sizeof(struct signer_rewrap) == 228, "no padding");
-static_assert(sizeof(struct signer_released) == 188, "no padding");
+static_assert(sizeof(struct signer_wrap) == 232, "no padding");
+static_assert(sizeof(struct signer_rewrap) == 260, "no padding");
+static_assert(sizeof(struct signer_released) == 220, "no padding");
+static_assert(sizeof(struct signer_challenged) == 400, "no padding");
+static_assert(sizeof(struct signer_activated) == 44, "no padding");
 static_assert(sizeof(struct signer_cert) == 1472, "no padding");
 static_assert(sizeof(struct signer_wrapped) == 72, "no padding");
 static_assert(sizeof(struct signer_hello) == 940, "no padding");

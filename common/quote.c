@@ -166,6 +166,8 @@ const char *quote_strerror(enum quote_err e)
                 return "the quote does not select exactly the expected PCRs";
         case QUOTE_E_PCR_DIGEST:
                 return "the PCR values are not those that were quoted";
+        case QUOTE_E_SIGNER:
+                return "the key that signed it is no primary key of the endorsement hierarchy";
         case QUOTE_E_INTERNAL:
         default:
                 return "internal error in the cryptographic library";

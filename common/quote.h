@@ -29,6 +29,7 @@ enum quote_err {
         QUOTE_E_QUALIFICATION,
         QUOTE_E_SELECTION, /* not exactly the PCRs asked for */
         QUOTE_E_PCR_DIGEST,
+        QUOTE_E_SIGNER,    /* the key is of another hierarchy, or beneath another key */
         QUOTE_E_INTERNAL,  /* OpenSSL failed */
 };
 
@@ -102,6 +103,11 @@ enum quote_err quote_selects(const struct quote *q, uint16_t alg, uint32_t mask)
 /* pcrDigest == H(values), H the signature's hash; `values` are the selected
  * PCRs' values concatenated in the selection's order. */
 enum quote_err quote_pcrs_are(const struct quote *q, uint16_t hash, const void *values, size_t len);
+
+/* Its key is a primary of the endorsement hierarchy with this Name (SHA-256,
+ * 34 bytes): qualifiedSigner == nameAlg ‖ H(TPM_RH_ENDORSEMENT ‖ Name), TPM 2.0
+ * Part 1, "Qualified Name". Only there are the counters not obfuscated. */
+enum quote_err quote_signer_is_endorsed(const struct quote *q, const uint8_t name[34]);
 
 const char *quote_strerror(enum quote_err e);
 

@@ -119,3 +119,14 @@ enum quote_err quote_pcrs_are(const struct quote *q, uint16_t hash, const void *
                 return QUOTE_E_INTERNAL;
         return same_bytes(h, n, q->pcr_digest, q->pcr_digest_len) ? QUOTE_OK : QUOTE_E_PCR_DIGEST;
 }
+
+enum quote_err quote_signer_is_endorsed(const struct quote *q, const uint8_t name[34])
+{
+        uint8_t text[4 + 34] = { 0x40, 0, 0, 0x0b };
+        uint8_t want[34] = { 0, 0x0b };
+
+        memcpy(text + 4, name, 34);
+        if (digest_sha256(text, sizeof(text), want + 2) < 0)
+                return QUOTE_E_INTERNAL;
+        return same_bytes(q->signer, q->signer_len, want, sizeof(want)) ? QUOTE_OK : QUOTE_E_SIGNER;
+}

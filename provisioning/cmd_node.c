@@ -82,6 +82,8 @@ static const char *note_text(struct json_object *n, char *out, size_t size)
         out[0] = '\0';
         if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0])
                 (void)snprintf(out, size, "facts changed: %s", changed);
+        if (admin_int(n, "tpm_cleared") > 0)
+                (void)snprintf(out + strlen(out), size - strlen(out), "%sTPM was cleared", out[0] ? "; " : "");
         if (admin_bool(admin_get(n, "tpm"), "told"))
                 (void)snprintf(out + strlen(out), size - strlen(out), "%sTPM: %s", out[0] ? "; " : "",
                                advisories_text(n, ids, sizeof(ids)));
@@ -301,6 +303,7 @@ static void show_node(struct json_object *n)
         show_line("ssh host key:", "%s", admin_text(n, "ssh_host_key"));
         show_time(n, "ssh_expires", "ssh certificate until:");
         show_time(n, "tls_expires", "tls certificate until:");
+        show_time(n, "tpm_cleared", "TPM found cleared:");
         show_members(admin_get(n, "facts"), "fact ");
         if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0]) {
                 show_line("facts changed:", "%s; not accepted yet (muster node approve)", changed);

@@ -157,6 +157,7 @@ static int outcome(struct job *j, enum quote_err e)
         case QUOTE_E_QUALIFICATION:
         case QUOTE_E_SELECTION:
         case QUOTE_E_PCR_DIGEST:
+        case QUOTE_E_SIGNER:
         default:
                 return OFFLINE_FALSE;
         }

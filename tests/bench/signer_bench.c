@@ -3,6 +3,7 @@
  * tests/bench/part-signer: JSON on standard output, operations per second of
  * wall time, in the same process and through the signer with its log on
  * /dev/null: rounds.h. */
+#include "../unit/fixture_ak.h"
 #include "rounds.h"
 #include "signer_impl.h"
 
@@ -23,7 +24,10 @@ static const char *const files[] = { "ca.key", "policy.key", "ssh_ca", "store.ke
 static const uint8_t pcrs[POLICY_PCRS][DIGEST_LEN];
 static const uint8_t node[DIGEST_LEN];
 static const uint8_t header[64];
+static const struct image_ref image = { "base", header, header };
 static uint8_t wrapped[WRAPPED_LEN];
+static struct ak_quote quoted;
+static uint8_t token[SIGNER_TOKEN];
 static struct buf node_key;
 
 static void put(const char *name, const struct buf *b)
@@ -69,7 +73,9 @@ static void setup(void)
         MUST(signer_start(&conf, &there, &public, &f) == 0);
         MUST(signer_keys_load(dir, &here.keys, &f) == 0);
         here.life_max = conf.cert_days * 86400u;
-        MUST(signer_wrap(there, "base", header, header, wrapped) == 0);
+        MUST(signer_wrap(there, &image, header, wrapped) == 0);
+        ak_quotes(&(struct ak_wish){ .key = keys[3], .pcrs = pcrs }, &quoted);
+        MUST(signer_token(here.keys.token_key, node, quoted.name, token) == 0);
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 EVP_PKEY_free(keys[i]);
         EVP_PKEY_free(public.policy[0]);
@@ -87,15 +93,25 @@ static void local(union signer_request *q, size_t n)
 
 static void release_here(void)
 {
-        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .name = "base" } };
+        union signer_request q = { .release = { .head.op = SIGNER_RELEASE, .name = "base", .ak_len = (uint32_t)quoted.area_len,
+                                                .quote_len = (uint32_t)quoted.quote_len,
+                                                .signature_len = (uint32_t)quoted.signature_len } };
 
         memcpy(q.release.wrapped, wrapped, sizeof(wrapped));
+        memcpy(q.release.token, token, sizeof(token));
+        memcpy(q.release.ak, quoted.area, sizeof(quoted.area));
+        memcpy(q.release.quote, quoted.quote, sizeof(quoted.quote));
+        memcpy(q.release.signature, quoted.signature, sizeof(quoted.signature));
         local(&q, sizeof(q.release));
 }
 
 static void release_there(void)
 {
-        const struct signer_wish wish = { .node = node, .pcrs = pcrs, .image = "base", .header = header, .wrapped = wrapped };
+        const struct buf area = { quoted.area, quoted.area_len };
+        const struct buf quote = { quoted.quote, quoted.quote_len };
+        const struct buf signature = { quoted.signature, quoted.signature_len };
+        const struct signer_wish wish = { .node = node, .token = token, .ak_public = &area, .quote = &quote,
+                                          .signature = &signature, .pcrs = pcrs, .image = image, .wrapped = wrapped };
         struct signer_let_in in;
 
         MUST(signer_release(there, &wish, &in) == 0);

@@ -338,7 +338,7 @@ struct buf tpm_request(const struct node *n, const uint8_t exporter[DIGEST_LEN])
         fx_hash(body.p, m->signed_len, digest);
         FX(wire_qualifying_data(exporter, digest, extra) == 0);
         memcpy(f.pcr, m->pcr, sizeof(f.pcr));
-        quote = quote_bytes(&f, extra);
+        quote = quote_bytes(&f, &n->ak_public, extra);
         FX(quote.len == QUOTE_LEN);
         sign(n, &quote, sig);
         memcpy(body.p + m->signed_len + 2, quote.p, QUOTE_LEN);

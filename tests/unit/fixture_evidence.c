@@ -238,7 +238,7 @@ void fixture_build(struct fixture *f)
         request_fill(f, &r);
         FX(wire_request_build(&r, &text, digest) == 0);
         FX(wire_qualifying_data(f->exporter, digest, extra) == 0);
-        quote = quote_bytes(f, extra);
+        quote = quote_bytes(f, &r.ak_public, extra);
         sig = signature_bytes(f, &quote);
         FX(wire_attest_build(&text, &quote, &sig, &f->body) == 0);
         r.facts = (struct attest_facts){0}; /* f owns them */
@@ -277,7 +277,7 @@ void fixture_init(struct fixture *f)
 {
         char why[JTAB_ERR];
 
-        *f = (struct fixture){.reset_count = 7};
+        *f = (struct fixture){.reset_count = 7, .clock = 12345};
         f->ek = fx_key();
         f->ak = fx_key();
         f->other = fx_key();

@@ -27,6 +27,8 @@ struct fx_event {
 
 /* One thing to do wrong in the TPM structures; zero: nothing. */
 struct fx_knobs {
+        uint32_t hierarchy; /* of the AK; 0: endorsement */
+        size_t signer_len;  /* 0: all 34 bytes of qualifiedSigner */
         uint32_t magic;
         uint16_t type;
         const uint8_t *select; /* three bytes */
@@ -55,6 +57,7 @@ struct fixture {
         EVP_PKEY *ek, *ak, *other;
         uint8_t exporter[DIGEST_LEN];
         uint32_t reset_count, restart_count;
+        uint64_t clock; /* 0: one that goes on with each quote, and in the next program */
         struct fx_event ev[FX_EVENTS];
         size_t n;
         uint8_t pcr[24][DIGEST_LEN];

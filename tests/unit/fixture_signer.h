@@ -12,6 +12,7 @@
 /* cmocka needs the four above */
 #include <cmocka.h>
 
+#include "fixture_ak.h"
 #include "signer_impl.h"
 #include "sshcert.h"
 
@@ -25,10 +26,18 @@ static size_t len;
 static uint8_t point[PKI_POINT_LEN] = { 4 };
 static uint8_t ssh_ca[SSH_KEY_LEN];
 static const uint8_t image_key[32] = { 9 };
+static EVP_PKEY *ek, *ak; /* of a node */
+static uint8_t ek_area[TPMPUB_MAX + 2];
+static size_t ek_len;
+static uint8_t node_id[DIGEST_LEN]; /* that of `ek` */
+static uint8_t good_pcrs[POLICY_PCRS][DIGEST_LEN]; /* PCR 15 zero */
+static struct ak_wish wish;      /* what the node quotes */
+static struct ak_quote quoted;   /* as put into q.release by quote_again() */
 
 static const size_t size_of[SIGNER_OPS] = {
         [SIGNER_RELEASE] = sizeof(q.release), [SIGNER_TLS] = sizeof(q.tls), [SIGNER_SSH] = sizeof(q.ssh),
         [SIGNER_WRAP] = sizeof(q.wrap), [SIGNER_REWRAP] = sizeof(q.rewrap),
+        [SIGNER_CHALLENGE] = sizeof(q.challenge), [SIGNER_ACTIVATE] = sizeof(q.activate),
 };
 
 static int setup(void **state)
@@ -44,14 +53,37 @@ static int setup(void **state)
         EVP_PKEY_free(node);
         sg.keys.store_key = OPENSSL_secure_zalloc(STORE_KEY_LEN);
         sg.life_max = LIFE_MAX;
-        return sg.keys.store_key ? 0 : -1;
+        if (!sg.keys.store_key || signer_keys_derive(&sg.keys) < 0 || pki_key_new(PKI_P256, &ek) < 0 ||
+            pki_key_new(PKI_P256, &ak) < 0 || pkey_id(ek, node_id) < 0 || tpmpub_ek_from_pkey(ek, ek_area + 2, &ek_len) < 0)
+                return -1;
+        ek_area[0] = (uint8_t)(ek_len >> 8);
+        ek_area[1] = (uint8_t)ek_len;
+        ek_len += 2;
+        memset(good_pcrs, 0x5a, sizeof(good_pcrs) - DIGEST_LEN);
+        return 0;
 }
 
 static int teardown(void **state)
 {
         (void)state;
         signer_keys_wipe(&sg.keys);
+        EVP_PKEY_free(ek);
+        EVP_PKEY_free(ak);
         return 0;
+}
+
+/* What `wish` says, quoted and signed, with its token. */
+static void quote_again(void)
+{
+        ak_quotes(&wish, &quoted);
+        memcpy(q.release.ak, quoted.area, quoted.area_len);
+        memcpy(q.release.quote, quoted.quote, quoted.quote_len);
+        memcpy(q.release.signature, quoted.signature, quoted.signature_len);
+        memcpy(q.release.pcrs, wish.pcrs, sizeof(q.release.pcrs));
+        q.release.ak_len = (uint32_t)quoted.area_len;
+        q.release.quote_len = (uint32_t)quoted.quote_len;
+        q.release.signature_len = (uint32_t)quoted.signature_len;
+        assert_int_equal(signer_token(sg.keys.token_key, q.head.node, quoted.name, q.release.token), 0);
 }
 
 /* A request that is in order. */
@@ -62,13 +94,30 @@ static void good(enum signer_op op)
         q.head.seq = 7;
         switch (op) {
         case SIGNER_RELEASE:
-                q.release.reset_count = 41;
-                q.release.restart_count = 3;
-                memset(q.head.node, 0x4e, sizeof(q.head.node));
+                memcpy(q.head.node, node_id, sizeof(q.head.node));
                 q.release.purposes = SIGNER_BUNDLE;
-                memset(q.release.pcrs, 0x5a, sizeof(q.release.pcrs) - DIGEST_LEN);
                 memcpy(q.release.name, "base-1.0", 8);
-                assert_int_equal(image_key_wrap(sg.keys.store_key, "base-1.0", q.release.header, image_key, q.release.wrapped), 0);
+                wish = (struct ak_wish){ .key = ak, .boot = { 41, 3 }, .pcrs = good_pcrs };
+                quote_again();
+                assert_int_equal(image_key_wrap(sg.keys.store_key, &(struct image_ref){ "base-1.0", q.release.header, q.release.list },
+                                                image_key, q.release.wrapped), 0);
+                break;
+        case SIGNER_CHALLENGE:
+                memcpy(q.head.node, node_id, sizeof(q.head.node));
+                wish = (struct ak_wish){ .key = ak };
+                ak_area(&wish, &quoted);
+                memcpy(q.challenge.ek, ek_area, ek_len);
+                memcpy(q.challenge.ak, quoted.area, quoted.area_len);
+                q.challenge.ek_len = (uint32_t)ek_len;
+                q.challenge.ak_len = (uint32_t)quoted.area_len;
+                break;
+        case SIGNER_ACTIVATE:
+                memcpy(q.head.node, node_id, sizeof(q.head.node));
+                wish = (struct ak_wish){ .key = ak };
+                ak_area(&wish, &quoted);
+                memcpy(q.activate.ak_name, quoted.name, sizeof(q.activate.ak_name));
+                memset(q.activate.secret, 0x61, sizeof(q.activate.secret));
+                assert_int_equal(signer_ticket(sg.keys.token_key, node_id, quoted.name, q.activate.secret, NOW + 20, q.activate.ticket), 0);
                 break;
         case SIGNER_TLS:
                 q.tls.life = LIFE_MAX;

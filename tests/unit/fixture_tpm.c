@@ -2,6 +2,8 @@
 /* Part of fixture_evidence.c, which includes it: what the TPM makes. */
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
+#include <stdatomic.h>
+#include <time.h>
 
 static EVP_PKEY *fx_key(void)
 {
@@ -64,9 +66,39 @@ static void pcr_values(struct fixture *f)
         }
 }
 
-static struct buf quote_bytes(const struct fixture *f, const uint8_t extra[DIGEST_LEN])
+/* Of a TPM whose state does not outlive this program: it goes on in the next. */
+static uint64_t clock_ms(void)
 {
-        static const uint8_t signer[34] = {0, 0x0b};
+        static _Atomic uint64_t last;
+        struct timespec t;
+        uint64_t was = last;
+        uint64_t now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &t);
+        do {
+                now = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+                now = now > was ? now : was + 1;
+        } while (!atomic_compare_exchange_weak(&last, &was, now));
+        return now;
+}
+
+/* qualifiedSigner of a primary key: its public area is `ak`, TPM2B_PUBLIC. */
+static void qualified_name(const struct fixture *f, const struct buf *ak, uint8_t ret[34])
+{
+        uint8_t text[4 + 34];
+        struct wbuf w = wb_of(text, sizeof(text));
+
+        wb_u32be(&w, f->knobs.hierarchy ? f->knobs.hierarchy : 0x4000000b);
+        wb_u16be(&w, TPM_SHA256);
+        fx_hash(ak->p + 2, ak->len - 2, text + w.len);
+        ret[0] = 0;
+        ret[1] = 0x0b;
+        fx_hash(text, sizeof(text), ret + 2);
+}
+
+static struct buf quote_bytes(const struct fixture *f, const struct buf *ak, const uint8_t extra[DIGEST_LEN])
+{
+        uint8_t signer[34];
         static const uint32_t banks[] = {[ONE_BANK] = 1, [NO_BANK] = 0, [TWO_BANKS] = 2, [SAME_BANK] = 2};
         const uint8_t *select = f->knobs.select ? f->knobs.select : policy_select;
         uint8_t values[POLICY_PCRS][DIGEST_LEN];
@@ -81,12 +113,13 @@ static struct buf quote_bytes(const struct fixture *f, const uint8_t extra[DIGES
         fx_hash(values, n * DIGEST_LEN, digest);
         wb_u32be(&w, f->knobs.magic ? f->knobs.magic : 0xff544347);
         wb_u16be(&w, f->knobs.type ? f->knobs.type : 0x8018);
-        wb_tpm2b(&w, signer, sizeof(signer));
+        qualified_name(f, ak, signer);
+        wb_tpm2b(&w, signer, f->knobs.signer_len ? f->knobs.signer_len : sizeof(signer));
         if (f->knobs.extra_given)
                 wb_tpm2b(&w, f->knobs.extra, f->knobs.extra_len);
         else
                 wb_tpm2b(&w, extra, DIGEST_LEN);
-        wb_u64be(&w, 12345);
+        wb_u64be(&w, f->clock ? f->clock : clock_ms());
         wb_u32be(&w, f->reset_count);
         wb_u32be(&w, f->restart_count);
         wb_u8(&w, 1);

@@ -194,6 +194,51 @@ static void a_restart_count_that_went_back_in_one_reset_is_refused(void **state)
         assert_int_equal(d.verdict, DECIDE_OK);
 }
 
+/* Two machines with one TPM state, or a state put back. */
+static void a_clock_that_does_not_go_on_within_one_boot_is_refused(void **state)
+{
+        (void)state;
+        fx.node.restart_count = fx.restart_count = 3;
+        fx.node.clock = 5000000000;
+        for (uint64_t clock = 4999999998; clock <= 5000000000; clock++) {
+                fx.clock = clock;
+                decide_refused("M-RESETCOUNT");
+                assert_int_equal(d.diffs[0].what, DIFF_CLOCK);
+                assert_true(d.diffs[0].count == clock && d.diffs[0].want_count == 5000000000);
+        }
+        fx.clock = 5000000001;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+        fx.clock = 1; /* another boot: the clock may start again from what was saved */
+        fx.restart_count = 4;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+        fx.restart_count = 0;
+        fx.reset_count = 8;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+}
+
+/* There the counters are obfuscated, and anyone may make keys. */
+static void an_ak_of_another_hierarchy_is_refused(void **state)
+{
+        static const uint32_t others[] = {0x40000001, 0x40000007, 0x4000000c, 0x81010001};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(others); i++) {
+                fx.knobs.hierarchy = others[i];
+                decide_refused("M-AK");
+        }
+        fx.knobs.hierarchy = 0x4000000b;
+        for (size_t n = 2; n < 34; n += 31) {
+                fx.knobs.signer_len = n;
+                decide_refused("M-AK");
+        }
+        fx.knobs.signer_len = 34;
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+}
+
 static void a_reset_count_that_went_back_is_refused(void **state)
 {
         (void)state;
@@ -265,6 +310,26 @@ static void a_changed_ak_is_challenged_and_starts_over(void **state)
         assert_int_equal(d.verdict, DECIDE_GO_ON);
         assert_true(d.ak_changed);
         assert_true(d.genuine);
+        assert_true(d.cleared); /* TPM2_Clear() makes both: a new AK, and counters that start over */
+}
+
+static void a_new_ak_whose_counters_go_on_is_of_a_tpm_that_was_not_cleared(void **state)
+{
+        (void)state;
+        fx.node.ak_name[10] ^= 1;
+        fx.node.clock = 20000;
+        for (uint32_t reset = 6; reset < 9; reset++) {
+                fx.reset_count = reset; /* on record: 7 */
+                fx.clock = 20001;
+                fixture_build(&fx);
+                decide_identity(fx.evidence, &fx.node, evidence_ak_name(fx.evidence), &d);
+                assert_int_equal(d.cleared, reset < 7);
+        }
+        fx.reset_count = 7;
+        fx.clock = 20000;
+        fixture_build(&fx);
+        decide_identity(fx.evidence, &fx.node, evidence_ak_name(fx.evidence), &d);
+        assert_true(d.cleared);
 }
 
 static void an_unapproved_node_is_pending_only_after_activation(void **state)
@@ -415,6 +480,9 @@ int main(void)
                 T(values_that_were_not_quoted_are_refused),
                 T(a_reset_count_that_went_back_is_refused),
                 T(a_restart_count_that_went_back_in_one_reset_is_refused),
+                T(a_clock_that_does_not_go_on_within_one_boot_is_refused),
+                T(an_ak_of_another_hierarchy_is_refused),
+                T(a_new_ak_whose_counters_go_on_is_of_a_tpm_that_was_not_cleared),
                 T(a_running_system_is_refused),
                 T(evidence_of_an_unknown_ak_is_not_genuine),
                 T(an_unknown_ak_is_challenged_then_known),

@@ -119,9 +119,9 @@ static int asked(size_t n, int seq_off, int32_t error, int *ret_again)
         s = signer_adopt(pair[0], 0);
         assert_non_null(s);
         assert_int_equal(pthread_create(&t, NULL, fake, &f), 0);
-        r = signer_wrap(s, "i", header, key, wrapped);
+        r = signer_wrap(s, &(struct image_ref){ "i", header, header }, key, wrapped);
         assert_int_equal(pthread_join(t, NULL), 0);
-        *ret_again = signer_wrap(s, "i", header, key, wrapped);
+        *ret_again = signer_wrap(s, &(struct image_ref){ "i", header, header }, key, wrapped);
         signer_stop(s);
         return r;
 }
@@ -147,7 +147,8 @@ static void an_answer_to_something_else_is_no_answer(void **state)
         assert_int_equal(asked(n, 0, 5, &again), -EIO);
         s = signer_adopt(-1, 0);
         assert_false(signer_ended(s, how));
-        assert_int_equal(signer_wrap(s, "i", (const uint8_t[64]){ 0 }, (const uint8_t[32]){ 0 }, (uint8_t[WRAPPED_LEN]){ 0 }), -EIO);
+        assert_int_equal(signer_wrap(s, &(struct image_ref){ "i", (const uint8_t[64]){ 0 }, (const uint8_t[32]){ 0 } }, (const uint8_t[32]){ 0 },
+                                     (uint8_t[WRAPPED_LEN]){ 0 }), -EIO);
         assert_true(signer_ended(s, how));
         signer_stop(s);
 }

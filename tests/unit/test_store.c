@@ -316,27 +316,29 @@ static void unreachable_is_fetched_long_ago_and_not_seen_since(void **state)
         assert_string_equal(node_shown_state(&n, 9999), "pending");
 }
 
-static void a_wrapped_key_opens_only_with_its_name_header_and_key(void **state)
+static void a_wrapped_key_opens_only_with_its_name_header_list_and_key(void **state)
 {
         uint8_t store_key[STORE_KEY_LEN] = { 1 };
         uint8_t header[64] = { 2 };
+        uint8_t list[DIGEST_LEN] = { 4 };
         uint8_t key[32] = { 3 };
         uint8_t wrapped[WRAPPED_LEN];
         uint8_t got[32];
+        struct image_ref i = { "i", header, list };
+        uint8_t *const parts[] = { header, list, wrapped + 20, store_key };
 
         (void)state;
-        assert_int_equal(image_key_wrap(store_key, "i", header, key, wrapped), 0);
-        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), 0);
-        assert_memory_equal(got, key, 32);
-        assert_int_equal(image_key_unwrap(store_key, "j", header, wrapped, got), -EKEYREJECTED);
-        header[0] ^= 1;
-        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), -EKEYREJECTED);
-        header[0] ^= 1;
-        wrapped[20] ^= 1;
-        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), -EKEYREJECTED);
-        wrapped[20] ^= 1;
-        store_key[0] ^= 1;
-        assert_int_equal(image_key_unwrap(store_key, "i", header, wrapped, got), -EKEYREJECTED);
+        assert_int_equal(image_key_wrap(store_key, &i, key, wrapped), 0);
+        i.name = "j";
+        assert_int_equal(image_key_unwrap(store_key, &i, wrapped, got), -EKEYREJECTED);
+        i.name = "i";
+        for (size_t n = 0; n < ELEMENTSOF(parts); n++) {
+                *parts[n] ^= 1;
+                assert_int_equal(image_key_unwrap(store_key, &i, wrapped, got), -EKEYREJECTED);
+                *parts[n] ^= 1;
+                assert_int_equal(image_key_unwrap(store_key, &i, wrapped, got), 0);
+                assert_memory_equal(got, key, 32);
+        }
 }
 
 /* What is looked for among all nodes, or in the journal, has an index. */
@@ -381,7 +383,7 @@ int main(void)
                 T(many_threads_commit_and_each_event_is_there_once),
                 T(the_log_is_written_back_and_begins_anew),
                 cmocka_unit_test(unreachable_is_fetched_long_ago_and_not_seen_since),
-                cmocka_unit_test(a_wrapped_key_opens_only_with_its_name_header_and_key),
+                cmocka_unit_test(a_wrapped_key_opens_only_with_its_name_header_list_and_key),
                 cmocka_unit_test(no_statement_reads_all_of_a_table_that_grows),
         };
         int failed = store_suite(&sqlite_backend);
