@@ -30,14 +30,19 @@ def with_key(f, template, scheme=None):
         return f.tell(key=k, scheme=scheme)
 
 
+def quote_as_of(f, text, public):
+    """The TPM's own quote, but as if a primary key of the endorsement hierarchy with this public area had signed it."""
+    quote, _ = f.tpm.quote(f.qualifying(text))
+    signer = wire.H(bytes.fromhex("4000000b"), bytes(public.get_name()))
+    return quote[:8] + b"\x00\x0b" + signer + quote[8 + 34:]
+
+
 @lie("M-AK", "not restricted: it would sign forged attestations", truth_of_new_key)
 def ak_not_restricted(f):
     """And so it signs a quote that no TPM made, here one of its liar's own writing."""
     with f.key(ak_template(AK_ATTRIBUTES & ~A.RESTRICTED)) as k:
         text = f.text(ak_public=k.marshal())
-        quote, _ = f.tpm.quote(f.qualifying(text))
-        signer = wire.H(bytes.fromhex("4000000b"), bytes(k.public.get_name()))
-        made = quote[:8] + b"\x00\x0b" + signer + quote[8 + 34:]
+        made = quote_as_of(f, text, k.public)
         digest, ticket = f.tpm.esys.hash(made, TPM2_ALG.SHA256, ESYS_TR.OWNER)
         signature = f.tpm.esys.sign(k.handle, digest, signing_scheme(), ticket)
         return f.send(text, made, signature.marshal(), k)
@@ -161,7 +166,7 @@ def ak_in_software(f):
     """A key that says of itself all that an AK is, and signs whatever its owner likes."""
     private, public, _ = software_key(AK_ATTRIBUTES)
     text = f.text(ak_public=public.marshal())
-    quote, _ = f.tpm.quote(f.qualifying(text))
+    quote = quote_as_of(f, text, public)
     r, s = decode_dss_signature(private.sign(quote, ec.ECDSA(hashes.SHA256())))
     signature = bytes.fromhex("0018000b") + b"".join(b"\x00\x20" + n.to_bytes(32, "big") for n in (r, s))
     return cannot_activate(f, text, quote, signature, public)

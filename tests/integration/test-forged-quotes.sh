@@ -77,10 +77,13 @@ tpm_on "$tmp/rolled-back"
 lies tpm-rolled-back
 tpm_off
 tpm_on "$tmp/rolled-back"
-check "a count as high as the last seen is a retry, and passes" independent muster_client --out "$tmp/out"
+# its counters are equal by now, its clock is not
+check_says 1 'refused M-RESETCOUNT' "a count as high as the last seen, with a clock that is not, is refused" independent muster_client --out "$tmp/out"
+check "and the journal tells of the clock" grep -qE "The TPM's clock in the quote is [0-9]+ ms, the last one seen in this boot was [0-9]+" <(events | jq -r '.events[].explain[]?')
 tpm_off
 tpm_on "$tmp/tpm"
 check "the TPM that was not set back boots on" independent muster_client --out "$tmp/out"
+check "and again in the same boot: a retry" independent muster_client --out "$tmp/out"
 tpm_off
 
 # --- a node that is enrolled with its maker's certificate ---------------------------

@@ -153,6 +153,17 @@ tpm_on "$tmp/tpm"
 tpm2_clear >/dev/null
 check "after TPM2_Clear the node proves itself again and boots" node_boot "$run" "$p/node.conf"
 check "with the keys it had" test "$(cat "$run/ssh_host_ed25519_key.pub")" = "$key"
+cleared() { "$bin/muster" -o json log r1n001 | jq -e "[.events[] | select(.event == \"tpm-cleared\")] | length == $1"; }
+listed() { "$bin/muster" node list r1n001; }
+check "the journal tells of it, once" cleared 1
+check "and node list marks it" grep -q 'TPM was cleared' <(listed)
+check "until the admin accepts it" "$bin/muster" node approve "$id" --without-ek-certificate
+check_lacks "then the mark is gone" 'TPM was cleared' <(listed)
+check "control: the node is still listed" grep -q "r1n001" <(listed)
+tpm_off
+tpm_on "$tmp/tpm"
+check "and boots as before" node_boot "$run" "$p/node.conf"
+check "which is told no more" cleared 1
 tpm_off
 
 # --- a parent that is away -------------------------------------------------------------

@@ -304,6 +304,7 @@ int main(int argc, char **argv)
         setlinebuf(stdout);
         (void)signal(SIGPIPE, SIG_IGN);
         fixture_init(&f);
+        f.clock = 0; /* goes on by itself */
         if (argc == 3 && strcmp(argv[1], "files") == 0) {
                 save(argv[2], FX_FILE, &f.uki);
                 save(argv[2], "r8.efi", &f.old_uki);
