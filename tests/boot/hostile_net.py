@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hostile_net.py IFACE ADDRESS BOOT-PORT: a provisioning network in bad hands.
+"""hostile_net.py IFACE ADDRESS BOOT-PORT [plain]: a provisioning network in bad hands.
 
 Answers DHCP: firmware and iPXE are booted as the README says; the operating
 system's client gets a working address and, with it, everything that some
 initramfs or other has been fooled with, each option with a mark of its own
-(PWNED-dhcp and its number). A malformed twin goes before every answer. Router
+(PWNED-dhcp and its number). A malformed twin goes before every answer. With
+`plain` there is no twin, and every option is one that a client may well take:
+servers for time and names, a host name, domains, a time zone. Router
 advertisements and LLDP frames are sent all the time. Says what it did, one
 line each, on standard output.
 """
@@ -17,6 +19,7 @@ import threading
 import time
 
 iface, address, port = sys.argv[1], sys.argv[2], sys.argv[3]
+plain = sys.argv[4:] == ["plain"]
 client, evil = address.rsplit(".", 1)[0] + ".77", address.rsplit(".", 1)[0] + ".66"
 ip = socket.inet_aton
 
@@ -51,6 +54,12 @@ def hostile():
     return o
 
 
+def plausible():
+    o = opt(3, ip(address)) + opt(6, ip(evil)) + opt(28, ip("10.0.2.255")) + opt(42, ip(evil)) + opt(120, b"\1" + ip(evil))
+    o += opt(12, b"pwned-host") + opt(15, b"pwned.example") + opt(101, b"Asia/Tokyo")
+    return o + opt(119, labels(b"pwned-search")[:-1] + labels(b"example"))
+
+
 def answer(q, kind, options, yiaddr, filename=b""):
     head = struct.pack(">BBBBIHH4s4s4s4s16s64s128s", 2, 1, 6, 0, q["xid"], 0, 0x8000, bytes(4), ip(yiaddr), ip(address),
                        bytes(4), q["chaddr"], b"", filename)
@@ -73,6 +82,13 @@ def parse(b):
     return q
 
 
+def gave(o):
+    """The numbers of options."""
+    while o:
+        yield o[0]
+        o = o[2 + o[1]:]
+
+
 def dhcp(s):
     said = set()
     while True:
@@ -88,14 +104,15 @@ def dhcp(s):
         elif o.get(60, b"").startswith(b"PXEClient"):
             who, more, name = "firmware", opt(66, address.encode()) + opt(67, b"snponly.efi\0"), b"snponly.efi"
         else:
-            who, more, name = "system", hostile(), b"../" + shell("file")
+            who, more, name = "system", plausible() if plain else hostile(), b"" if plain else b"../" + shell("file")
+        if who == "system" and not plain:
             # the same with an option that is longer than the packet, and with empty ones and no end
             s.sendto(answer(q, kind, more, client, name)[:-1] + b"\x0f\xffshort", ("255.255.255.255", 68))
             s.sendto(answer(q, kind, more + b"\x0c\x00\x0f\x00\x11\x00\x77\x00" + bytes(40), client, name)[:-20], ("255.255.255.255", 68))
         s.sendto(answer(q, kind, more, client, name), ("255.255.255.255", 68))
         if (who, kind) not in said:
             said.add((who, kind))
-            print(f"{'offered' if kind == 2 else 'acknowledged'} {who} asked={sorted(o.get(55, b''))}", flush=True)
+            print(f"{'offered' if kind == 2 else 'acknowledged'} {who} asked={sorted(o.get(55, b''))} gave={sorted(gave(more))}", flush=True)
 
 
 def checksum(b):

@@ -79,23 +79,33 @@ ssh_up() { wait_for "${2:-$boot_seconds}" node_ssh "$1" true; }
 host_key() { node_ssh "$1" cat /run/muster/ssh_host_ed25519_key.pub | cut -d' ' -f1,2; }
 boot_json() { node_ssh "$1" cat /run/muster/boot.json; }
 
-# no_shell DIR CODE: what is typed on the console reaches no shell, while the
-# client says CODE once more (so there was time to answer)
+# shell_type DIR: types on the console what a shell answers
 # shellcheck disable=SC2016
+shell_type() { "$vnode" type "$1" '\n\nid\n\necho MUSTER-$((6*7))\n'; }
+
+# shell_on DIR [FROM]: prints what the console shows, from its byte FROM on, of a shell, a prompt, or an image that is
+# started; false when there is none. test-refused-cmdline is its control: there a shell opens and is seen.
+shell_on() {
+        tail -c "+$((${2:-0} + 1))" "$1/console.log" |
+                grep -aE 'uid=0|MUSTER-42|: passed at|Welcome to|emergency mode|debug shell|:/# |login:'
+}
+
+# no_shell DIR CODE [FROM]: what is typed on the console reaches no shell, while the
+# client says CODE once more (so there was time to answer)
 no_shell() {
         local d=$1 code=$2 n
         n=$(grep -acE "$code" "$d/console.log")
-        "$vnode" type "$d" '\n\nid\n\necho MUSTER-$((6*7))\n'
+        shell_type "$d"
         more() { [ "$(grep -acE "$code" "$d/console.log")" -gt "$n" ]; }
         check "the client says $code again, and tries again" wait_for 150 more
-        if grep -aqE 'uid=0|MUSTER-42|: passed at|Welcome to|emergency mode|dracut:/#|login:' "$d/console.log"; then
-                not_ok "no image is started and no shell answers" "$(tail -n 20 "$d/console.log")"
+        if shell_on "$d" "${3:-0}" >"$tmp/shell"; then
+                not_ok "no image is started and no shell answers" "$(cat "$tmp/shell"; tail -n 20 "$d/console.log")"
         else
                 ok "no image is started and no shell answers"
         fi
 }
 
-# refused DIR CODE: the console shows CODE, no image is started, no shell answers
+# refused DIR CODE [FROM]: the console shows CODE, no image is started, no shell answers
 refused() {
         local d=$1 code=$2
         if console "$d" "$code" "$boot_seconds" >"$tmp/wait.out" 2>&1; then
@@ -103,7 +113,7 @@ refused() {
         else
                 not_ok "the console shows $code" "$(tail -n 30 "$tmp/wait.out")"
         fi
-        no_shell "$d" "$code"
+        no_shell "$d" "$code" "${3:-0}"
 }
 
 # explained WORDS: muster log --explain says WORDS of node n1 (or $2)

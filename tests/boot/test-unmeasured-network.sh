@@ -7,20 +7,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/unmeasured-lib.sh"
 
-requires test "$(id -u)" -eq 0
-requires dnsmasq --version
 d=$tmp/node
-ns=muster-$$
-export MUSTER_NETNS_ADDRESS=10.0.2.2 # what the fixture's node.conf calls the parent
-cleanup_fn "'$top/qemu-harness/netns.sh' delete $ns"
-check "a network with TFTP is there" "$top/qemu-harness/netns.sh" create "$ns" --taps 1 --boot-port "$boot_port" --dhcp no
 parent_new
-ip netns exec "$ns" "$bin/musterd" --config "$tmp/etc/musterd.conf" >>"$tmp/musterd.log" 2>&1 &
-cleanup_pid $!
-wait_for 20 m status || { not_ok "musterd starts" "$(cat "$tmp/musterd.log")"; exit 1; }
-ip netns exec "$ns" python3 "$top/tests/boot/hostile_net.py" br0 10.0.2.2 "$boot_port" >"$tmp/net.log" 2>&1 &
-cleanup_pid $!
-check "somebody else serves DHCP" wait_for 10 grep -q ready "$tmp/net.log"
+hostile_network
 node_new "$d" "$fixture/node"
 check "the machine starts" "$vnode" start "$d" --net tap tap0 --netns "$ns"
 check "the node passes all the same" console "$d" 'muster-node: .*: passed at'
@@ -30,11 +19,7 @@ if [ "$failed" -ne 0 ]; then
 fi
 check "offered: the system's own client was answered" grep -q 'acknowledged system' "$tmp/net.log"
 known_hosts
-login() {
-        ip netns exec "$ns" ssh -F none -i "$top/build/image/id_ed25519" -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$tmp/known_hosts" \
-                -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias=n1 -o ConnectTimeout=10 -o BatchMode=yes -o LogLevel=ERROR root@10.0.2.77 "$@"
-}
-check "ssh answers with the node's own key" wait_for "$boot_seconds" login true
+check "ssh answers with the node's own key" wait_for "$boot_seconds" on_net_ssh true
 [ "$failed" -eq 0 ] || exit 1
 not_taken "no DHCP option, advertisement or LLDP frame ran a command" 'ls -d /run/PWNED* /tmp/PWNED* 2>/dev/null'
 not_taken "the node's name is the attested one" 'hostname | grep -vx n1'
@@ -45,7 +30,7 @@ not_taken "the MTU of 68 is not taken" 'ip -o link show up | grep -E "mtu (68|57
 not_taken "no root, NFS or iSCSI of DHCP is mounted" 'grep -E " (nfs4?|cifs|ext4|fuse[.a-z]*) |^/dev/(sd|vd|nbd)" /proc/mounts'
 not_taken "the root is the attested image" 'grep -q "^muster-root / overlay" /proc/mounts || cat /proc/mounts'
 not_taken "advertisements: no name server or search domain of theirs" 'grep -s -e fd66 -e PWNED /etc/resolv.conf'
-ask_node login sh -s
+ask_node on_net_ssh sh -s
 if grep -aqE 'PWNED|dracut:/#|emergency mode|sh-5' "$d/console.log"; then
         not_ok "the console shows no shell and none of it" "$(grep -aE 'PWNED|dracut:/#|emergency mode|sh-5' "$d/console.log")"
 else

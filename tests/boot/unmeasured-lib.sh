@@ -43,6 +43,29 @@ hostile_disks() {
         cp "$tmp/root.fs" "$tmp/plain.img"
 }
 
+# hostile_network [plain]: a network namespace $ns whose DHCP is in bad hands (hostile_net.py), with this test's parent in
+# it; machines start there with `--net tap tap0 --netns $ns`, and are reached by on_net_ssh
+hostile_network() {
+        requires test "$(id -u)" -eq 0
+        requires dnsmasq --version
+        ns=muster-$$
+        export MUSTER_NETNS_ADDRESS=10.0.2.2 # what the fixture's node.conf calls the parent
+        cleanup_fn "'$top/qemu-harness/netns.sh' delete $ns"
+        check "a network with TFTP is there" "$top/qemu-harness/netns.sh" create "$ns" --taps 1 --boot-port "$boot_port" --dhcp no
+        ip netns exec "$ns" "$bin/musterd" --config "$tmp/etc/musterd.conf" >>"$tmp/musterd.log" 2>&1 &
+        cleanup_pid $!
+        wait_for 20 m status || { not_ok "musterd starts" "$(cat "$tmp/musterd.log")"; exit 1; }
+        ip netns exec "$ns" python3 "$top/tests/boot/hostile_net.py" br0 10.0.2.2 "$boot_port" "$@" >"$tmp/net.log" 2>&1 &
+        cleanup_pid $!
+        check "somebody else serves DHCP" wait_for 10 grep -q ready "$tmp/net.log"
+}
+
+# on_net_ssh CMD…: node_ssh to the machine in $ns
+on_net_ssh() {
+        ip netns exec "$ns" ssh -F none -i "$top/build/image/id_ed25519" -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$tmp/known_hosts" \
+                -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias=n1 -o ConnectTimeout=10 -o BatchMode=yes -o LogLevel=ERROR root@10.0.2.77 "$@"
+}
+
 # hostile_qemu: fills the array more
 hostile_qemu() {
         local tmpfiles unit
@@ -109,22 +132,30 @@ ask_node() {
 }
 
 # shellcheck disable=SC2016
-# unmeasured_machine UKI: boots it on that machine and looks
+# unmeasured_machine UKI [dhcp]: boots it on that machine and looks; with `dhcp` on a network whose DHCP server is in bad
+# hands, too, and gives what a client may well take
 unmeasured_machine() {
+        local run=(node_ssh "$tmp/node") net=(--parent-port "$boot_port")
         d=$tmp/node
         parent_new
-        parent_start || exit 1
+        if [ "${2:-}" = dhcp ]; then
+                run=(on_net_ssh)
+                hostile_network plain
+                net=(--net tap tap0 --netns "$ns")
+        else
+                parent_start || exit 1
+        fi
         known_hosts
         check "the boot entry is added" m boot add open "$1"
         node_new "$d" "$fixture/node"
         hostile_disks
         hostile_qemu
         check "variables are put into the firmware" hostile_variables "$d/vars.fd"
-        check "the machine starts" "$vnode" start "$d" --parent-port "$boot_port" -- "${more[@]}"
+        check "the machine starts" "$vnode" start "$d" "${net[@]}" -- "${more[@]}"
         [ "$failed" -eq 0 ] || exit 1
         check "the node passes all the same" console "$d" 'muster-node: .*: passed at'
         [ "$failed" -eq 0 ] || exit 1
-        check "ssh answers with the node's own key" ssh_up "$d"
+        check "ssh answers with the node's own key" wait_for "$boot_seconds" "${run[@]}" true
         [ "$failed" -eq 0 ] || exit 1
 
         offered "SMBIOS strings" 'grep -qa PWNED-smbios-motd /sys/firmware/dmi/entries/11-*/raw'
@@ -146,11 +177,19 @@ unmeasured_machine() {
         not_taken "disks: no swap, no volume, no array" 'tail -n +2 /proc/swaps; ls /dev/md* /dev/dm-* 2>/dev/null; ls /dev/mapper 2>/dev/null | grep -v control'
         not_taken "disks: no unit of theirs ran" 'ls /run/PWNED-disk-unit /run/PWNED-esp-credential 2>/dev/null'
         not_taken "nothing else left its mark" 'ls -d /run/*PWNED* /tmp/*PWNED* 2>/dev/null'
+        if [ "${2:-}" = dhcp ]; then
+                check "offered: DHCP gave servers for names, time and SIP, a host name, domains and a time zone" \
+                        grep -q 'acknowledged system .*gave=\[3, 6, 12, 15, 28, 42, 101, 119, 120\]' "$tmp/net.log"
+                offered "and the node took the address of that answer" 'ip -4 -o addr | grep -q "inet 10\.0\.2\.77/24"'
+        fi
         not_taken "DHCP: no NTP or DNS server, domain or lease below /run/systemd/netif" \
-                'grep -rsE "^(NTP|DNS|SIP|DOMAINS)=." /run/systemd/netif; ls /run/systemd/netif/leases/* 2>/dev/null'
+                'grep -rsE "^(NTP|DNS|SIP|DOMAINS|ROUTE_DOMAINS|TIMEZONE)=." /run/systemd/netif; ls /run/systemd/netif/leases/* 2>/dev/null'
+        not_taken "DHCP: no server, name or domain of it in any file that services of the image read" \
+                'grep -rslIiE "pwned-(host|search)|pwned\.example|10\.0\.2\.66|Asia/Tokyo" /etc/resolv.conf /etc/hostname /etc/hosts /etc/timezone /etc/ntp* /etc/chrony* /etc/systemd /run --exclude-dir=udev
+                cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname | grep -i pwned; readlink /etc/localtime | grep Tokyo'
         not_taken "the root is the attested image, the name the attested one" \
                 'grep -q "^muster-root / overlay" /proc/mounts || cat /proc/mounts; hostname | grep -vx n1'
-        ask_node node_ssh "$d" sh -s
+        ask_node "${run[@]}" sh -s
         if grep -aqE 'PWNED|dracut:/#|emergency mode|sh-5' "$d/console.log"; then
                 not_ok "the console shows no shell and none of it" "$(grep -aE 'PWNED|dracut:/#|emergency mode|sh-5' "$d/console.log")"
         else

@@ -80,6 +80,41 @@ check_exit 0 "which would be seen" holds "$tmp/nginx" "$tmp/meta" "$tmp/plain"
 rm "$tmp/nginx/seen"
 check "it has no script, and no other path" test "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$cache_port/ipxe?mac=52:54:00:12:34:56")" = 404
 
+# ---- a chunk that was sealed anew with the right key -------------------------------------
+requires python3 -c 'import cryptography'
+# cache_holds WHAT INSTEAD: the slices of the file WHAT in the cache's files become those of INSTEAD
+cache_holds() {
+        python3 - "$tmp/nginx/cache" "$1" "$2" <<'END'
+import os, sys
+what, instead = (open(p, "rb").read() for p in sys.argv[2:])
+done = 0
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        path = os.path.join(folder, name)
+        data = open(path, "rb").read()
+        for first in range(0, len(what), 4 << 20):
+            at = data.find(what[first:first + (4 << 20)])
+            if at >= 0:
+                with open(path, "r+b") as f:
+                    f.seek(at)
+                    f.write(instead[first:first + (4 << 20)])
+                done += 1
+sys.exit(done != -(-len(what) // (4 << 20)))
+END
+}
+python3 "$top/tests/integration/forge_image.py" "$tmp/meta" "$tmp/sealed" "$tmp/forged" chunk
+check "somebody puts a resealed chunk into the cache" cache_holds "$tmp/sealed" "$tmp/forged"
+from_cache() { curl -sf "$cached" | cmp - "$1"; }
+check "which serves it" from_cache "$tmp/forged"
+check_says 1 'E-IMAGE.*chunk 1 does not verify' "the resealed chunk is refused" "$fetch" fetch "$tmp/meta" "$tmp/out" "$cached"
+check "nothing of it was written" test "$(grep -c forged "$tmp/out")" -eq 0
+before=$(metric)
+check "with musterd's own URL after it the image is whole" "$fetch" fetch "$tmp/meta" "$tmp/out" "$cached" "$own"
+check "to the byte, in spite of the resealed chunk" cmp "$tmp/out" "$tmp/plain"
+check "and musterd sent what came after chunk 0" test $(($(metric) - before)) -ge $((size - (1 << 19)))
+check "control: with the true chunk in its place again" cache_holds "$tmp/forged" "$tmp/sealed"
+check "control: the cache alone gives the image" "$fetch" fetch "$tmp/meta" "$tmp/out" "$cached"
+
 # ---- a byte that turned over -----------------------------------------------------------
 # in the third slice: bytes 8 MiB and on, which are in chunk 31
 python3 - "$tmp/nginx/cache" "$tmp/sealed" <<'END' || not_ok "a cache file is found to spoil"
