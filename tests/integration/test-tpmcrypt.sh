@@ -284,3 +284,69 @@ for kind in ecc rsa; do
         check "a new approval is made ($kind)" quiet approve
         check "with a new approval K opens the bundle again ($kind EK)" quiet opens
 done
+
+# ---- another node's TPM, with equal PCRs and equal counters -------------------
+# The other TPM gets an object of each node: there only the node in the policyRef differs
+mkdir state.b
+swtpm socket --tpm2 --tpmstate "dir=$tmp/state.b" --server "type=unixio,path=$tmp/b" \
+        --ctrl "type=unixio,path=$tmp/b.ctrl" --flags not-need-init,startup-clear >swtpm.b.log 2>&1 &
+cleanup_pid $!
+other='the node id of another one: tests' # 32 bytes
+other=${other:0:32}
+on_b() { TPM2TOOLS_TCTI=swtpm:path=$tmp/b "$@"; }
+boots_of_b() { # as often as the other
+        local want
+        want=$(reset_count)
+        while [ "$(on_b reset_count)" -lt "$want" ]; do
+                on_b tpm2_shutdown -c && swtpm_ioctl -i --unix "$tmp/b.ctrl" && on_b tpm2_startup -c || return 1
+        done
+        on_b extend_4
+}
+equal() {
+        tpm2_pcrread "$sel" >pcrs.a && on_b tpm2_pcrread "$sel" >pcrs.b && cmp pcrs.a pcrs.b || return 1
+        echo "A: $(reset_count) $(restart_count); B: $(on_b reset_count) $(on_b restart_count)"
+        [ "$(reset_count) $(restart_count)" = "$(on_b reset_count) $(on_b restart_count)" ]
+}
+# of_a CMD, of_b CMD: with the node id of A or of B in what is made; each has its files
+of_a() { cp ref.nv.a ref.nv && cp ref.bundle.a ref.bundle && "$@"; }
+of_b() { cp ref.nv.b ref.nv && cp ref.bundle.b ref.bundle && NODE_ID=$other "$@"; }
+approval_kept() { cp ahash.bundle "ahash.$1" && cp sig.bundle "sig.$1" && cp ref.bundle "ref.$1"; }
+# with NODE: the approval for NODE is the one that is used, as it is: its signature, its node in the policyRef
+with() { cp "ahash.$1" ahash.bundle && cp "sig.$1" sig.bundle && cp "ref.$1" ref.bundle; }
+ticket_of() { load_policy_key && tpm2_verifysignature -c policy.ctx -d ahash.bundle -s sig.bundle -t ticket.bundle && room; }
+approval_of() { # a|b
+        "of_$1" approve && approval_kept "approval.$1"
+}
+unseals_with() { with "approval.$1" && ticket_of && unseal && [ "$(cat step)" = use ] && [ -s k ]; }
+# the TPM accepts the whole policy of the session, and refuses the object under it
+shut_with() {
+        with "approval.$1" && ticket_of || return 1
+        refuses 'policy check failed' unseal && [ "$(cat step)" = use ] && [ ! -s k ]
+}
+# the other's signature, for the node of the object
+forged_with() {
+        with "approval.$1" && cp "ahash.approval.$2" ahash.bundle && load_policy_key &&
+                refuses 'signature is not valid' tpm2_verifysignature -c policy.ctx -d ahash.bundle -s sig.bundle -t none
+}
+import_load() { import ecc && load; }
+
+for p in nv bundle; do
+        cp "ref.$p" "ref.$p.a"
+        printf 'muster %s v2%s' "$p" "$other" | openssl dgst -sha256 -binary >"ref.$p.b"
+done
+check "another TPM starts" wait_for 10 on_b tpm2_readclock
+check "and boots the same as often" quiet boots_of_b
+check "PCRs and counters of the two are equal" equal
+check "an approval is made for the other node" quiet approval_of b
+check "and for the first" quiet approval_of a
+check "they differ" test "$(hex sig.approval.a)" != "$(hex sig.approval.b)"
+check "the other TPM has the other node's K" quiet of_b on_b import_load
+check "the other node's approval opens it" quiet on_b unseals_with b
+check "the first node's approval does not, on equal PCRs and counters" quiet on_b shut_with a
+check "nor does its signature under the other node's name" quiet on_b forged_with a b
+check "the other TPM has a K of the first node" quiet of_a on_b import_load
+check "which the first node's approval opens there: PCRs and counters are those of the approval" quiet on_b unseals_with a
+check "and the other's does not" quiet on_b shut_with b
+check "the first TPM has its K" quiet of_a import_load
+check "its approval opens it" quiet unseals_with a
+check "the other node's does not" quiet shut_with b
