@@ -235,7 +235,7 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
                 /* guard.c's own come first, and are counted */
                 { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)c->timeout + 5, NULL },
                 { MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(l == L_ATTEST ? CONN_MEMORY_ATTEST : CONN_MEMORY), NULL },
-                { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
+                { MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL }, /* head.h says what that leaves */
                 { l == L_ATTEST ? MHD_OPTION_STRICT_FOR_CLIENT : MHD_OPTION_LISTEN_SOCKET, l == L_ATTEST ? 1 : srv->fd[l], NULL },
                 { threads ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL },
                 { MHD_OPTION_END, 0, NULL },
@@ -246,6 +246,8 @@ static struct MHD_Daemon *start_one(struct server *srv, enum listener l)
                 flags |= MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET; /* door.c's */
         return MHD_start_daemon(flags, 0, l == L_BOOT ? serve_accept : NULL, &contexts[l], serve_request, &contexts[l],
                                 MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+                                MHD_OPTION_URI_LOG_CALLBACK, serve_target, &contexts[l],
+                                MHD_OPTION_UNESCAPE_CALLBACK, serve_unescape, &contexts[l],
                                 MHD_OPTION_NOTIFY_COMPLETED, serve_completed, &contexts[l],
                                 MHD_OPTION_NOTIFY_CONNECTION, serve_connection, &contexts[l],
                                 MHD_OPTION_ARRAY, rest, MHD_OPTION_ARRAY, l == L_ATTEST ? tls : tls + 3, MHD_OPTION_END);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "routes.h"
 
+#include "hex.h"
 #include "wire_attest.h"
 
 #define ADMIN_MAX 65536
@@ -42,7 +43,30 @@ static const struct route routes[] = {
         { "GET",    "/metrics",                  L_ADMIN,  ADMIN,  0,                 on_metrics },
 };
 
-/* `param` gets the segment that `*` stands for. */
+/* The first `len` characters of path, decoded. */
+static bool decode(const char *path, size_t len, char *ret, size_t n)
+{
+        size_t used = 0;
+        size_t one;
+
+        for (size_t i = 0; i < len; i++) {
+                uint8_t byte = (uint8_t)path[i];
+
+                if (byte == '%') {
+                        if (len - i < 3 || hex_decode(path + i + 1, 2, &byte, 1, &one) < 0 || byte == '\0')
+                                return false;
+                        i += 2;
+                }
+                if (used + 1 >= n)
+                        return false;
+                ret[used++] = (char)byte;
+        }
+        ret[used] = '\0';
+        return used > 0;
+}
+
+/* `param` gets the segment that `*` stands for, decoded. The rest of a
+ * path is never escaped. */
 static bool path_matches(const char *pattern, const char *path, char *param, size_t n)
 {
         param[0] = '\0';
@@ -53,11 +77,7 @@ static bool path_matches(const char *pattern, const char *path, char *param, siz
         if (*pattern == '*') {
                 size_t len = strcspn(path, "/");
 
-                if (len == 0 || len >= n)
-                        return false;
-                memcpy(param, path, len);
-                param[len] = '\0';
-                return strcmp(pattern + 1, path + len) == 0;
+                return strcmp(pattern + 1, path + len) == 0 && decode(path, len, param, n);
         }
         return *path == '\0';
 }

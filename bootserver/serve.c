@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve.h"
 
+#include "head.h"
 #include "routes.h"
 #include "wire_frame.h"
 
@@ -43,26 +44,28 @@ static int content_length(struct call *c, bool *ret_given, size_t *ret)
         return 0;
 }
 
-/* Headers whose repetition a proxy and this server may read differently. */
-static enum MHD_Result count_single(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result look_at_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                     const char *value, size_t value_len)
 {
-        static const char *const single[] = { MHD_HTTP_HEADER_HOST, MHD_HTTP_HEADER_CONTENT_LENGTH,
-                                              MHD_HTTP_HEADER_CONTENT_TYPE };
-        unsigned *n = ctx;
-
         (void)kind;
-        (void)value;
-        for (size_t i = 0; i < ELEMENTSOF(single); i++)
-                n[i] += strcasecmp(key, single[i]) == 0;
+        head_field(cls, name, name_len, value ? value : "", value ? value_len : 0);
         return MHD_YES;
 }
 
-static bool repeated(struct MHD_Connection *conn)
+/* What is wrong with the request's head, or NULL. */
+static const char *head_fault(struct call *c, const char *url, const char *method, const char *version)
 {
-        unsigned n[3] = { 0 };
+        const union MHD_ConnectionInfo *i = MHD_get_connection_info(c->conn, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+        struct target *t = &c->session->target;
+        struct head h;
 
-        (void)MHD_get_connection_values(conn, MHD_HEADER_KIND, count_single, n);
-        return n[0] > 1 || n[1] > 1 || n[2] > 1;
+        if (t->fault)
+                return t->fault;
+        if (t->at != url)
+                return "the request's target is not the one that came"; /* it would be decoded twice */
+        head_begin(&h, MHD_VERSION < 0x01000000, method, url, t->len, version);
+        (void)MHD_get_connection_values_n(c->conn, MHD_HEADER_KIND, look_at_field, &h);
+        return head_end(&h, i ? i->header_size : 0);
 }
 
 static enum MHD_Result refuse(struct call *c, unsigned status, const char *next, const char *what)
@@ -80,9 +83,7 @@ static int check_body(struct call *c, enum MHD_Result *ret_r)
         bool json = c->route->who == ADMIN;
         bool given = false;
 
-        if (repeated(c->conn)) {
-                *ret_r = refuse(c, 400, "send it once", "Host, Content-Length or Content-Type is there twice");
-        } else if (header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+        if (header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
                 *ret_r = refuse(c, 411, "send a Content-Length", "chunked requests are refused");
         } else if (content_length(c, &given, &c->body_size) < 0) {
                 *ret_r = refuse(c, 400, "send a valid Content-Length", "Content-Length is no number");
@@ -140,14 +141,19 @@ static bool body_room(struct call *c, size_t need)
         return true;
 }
 
-static enum MHD_Result first_call(struct call *c, enum listener listener, const char *url, const char *method)
+static enum MHD_Result first_call(struct call *c, enum listener listener, const char *url, const char *method,
+                                  const char *version)
 {
         enum MHD_Result result = MHD_NO;
+        const char *fault = head_fault(c, url, method, version);
         char allow[64];
-        int r = route_find(listener, method, url, &c->route, c->param, sizeof(c->param), allow, sizeof(allow));
+        int r;
 
         metric_add(&c->srv->metrics, (enum metric)(M_REQUESTS_BOOT + listener), 1);
         c->head = strcmp(method, "HEAD") == 0;
+        if (fault) /* being answered before its body, it is the connection's last request */
+                return refuse(c, 400, "send it as RFC 9112 has it", fault);
+        r = route_find(listener, method, url, &c->route, c->param, sizeof(c->param), allow, sizeof(allow));
         if (r == -EOPNOTSUPP) {
                 c->allow = allow;
                 return refuse(c, 405, "see bootserver/API.md", "this path does not take this method");
@@ -168,6 +174,24 @@ static struct session *session_of(struct MHD_Connection *conn)
         return i ? i->socket_context : NULL;
 }
 
+void *serve_target(void *cls, const char *target, struct MHD_Connection *conn)
+{
+        const struct listener_ctx *l = cls;
+        struct session *s = session_of(conn);
+
+        if (s)
+                s->target = (struct target){ target, strlen(target), head_target(target, l->listener == L_ADMIN) };
+        return NULL;
+}
+
+size_t serve_unescape(void *cls, struct MHD_Connection *conn, char *text)
+{
+        const struct session *s = session_of(conn);
+
+        (void)cls;
+        return s && s->target.at == text ? strlen(text) : MHD_http_unescape(text);
+}
+
 enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
                               const char *version, const char *data, size_t *size, void **con_cls)
 {
@@ -175,7 +199,6 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
         struct call *c = *con_cls;
         enum MHD_Result result;
 
-        (void)version;
         if (!c) {
                 c = calloc(1, sizeof(*c));
                 if (!c)
@@ -188,7 +211,7 @@ enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char
                         return MHD_NO;
                 c->session->requests++;
                 guard_phase(c->srv->guard, &c->session->conn, FAIR_BODY);
-                return first_call(c, l->listener, url, method);
+                return first_call(c, l->listener, url, method, version);
         }
         if (c->answered)
                 return MHD_NO;

@@ -12,6 +12,11 @@ struct listener_ctx {
         enum listener listener;
 };
 
+/* Each request's target as it came: for MHD_OPTION_URI_LOG_CALLBACK. */
+void *serve_target(void *cls, const char *target, struct MHD_Connection *conn);
+/* Decodes arguments, and leaves the path to the route table: an escaped slash
+ * does not part it. For MHD_OPTION_UNESCAPE_CALLBACK. */
+size_t serve_unescape(void *cls, struct MHD_Connection *conn, char *text);
 enum MHD_Result serve_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method,
                               const char *version, const char *data, size_t *size, void **con_cls);
 void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode code);

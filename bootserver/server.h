@@ -58,11 +58,19 @@ struct server {
         atomic_uint image_sends;  /* under way */
 };
 
+/* A request's target as it came. */
+struct target {
+        const char *at;
+        size_t len;
+        const char *fault; /* NULL, or what is wrong with it */
+};
+
 struct session {
         enum listener listener;
         unsigned requests;     /* so far */
         struct fair_conn conn; /* not used by the admin listener's */
         struct guest guest;    /* the attest listener's */
+        struct target target;  /* of the request under way */
         struct attest *attest; /* NULL until first used; freed with attest_free() */
 };
 

@@ -31,7 +31,7 @@ for m in $pure; do
         out=$(uses_io "$o")
         if [ -z "$out" ]; then ok "common/$m.c is pure"; else not_ok "common/$m.c is pure" "$out"; fi
 done
-for m in conditions facts decide decide_chain decide_policy explain profile profile_json profile_settings choices refs; do
+for m in conditions facts head decide decide_chain decide_policy explain profile profile_json profile_settings choices refs; do
         o=$objs/host/bootserver/$m.o
         [ -f "$o" ] || { not_ok "bootserver/$m.c is pure" "$o is not there"; continue; }
         out=$(uses_io "$o")

@@ -65,6 +65,20 @@ static void a_star_is_one_segment_and_not_empty(void **state)
         assert_int_equal(find(L_BOOT, "GET", path), -ENOENT);
 }
 
+static void a_path_is_parted_before_it_is_decoded(void **state)
+{
+        (void)state;
+        assert_int_equal(find(L_ADMIN, "POST", "/v1/profiles/QEMU%20Q35%2Fx%3F/promote"), 0);
+        assert_string_equal(param, "QEMU Q35/x?");
+        assert_int_equal(find(L_ADMIN, "POST", "/v1/nodes/n1%2fapprove"), -EOPNOTSUPP);
+        assert_int_equal(find(L_ADMIN, "GET", "/v1/nodes/a%252fb"), 0);
+        assert_string_equal(param, "a%2fb"); /* once */
+        assert_int_equal(find(L_BOOT, "GET", "/%62oot/x"), -ENOENT);
+        assert_int_equal(find(L_BOOT, "GET", "/boot/x%00"), -ENOENT);
+        assert_int_equal(find(L_BOOT, "GET", "/boot/x%4"), -ENOENT);
+        assert_int_equal(find(L_BOOT, "GET", "/boot/x%zz"), -ENOENT);
+}
+
 static void the_exact_events_route_wins(void **state)
 {
         (void)state;
@@ -186,6 +200,7 @@ int main(void)
                 cmocka_unit_test(every_route_belongs_to_one_listener),
                 cmocka_unit_test(a_wrong_method_names_the_right_ones),
                 cmocka_unit_test(a_star_is_one_segment_and_not_empty),
+                cmocka_unit_test(a_path_is_parted_before_it_is_decoded),
                 cmocka_unit_test(the_exact_events_route_wins),
                 cmocka_unit_test(ranges),
                 cmocka_unit_test(a_range_holds_for_the_file_it_was_begun_of),
