@@ -4,7 +4,8 @@
  *
  *   manifest.json   when, of what, and for each file its size and SHA-256
  *   muster.db       one snapshot of the database
- *   etc/            the configuration; with --with-keys the private keys too
+ *   etc/            the configuration; with --with-keys the private keys too,
+ *                   and whatever is not known to be public
  *   state/          boot/ and ipxe/; with --with-images images/ too
  *
  * Functions return 0 or an exit code of cli.h with f filled. */
@@ -15,13 +16,30 @@
 #include "store.h"
 
 #include <limits.h>
+#include <sys/types.h>
 
 #define BACKUP_VERSION 1
+
+/* What the file at a path in a backup is, by that path alone. */
+enum backup_sort {
+        BACKUP_FOREIGN,   /* no backup has such a file */
+        BACKUP_DB,
+        BACKUP_STATE,     /* below state/ */
+        BACKUP_OPEN,      /* of etc/: anybody may read it */
+        BACKUP_KEY,       /* of etc/: a private key in use */
+        BACKUP_OPEN_KEPT, /* the public part of a key that is being replaced: never put back by itself */
+        BACKUP_KEPT,      /* what may be private: never put back by itself either */
+};
+
+enum backup_sort backup_sort(const char *rel);
+mode_t backup_mode(enum backup_sort s);
+extern const char *const backup_keys[]; /* names of the private keys in use, in pki/; NULL at the end */
 
 /* Everything under from/ named by `want` goes to dir/to and into files. */
 struct backup {
         char dir[PATH_MAX];
-        struct json_object *files; /* of the manifest */
+        struct json_object *files;    /* of the manifest */
+        struct json_object *left_out; /* what else is there */
         bool keys;
         bool images;
 };

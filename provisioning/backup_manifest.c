@@ -79,11 +79,15 @@ static int copy_one(struct backup *b, int dir, const char *from, const char *nam
         return backup_note(b, rel, f);
 }
 
-static bool private_key(const char *name)
+/* What may be private is only taken with the keys. */
+static bool is_wanted(struct backup *b, const char *rel, enum backup_sort sort)
 {
-        size_t n = strlen(name);
+        bool private = sort == BACKUP_KEY || sort == BACKUP_KEPT;
+        bool wanted = sort != BACKUP_FOREIGN && (b->keys || !private);
 
-        return (n > 4 && strcmp(name + n - 4, ".key") == 0) || strcmp(name, "ssh_ca") == 0;
+        if (!wanted && sort != BACKUP_KEY)
+                json_object_array_add(b->left_out, json_object_new_string(rel));
+        return wanted;
 }
 
 /* The plain files of from/, which is `sub` of a directory whose place is
@@ -115,13 +119,14 @@ static int copy_dir(struct backup *b, const char *top, const char *sub, const ch
                 return fail_set(f, MUSTER_IO, "", rc == -EACCES ? "use sudo" : "", "back up %s: %s", from, below_why(rc));
         }
         while (rc == 0 && (e = readdir(d))) {
-                bool secret = private_key(e->d_name);
+                enum backup_sort sort;
 
-                if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-                    (secret && !b->keys))
+                if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
                         continue;
                 (void)snprintf(name, sizeof(name), "%s/%s", rel, e->d_name);
-                rc = copy_one(b, dirfd(d), from, e->d_name, name, secret ? 0600 : 0644, f);
+                sort = backup_sort(name);
+                if (is_wanted(b, name, sort))
+                        rc = copy_one(b, dirfd(d), from, e->d_name, name, backup_mode(sort), f);
         }
         (void)closedir(d);
         return rc;

@@ -95,6 +95,7 @@ static int fill(struct backup *b, const char *etc, const char *state, struct jso
         json_object_object_add(o, "with_keys", json_object_new_boolean(b->keys));
         json_object_object_add(o, "with_images", json_object_new_boolean(b->images));
         json_object_object_add(o, "files", json_object_get(b->files));
+        json_object_object_add(o, "left_out", json_object_get(b->left_out));
         if (rc == 0)
                 rc = backup_count(db, o, f);
         if (rc == 0)
@@ -129,7 +130,8 @@ static int make(struct backup *b, const char *to, const char *etc, const char *s
 int cmd_backup(int argc, char **argv)
 {
         _cleanup_(json_putp) struct json_object *o = json_object_new_object();
-        struct backup b = { .files = json_object_new_array() };
+        struct backup b = { .files = json_object_new_array(), .left_out = json_object_new_array() };
+        struct json_object *left;
         const char *etc = "/etc/muster";
         const char *state = NULL;
         struct fail f = { 0 };
@@ -147,9 +149,10 @@ int cmd_backup(int argc, char **argv)
         if (v == 0)
                 rc = cli_count(&backup_command, argc, argv, 1, 1);
         if (v < 0 || rc)
-                return json_object_put(b.files), rc;
+                return json_object_put(b.files), json_object_put(b.left_out), rc;
         rc = make(&b, argv[optind], etc, state ? state : cli_state_dir(), o, &f);
         json_object_put(b.files);
+        json_object_put(b.left_out);
         if (rc)
                 return cli_fail(rc, &f);
         if (b.keys)
@@ -159,6 +162,11 @@ int cmd_backup(int argc, char **argv)
         cli_say("%s: %" PRId64 " nodes (%" PRId64 " revoked), journal up to event %" PRId64 "%s%s", argv[optind],
                 admin_int(o, "nodes"), admin_int(o, "revoked"), admin_int(admin_get(o, "journal"), "seq"),
                 b.images ? "" : ", without the images", b.keys ? "" : ", without the private keys");
+        left = admin_get(o, "left_out");
+        for (size_t i = 0; i < json_object_array_length(left); i++)
+                cli_say("  left out, since %s: %s",
+                        b.keys ? "its name is not of letters, digits and ._-+" : "it is not known to be public",
+                        json_object_get_string(json_object_array_get_idx(left, i)));
         return MUSTER_OK;
 }
 

@@ -5,8 +5,6 @@
 #include "admin_client.h"
 #include "files.h"
 
-#include <sys/stat.h>
-
 #define CONF_MAX ((size_t)65536)
 
 static const char *const private_keys[] = { "ca.key", "server.key", "policy.key", "ssh_ca", "store.key" };
@@ -95,7 +93,6 @@ static int put_one(struct restore *r, const char *rel, struct fail *f)
         uint8_t digest[DIGEST_LEN];
         char from[PATH_MAX];
         char to[PATH_MAX];
-        struct stat st;
         int e;
 
         (void)snprintf(from, sizeof(from), "%.3000s/%s", r->from, rel);
@@ -107,7 +104,7 @@ static int put_one(struct restore *r, const char *rel, struct fail *f)
         }
         if (strcmp(rel, "etc/musterd.conf") == 0)
                 return put_conf(r, from, to, f);
-        e = stat(from, &st) < 0 ? -errno : file_copy(from, to, st.st_mode & 0777, digest);
+        e = file_copy(from, to, backup_mode(backup_sort(rel)), digest);
         return e < 0 ? fail_set(f, MUSTER_IO, "", "", "copy %s to %s: %s", from, to, strerror(-e)) : 0;
 }
 
