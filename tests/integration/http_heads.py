@@ -181,4 +181,32 @@ for listener, connect, method, path, lines, body, status in LISTENERS:
     wrong("a wrong line to a path that is not there", request(b"X : a\r\n", behind=b"/none"))
     wrong("a blank before the colon of the only host", request().replace(b"Host:", b"Host :", 1))
 
+# what an attest listener answers without a verdict: PROTOCOL.md, section 1
+WIRE = b"Host: x\r\nContent-Type: application/x-muster\r\n"
+TYPE = b"\r\ncontent-type: application/x-muster\r\n"
+for statuses, name, octets in (
+        ((404,), "a path of another version", b"POST /v1/attest HTTP/1.1\r\n" + WIRE + b"Content-Length: 0\r\n\r\n"),
+        ((405,), "another method", b"GET /v2/attest HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ((411,), "no length", b"POST /v2/attest HTTP/1.1\r\n" + WIRE + b"\r\n"),
+        ((411,), "a chunked request", b"POST /v2/attest HTTP/1.1\r\n" + WIRE + b"Transfer-Encoding: chunked\r\n\r\n"),
+        ((413,), "one byte too many", b"POST /v2/attest HTTP/1.1\r\n" + WIRE + b"Content-Length: 196609\r\n\r\n"),
+        ((413,), "one byte too many to activate", b"POST /v2/activate HTTP/1.1\r\n" + WIRE + b"Content-Length: 4097\r\n\r\n"),
+        ((415,), "another type", b"POST /v2/attest HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\n"),
+        ((415,), "no type", b"POST /v2/attest HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"),
+        ((414, 0), "a request line that is too long", b"POST /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ((431, 0), "a head that is too long", b"POST /v2/attest HTTP/1.1\r\n" + WIRE + b"X: " + b"a" * 5000 + b"\r\n\r\n"),
+        ((505,), "HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ((400,), "no host", b"POST /v2/attest HTTP/1.1\r\nContent-Type: application/x-muster\r\nContent-Length: 4\r\n\r\n")):
+    got, text, ended = talk(tls, octets)
+    say((got[0] if got else 0) in statuses and ended and TYPE not in text.lower() and
+        (b"\r\nallow: post\r\n" in text.lower()) == (statuses == (405,)),
+        f"attest: {name} is answered {' or '.join(str(s) for s in statuses)} without a verdict, and closed",
+        f"{got}, ended: {ended}: {text[:600]!r}")
+_, connect, _, path, lines, body, status = LISTENERS[1]
+head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + lines
+got, _, ended = talk(connect, head + b"X: " + b"a" * (2000 - len(head) - 7) + b"\r\n\r\n" + body)
+say(got == [status] and not ended, "attest: control: a head of 2,000 bytes is answered", f"{got}, ended: {ended}")
+got, _, ended = talk(connect, head + b"Expect: 100-continue\r\n\r\n" + body)
+say(got in ([100, status], [status]) and not ended, "attest: control: who expects 100 is answered", f"{got}, ended: {ended}")
+
 sys.exit(failed)
