@@ -35,7 +35,7 @@ static const char usage_text[] =
         "                        [--onfail retry|reboot|halt] [--once] [--cap]\n"
         "       muster-node enroll\n"
         "       muster-node status [--run-dir DIR]\n"
-        "       muster-node check-platform\n"
+        "       muster-node check-platform [--suspend] [--output json]\n"
         "       muster-node --version | --help\n"
         "Proves this machine to a parent and boots the image it hands out. See muster-node(8).\n";
 
@@ -152,13 +152,27 @@ static int main_enroll(int argc, char **argv)
 
 static int main_check_platform(int argc, char **argv)
 {
-        static const struct option options[] = { { NULL, 0, NULL, 0 } };
+        static const struct option options[] = {
+                { "suspend", no_argument, NULL, 's' },
+                { "output", required_argument, NULL, 'o' },
+                { NULL, 0, NULL, 0 },
+        };
+        bool try = false;
         int r;
+        int c;
 
-        if (getopt_long(argc, argv, "", options, NULL) >= 0)
-                return bad_option("check-platform", argv);
+        while ((c = getopt_long(argc, argv, "o:", options, NULL)) >= 0) {
+                if (c == 's') {
+                        try = true;
+                } else if (c == 'o' && strcmp(optarg, "json") != 0) {
+                        log_err("muster-node check-platform: --output is json, not `%s`", optarg);
+                        return EXIT_USAGE;
+                } else if (c != 'o') {
+                        return bad_option("check-platform", argv);
+                }
+        }
         r = no_operands("check-platform", argc, argv);
-        return r ? r : cmd_check_platform();
+        return r ? r : cmd_check_platform(try);
 }
 
 static int main_status(int argc, char **argv)

@@ -129,7 +129,7 @@ void sleep_jittered(int64_t ms); /* at random half to all of it */
 int cmd_boot(const struct boot_options *opt);
 int cmd_enroll(void);
 int cmd_status(const char *run_dir);
-int cmd_check_platform(void);
+int cmd_check_platform(bool try);
 
 /* Exit statuses: muster-node.8 */
 enum {
@@ -146,6 +146,7 @@ enum {
         EXIT_KEYS = 10,
         EXIT_CAP = 11,
         EXIT_PLATFORM = 12,
+        EXIT_UNTRIED = 13,
 };
 
 #endif

@@ -7,6 +7,7 @@
 requires qemu-system-x86_64 --version
 requires busybox sh -c :
 requires cpio --version
+requires swtpm --version
 
 table=$top/dracut-module/90muster/muster-s3.aml
 kernel=$top/build/kernel/vmlinuz
@@ -17,6 +18,7 @@ check "the table is what its source says" cmp "$tmp/table" "$table"
 # an init that asks the kernel for everything it offers, and sleeps if it may; the clock wakes it up
 mkdir -p "$tmp/root/bin" "$tmp/early/kernel/firmware/acpi"
 cp "$(command -v busybox)" "$tmp/root/bin/busybox"
+cp "$bin/muster-node" "$tmp/root/bin/"
 cp "$table" "$tmp/early/kernel/firmware/acpi/"
 cat >"$tmp/root/init" <<'INIT'
 #!/bin/busybox sh
@@ -33,6 +35,7 @@ if grep -q '\[deep\]' /sys/power/mem_sleep; then
         echo +3 >/sys/class/rtc/rtc0/wakealarm
         echo mem >/sys/power/state && echo SLEPT
 fi
+[ ! -e /dev/tpmrm0 ] || echo "PLATFORM $(muster-node check-platform --suspend) EXIT $?"
 echo disk >/sys/power/state && echo HIBERNATED
 echo DONE
 poweroff -f
@@ -49,11 +52,27 @@ boots() {
         timeout 240 qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m 512 -nodefaults -display none -no-reboot -serial "file:$tmp/said" \
                 -kernel "$kernel" -initrd "$initrd" -append "console=ttyS0 quiet panic=-1 $words" "$@" </dev/null
 }
-boots "$tmp/without" nohibernate
+# tpm: one for the next machine
+tpm() {
+        rm -f "$tmp/tpm.sock"
+        swtpm socket --tpm2 --tpmstate dir="$tmp" --ctrl type=unixio,path="$tmp/tpm.sock" --flags startup-clear --terminate >"$tmp/swtpm.log" 2>&1 &
+        cleanup_pid $!
+        wait_for 10 test -S "$tmp/tpm.sock"
+        # shellcheck disable=SC2054
+        with_tpm=(-chardev "socket,id=tpm,path=$tmp/tpm.sock" -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0)
+}
+tpm
+boots "$tmp/without" nohibernate "${with_tpm[@]}"
 check "the machine boots without the table" grep -q '^DONE' "$tmp/said"
 check "control: without the table it offers to suspend to RAM" grep -q 'FORMS.*\[deep\]' "$tmp/said"
 check "control: and it does, and wakes up" grep -q '^SLEPT' "$tmp/said"
-boots "$tmp/with" nohibernate
+platform=$(sed -n 's/^PLATFORM \(.*\) EXIT 12.*/\1/p' "$tmp/said")
+check "check-platform --suspend puts it to sleep, and finds that its firmware resumes the TPM" \
+        jq -e '.suspended | .result == "resume" and .pcrs_kept and .slept_ms > 5000' <<<"$platform"
+tpm
+boots "$tmp/with" nohibernate "${with_tpm[@]}"
+check "with the table check-platform --suspend finds nothing to try" \
+        jq -e '.suspended.result == "absent"' <<<"$(sed -n 's/^PLATFORM \(.*\) EXIT 0.*/\1/p' "$tmp/said")"
 check "the machine boots with the table" grep -q '^DONE' "$tmp/said"
 check "with the table no suspend to RAM is offered" grep -q 'FORMS \[s2idle\].$' "$tmp/said"
 check "with the table nothing that root writes brings it back" grep -q '^DEEP-REFUSED' "$tmp/said"
