@@ -72,6 +72,17 @@ int restore_etc(struct restore *r, struct fail *f);
 /* Fails when something there belongs to another cluster. */
 int restore_etc_check(const struct restore *r, struct fail *f);
 
+/* One line of the report. */
+void restore_note(struct restore *r, const char *fmt, ...) _printf_(2, 3);
+
+/* Of the state that was there (`old`) into the one that is restored, inside
+ * its transaction: the stricter choices, and the higher counters of the same
+ * AK. The rest that goes back is told. What cannot be read of `old` sets
+ * ret_lost; negative errno when `to` cannot be written. */
+int restore_choices(struct restore *r, struct store *old, struct store *to, bool *ret_lost);
+int restore_counters(struct restore *r, struct store *old, struct store *to, bool *ret_lost);
+void restore_tell_back(struct restore *r, struct store *old, struct store *to, bool *ret_lost);
+
 /* SHA-256 of a file, as hex. */
 int backup_digest(const char *path, char ret[65], int64_t *ret_size);
 

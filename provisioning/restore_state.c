@@ -17,8 +17,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
-static void note(struct restore *r, const char *fmt, ...) _printf_(2, 3);
-static void note(struct restore *r, const char *fmt, ...)
+void restore_note(struct restore *r, const char *fmt, ...)
 {
         char text[600];
         va_list ap;
@@ -116,7 +115,15 @@ struct carry {
         struct store *to;
         struct json_object *back; /* by node id: what a node was and is again */
         int n;
+        int failed; /* of the store that is written: nothing is put in place then */
 };
+
+static int note_failed(struct carry *c, int r)
+{
+        if (r < 0)
+                c->failed = r;
+        return r;
+}
 
 static bool is_shut_out(const struct node *n)
 {
@@ -139,6 +146,17 @@ static void tell_back(struct carry *c, const struct node *n, const char *was)
         json_object_object_add(c->back, n->id, o);
 }
 
+/* Another node has its name in the backup: then it is shut out without one. */
+static int put_nameless(struct carry *c, const struct node *n)
+{
+        struct node nameless = *n; /* nothing of it is freed here */
+
+        nameless.name[0] = '\0';
+        restore_note(c->r, "%s (%.12s) stays %s, without its name: the backup knows another node by it", n->name, n->id,
+                     node_state_text(n->state));
+        return c->to->ops->node_put(c->to, &nameless, NULL, 0);
+}
+
 /* What was refused stays refused, whatever the backup knew of it. */
 static int carry_one(void *ctx, const struct node *n)
 {
@@ -156,11 +174,13 @@ static int carry_one(void *ctx, const struct node *n)
                 r = c->to->ops->node_put(c->to, &had, NULL, 0);
         } else if (r == -ENOENT) {
                 r = c->to->ops->node_put(c->to, n, NULL, 0);
+                if (r == -EEXIST)
+                        r = put_nameless(c, n);
         }
         if (r == 0)
                 r = journal_append(c->to, c->r->now, &e, NULL);
         c->n += r == 0;
-        return r;
+        return note_failed(c, r);
 }
 
 /* A node that was removed, perhaps revoked before, and that the backup still
@@ -182,7 +202,7 @@ static int carry_removed(void *ctx, const struct event_row *ev)
                 return r;
         r = c->to->ops->node_get(c->to, ev->node, &had);
         if (r < 0)
-                return r == -ENOENT ? 0 : r;
+                return r == -ENOENT ? 0 : note_failed(c, r);
         if (!is_shut_out(&had)) {
                 had.state = NODE_QUARANTINED;
                 had.reason[0] = '\0';
@@ -194,7 +214,7 @@ static int carry_removed(void *ctx, const struct event_row *ev)
         }
         if (r == 0)
                 tell_back(c, &had, "removed");
-        return r;
+        return note_failed(c, r);
 }
 
 static int carry_removals(struct carry *c)
@@ -218,7 +238,7 @@ static int compare_one(void *ctx, const struct node *n)
 
         if (r == 0 && strictness(has.state) < strictness(n->state) && !json_object_object_get_ex(c->back, n->id, NULL))
                 tell_back(c, &has, node_state_text(n->state));
-        return r == -ENOENT ? 0 : r;
+        return r == -ENOENT ? 0 : note_failed(c, r);
 }
 
 #define BACK_SHOWN 50 /* all are in the JSON */
@@ -229,52 +249,68 @@ static void note_back(struct restore *r, struct json_object *back)
         int shown = 0;
 
         if (n > 0)
-                note(r, "nodes that go back to a laxer state, or come back though they were removed: %d", n);
+                restore_note(r, "nodes that go back to a laxer state, or come back though they were removed: %d", n);
         json_object_object_foreach(back, id, o)
         {
                 const char *name = admin_text(o, "name");
 
                 if (shown++ < BACK_SHOWN)
-                        note(r, "  %s (%.12s): was %s, is %s", *name ? name : "-", id, admin_text(o, "was"), admin_text(o, "is"));
+                        restore_note(r, "  %s (%.12s): was %s, is %s", *name ? name : "-", id, admin_text(o, "was"), admin_text(o, "is"));
         }
         if (n > BACK_SHOWN)
-                note(r, "  and %d more, which -o json lists", n - BACK_SHOWN);
+                restore_note(r, "  and %d more, which -o json lists", n - BACK_SHOWN);
+}
+
+/* Each by itself: what cannot be read of one takes nothing of the others. */
+static int carry_all(struct carry *c, bool *ret_lost)
+{
+        struct store *old = c->old;
+        uint64_t count = 0;
+        uint64_t bad = 0;
+        bool lost = old->ops->node_list(old, NODE_REVOKED, NULL, STORE_ALL, carry_one, c) < 0;
+
+        if (!c->failed)
+                lost |= old->ops->node_list(old, NODE_QUARANTINED, NULL, STORE_ALL, carry_one, c) < 0;
+        lost |= journal_verify(old, 0, &count, &bad) < 0;
+        if (!c->failed)
+                lost |= carry_removals(c) < 0;
+        if (!c->failed)
+                note_failed(c, restore_choices(c->r, old, c->to, &lost));
+        if (!c->failed)
+                note_failed(c, restore_counters(c->r, old, c->to, &lost));
+        if (!c->failed)
+                lost |= old->ops->node_list(old, -1, NULL, STORE_ALL, compare_one, c) < 0;
+        if (!c->failed)
+                restore_tell_back(c->r, old, c->to, &lost);
+        if (bad)
+                restore_note(c->r, "the journal that was there was altered at event %" PRIu64 ": removals in it may be LOST", bad);
+        *ret_lost = lost;
+        return c->failed;
 }
 
 static int carry_over(struct restore *r, struct store *to)
 {
         _cleanup_(store_closep) struct store *old = NULL;
         struct carry c = { .r = r, .to = to, .back = json_object_new_object() };
-        uint64_t count = 0;
-        uint64_t bad = 0;
+        bool lost = true;
         char db[PATH_MAX];
         struct fail f;
-        int e;
+        int e = 0;
 
         json_object_object_add(r->report, "laxer", c.back);
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", r->state);
-        e = access(db, F_OK) < 0 ? -ENOENT : store_sqlite_view(db, &old, &f);
-        c.old = old;
-        if (e == 0)
-                e = old->ops->node_list(old, NODE_REVOKED, NULL, STORE_ALL, carry_one, &c);
-        if (e == 0)
-                e = old->ops->node_list(old, NODE_QUARANTINED, NULL, STORE_ALL, carry_one, &c);
-        if (e == 0)
-                e = journal_verify(old, 0, &count, &bad);
-        if (e == 0)
-                e = carry_removals(&c);
-        if (e == 0)
-                e = old->ops->node_list(old, -1, NULL, STORE_ALL, compare_one, &c);
-        if (e == -ENOENT)
+        if (access(db, F_OK) < 0 && errno == ENOENT)
                 return 0;
-        if (e < 0)
-                note(r, "the database that was there cannot be read: revocations and removals in it are LOST");
-        else if (c.n > 0)
-                note(r, "revoked or quarantined nodes carried over from the state that was there: %d", c.n);
-        if (bad)
-                note(r, "the journal that was there was altered at event %" PRIu64 ": removals in it may be LOST", bad);
+        if (store_sqlite_view(db, &old, &f) == 0) {
+                c.old = old;
+                e = carry_all(&c, &lost);
+        }
+        if (lost)
+                restore_note(r, "the database that was there cannot be read: revocations and removals in it are LOST");
+        if (c.n > 0)
+                restore_note(r, "revoked or quarantined nodes carried over from the state that was there: %d", c.n);
         note_back(r, c.back);
-        return 0;
+        return e;
 }
 
 static int write_down(struct restore *r, struct store *s)
@@ -346,7 +382,7 @@ static int want_image(void *ctx, const struct image_row *i)
                 if (linkat(AT_FDCWD, self, m->to, i->file, AT_SYMLINK_FOLLOW) == 0)
                         return 0;
         }
-        note(m->r, "image %s is not in the backup: put %s into %s/images before musterd starts, or add it again", i->name,
+        restore_note(m->r, "image %s is not in the backup: put %s into %s/images before musterd starts, or add it again", i->name,
              i->file, m->r->state);
         return 0;
 }
@@ -428,7 +464,7 @@ static int put_in_place(struct restore *r, const char *made, bool there, struct 
                 (void)snprintf(kept, sizeof(kept), "%.3000s.before-%" PRId64, r->state, r->now);
                 if (rename(made, kept) < 0)
                         (void)snprintf(kept, sizeof(kept), "%.3000s", made);
-                note(r, "the state that was there is kept as %s", kept);
+                restore_note(r, "the state that was there is kept as %s", kept);
                 return 0;
         }
         return fail_set(f, MUSTER_IO, "", errno == EBUSY ? "it is a mount point: restore into a directory on it with --state, and "

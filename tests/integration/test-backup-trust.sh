@@ -58,3 +58,74 @@ is "private keys are put back for nobody else" "" "$(find "$tmp/e/etc/pki" -type
 is "all five of them" 5 "$(find "$tmp/e/etc/pki" -type f -perm 600 | wc -l)"
 is "certificates for everybody" 644 "$(stat -c %a "$tmp/e/etc/pki/ca.pem")"
 parent_stop
+
+# ---- a restore over a newer state ---------------------------------------------------
+id() { printf '%s%s' "$1" "$(head -c 32 /dev/urandom | xxd -p -c 64 | cut -c2-)"; }
+add() { m node add "$1" --id "$2" --without-ek-certificate >/dev/null; }
+of() { m node list -o json | jq -r --arg i "$1" '.nodes[] | select(.id == $i) | "\(.name // "-") \(.state)"'; }
+sql() { sqlite3 "$p/state/muster.db" "$1"; }
+a=$(id 0) b=$(id 1) t=$(id f) q=$(id e) gone=$(id d)
+ca_of() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$tmp/k" -subj "/CN=$1" -out "$p/etc/ek-ca/$1.pem" -days 9 2>/dev/null; }
+ca_of good
+ca_of stolen
+for key in policy ca store; do m rotate "$key" "${etc[@]}" >/dev/null; done
+parent_start "$p"
+add r1n001 "$a" && add thief "$t" && add quar "$q" && add gone "$gone"
+check "policy facts is warn in the backup" m policy facts warn
+check "policy tpm is refuse in the backup" m policy tpm refuse
+check "a backup with keys, while three keys are replaced" backup "$tmp/old" --with-keys
+# since then
+for key in policy ca store; do m rotate "$key" --finish --force "${etc[@]}" >/dev/null; done
+rm "$p/etc/ek-ca/stolen.pem"
+m node remove r1n001 >/dev/null && add r1n001 "$b" && m node revoke r1n001 >/dev/null
+m node revoke thief >/dev/null
+m node quarantine quar >/dev/null
+m node revoke gone >/dev/null && m node remove gone >/dev/null
+m policy facts quarantine >/dev/null
+m policy tpm warn >/dev/null
+m policy pcr1 profile >/dev/null
+parent_stop
+# one AK in the backup and now, with counters that went on
+ak="x'000b$(printf '%064d' 7)'"
+sqlite3 "$tmp/old/muster.db" "UPDATE nodes SET ak_name = $ak, reset_count = 5, restart_count = 1, clock = 100 WHERE id IN ('$a', '$q')"
+sum() { jq --arg d "$(sha256sum "$1/muster.db" | cut -c1-64)" --argjson s "$(stat -c %s "$1/muster.db")" \
+        '(.files[] | select(.path == "muster.db")) |= (.sha256 = $d | .size = $s)' "$1/manifest.json" >"$tmp/m" && cp "$tmp/m" "$1/manifest.json"; }
+sum "$tmp/old"
+sql "UPDATE nodes SET ak_name = $ak, reset_count = 7, restart_count = 0, clock = 50 WHERE id = '$q'"
+sql "INSERT INTO settings VALUES ('default_boot', 'r9')"
+restore() { m restore "$1" "${etc[@]}" --state "$p/state" --force "${@:2}"; }
+out=$(restore "$tmp/old" 2>&1)
+is "the older backup is restored" 0 $?
+said() { check "it says: $1" grep -qE -e "$1" <<<"$out"; }
+said "r1n001 \($(cut -c1-12 <<<"$b")\) stays revoked, without its name"
+said 'policy facts stays quarantine, as it was; the backup has warn'
+said 'policy pcr1 stays profile'
+said 'policy tpm is refuse again, was warn'
+said 'TPM counters stay as high as they were: 1$'
+said 'the default boot entry is none again, was r9'
+said 'not put back, only by hand: the backup holds: etc/pki/policy-previous\.key'
+said 'not put back, since its directory is in use.*etc/ek-ca/stolen\.pem'
+is "no key comes back that was replaced, nor a new one" "" "$(find "$pki" -name '*-previous*' -o -name '*.new')"
+is "no maker's CA that was taken out" "good.pem" "$(ls "$p/etc/ek-ca")"
+is "counters that went on stay" "7|0|50" "$(sql "SELECT reset_count, restart_count, clock FROM nodes WHERE id = '$q'")"
+is "others are the backup's" "5|1|100" "$(sql "SELECT reset_count, restart_count, clock FROM nodes WHERE id = '$a'")"
+parent_start "$p"
+is "who was revoked stays so, though its name is another's in the backup" "- revoked" "$(of "$b")"
+is "and so do those behind it" "thief revoked" "$(of "$t")"
+is "and who was quarantined" "quar quarantined" "$(of "$q")"
+is "and who was removed is quarantined" "gone quarantined" "$(of "$gone")"
+is "as is who had the name before and was removed" "r1n001 quarantined" "$(of "$a")"
+is "the stricter choices hold" "profile refuse quarantine" "$(m policy list -o json | jq -r '[.policy[].value] | join(" ")')"
+check "the journal's chain goes on" m log verify
+parent_stop
+# where there is nothing yet, all of it comes back but what was on its way out
+out=$(m restore "$tmp/old" --etc "$tmp/n/etc" --state "$tmp/n/state" --user "$user" 2>&1)
+is "onto another machine" 0 $?
+said "put in place: $tmp/n/etc/ek-ca/stolen\.pem"
+said "put in place: $tmp/n/etc/pki/ca\.key"
+is "its keys are there, but for those that were being removed" "ca.key ca.pem policy.key policy.pem server.key server.pem ssh_ca ssh_ca.pub store.key" \
+        "$(ls "$tmp/n/etc/pki" | paste -sd' ')"
+# an admin who puts the private keys back first gets the rest
+mkdir -p "$tmp/o/etc/pki" && cp -p "$tmp/old/etc/pki/store.key" "$tmp/o/etc/pki/"
+check "onto a machine that has a private key" m restore "$tmp/old" --etc "$tmp/o/etc" --state "$tmp/o/state" --user "$user"
+is "its certificates come too" 4 "$(find "$tmp/o/etc/pki" -name '*.pem' -o -name '*.pub' | wc -l)"
