@@ -265,6 +265,59 @@ static void zeroes_are_events_until_the_rest_is_nothing_else(void **state)
         evlog_free(&log);
 }
 
+/* An event of a log of SHA-1 alone, without data. */
+static void event_put(uint8_t *p, uint8_t pcr, uint8_t type)
+{
+        memset(p, 0, 32);
+        p[0] = pcr;
+        p[4] = type;
+}
+
+static void events_are_of_pcrs_that_a_tpm_has(void **state)
+{
+        uint8_t p[3 * 32];
+        struct evlog log = { 0 };
+        const char *why = NULL;
+
+        (void)state;
+        event_put(p, 0, EV_ACTION);
+        event_put(p + 32, 10, EV_ACTION);
+        event_put(p + 64, 23, EV_ACTION);
+        assert_int_equal(evlog_parse(p, sizeof(p), &log, &why, NULL), 0);
+        assert_int_equal(log.n_events, 3);
+        evlog_free(&log);
+        event_put(p + 64, 24, EV_ACTION);
+        assert_int_equal(evlog_parse(p, sizeof(p), &log, &why, NULL), -EBADMSG);
+        assert_non_null(why);
+        event_put(p + 64, 24, EV_NO_ACTION); /* extends nothing */
+        assert_int_equal(evlog_parse(p, sizeof(p), &log, &why, NULL), 0);
+        evlog_free(&log);
+}
+
+static void padding_is_all_zero_or_all_ones(void **state)
+{
+        uint8_t p[32 + 40];
+        struct evlog log = { 0 };
+
+        (void)state;
+        event_put(p, 7, EV_ACTION);
+        p[27] = 1; /* of its digest: so that the padding does not begin before it */
+        for (int c = 0; c < 256; c++) {
+                memset(p + 32, c, 40);
+                if (c != 0x00 && c != 0xff) {
+                        assert_int_equal(evlog_parse(p, sizeof(p), &log, NULL, NULL), -EBADMSG);
+                        continue;
+                }
+                assert_int_equal(evlog_parse(p, sizeof(p), &log, NULL, NULL), 0);
+                assert_int_equal(log.n_events, 1);
+                assert_int_equal(log.padding, 40);
+                evlog_free(&log);
+                p[71] ^= 0xff;
+                assert_int_equal(evlog_parse(p, sizeof(p), &log, NULL, NULL), -EBADMSG);
+                assert_int_equal(evlog_parse(p + 32, 39, &log, NULL, NULL), -EBADMSG); /* nothing else */
+        }
+}
+
 static void logs_beyond_the_limits_are_refused(void **state)
 {
         uint8_t *big = calloc(1, EVLOG_MAX_SIZE + 1);
@@ -293,6 +346,8 @@ int main(void)
                 cmocka_unit_test(events_are_described_in_one_printable_line),
                 cmocka_unit_test(known_events_say_what_they_hold),
                 cmocka_unit_test(zeroes_are_events_until_the_rest_is_nothing_else),
+                cmocka_unit_test(events_are_of_pcrs_that_a_tpm_has),
+                cmocka_unit_test(padding_is_all_zero_or_all_ones),
                 cmocka_unit_test(logs_beyond_the_limits_are_refused),
         };
 

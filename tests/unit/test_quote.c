@@ -242,6 +242,31 @@ static void only_the_exact_selection_is_accepted(void **state)
         sample_wipe(&s);
 }
 
+/* What counts is which PCRs are quoted: PolicyPCR alone hashes the length too. */
+static void a_selection_of_another_length_is_that_of_its_pcrs(void **state)
+{
+        static const uint8_t head[] = { 0xff, 'T', 'C', 'G', 0x80, 0x18 };
+
+        (void)state;
+        for (uint8_t n = 0; n < 6; n++) {
+                uint8_t p[80] = { 0 };
+                struct quote q;
+                size_t at = sizeof(head) + 2 + 2 + 8 + 4 + 4 + 1 + 8; /* no signer, no extra, all counters zero */
+
+                memcpy(p, head, sizeof(head));
+                p[at + 3] = 1;
+                p[at + 5] = TPM_SHA256;
+                p[at + 6] = n;
+                memcpy(p + at + 7, "\xff\xfb", n < 2 ? n : 2);
+                if (n > 4) {
+                        assert_int_equal(quote_parse(p, at + 7 + n + 2, &q), QUOTE_E_STRUCT);
+                        continue;
+                }
+                assert_int_equal(quote_parse(p, at + 7 + n + 2, &q), QUOTE_OK);
+                assert_int_equal(quote_selects(&q, TPM_SHA256, 0xfbff), n < 2 ? QUOTE_E_SELECTION : QUOTE_OK);
+        }
+}
+
 static void every_byte_and_the_length_of_the_binding_count(void **state)
 {
         struct sample s;
@@ -273,6 +298,7 @@ int main(void)
                 cmocka_unit_test(a_signature_of_another_scheme_than_the_pinned_one_is_refused),
                 cmocka_unit_test(plain_rsassa_signatures_verify_too),
                 cmocka_unit_test(only_the_exact_selection_is_accepted),
+                cmocka_unit_test(a_selection_of_another_length_is_that_of_its_pcrs),
                 cmocka_unit_test(every_byte_and_the_length_of_the_binding_count),
         };
 
