@@ -7,9 +7,14 @@
  * go on: chunks behind it may be there already and are fetched once more. A
  * break in the transfer goes on with Range at the next URL, for as long as
  * some chunk arrives every few rounds. A header, list or chunk that fails to
- * verify is asked of each other URL once; then the boot is refused. A server
- * that has no place just now (503 with Retry-After) is asked again for some
- * minutes. */
+ * verify is asked of each other URL once, and of that URL no more; the boot
+ * is refused when every URL has given a bad one. A server that has no place
+ * just now (503 with Retry-After) is asked again for some minutes.
+ * A URL that gives less than RATE_LEAST over a window is left at the end of a
+ * chunk: first for those that have not been found slow, then for one that was
+ * half as fast again. Each time the window is twice as long as before, up to
+ * WINDOW_MOST, so that a fleet whose every URL is slow spends its time on
+ * reading. */
 #include "node.h"
 
 #include "opener.h"
@@ -20,6 +25,9 @@
 #define ROUNDS 4 /* over all URLs without a new chunk */
 #define BUSY_MS 2000  /* before a server is asked again that has as many readers as it may have, */
 #define BUSY_TRIES 300 /* and how often in all */
+#define RATE_LEAST 262144 /* bytes a second: a busy but honest server gives each reader some times that */
+#define WINDOW_LEAST 10000 /* ms */
+#define WINDOW_MOST 160000
 
 struct fetch {
         struct node *n;
@@ -27,7 +35,9 @@ struct fetch {
         struct opener *opener;
         uint8_t *list;  /* h.list_len bytes, checked before the first chunk is asked for */
         uint64_t next;  /* the first chunk not yet verified */
-        size_t bad;     /* how many URLs gave a bad `next` */
+        bool bad[WIRE_URLS];      /* this URL gave a bad `next` */
+        uint64_t rate[WIRE_URLS]; /* bytes a second when it was last found slow; 0: it was not */
+        int64_t window;           /* ms for which a rate is measured */
         unsigned busy;  /* how often one had no place */
         char why[160];  /* the last trouble */
 };
@@ -140,8 +150,49 @@ static int image_seek(struct fetch *f, struct http *h, const struct url *u)
         return read_head(f, h);
 }
 
-static int read_chunks(struct fetch *f, struct http *h, uint64_t *ret_end)
+/* Where to go on after URL `i`, or urls.n when there is nowhere; `slow`: only
+ * where it may be faster. */
+static size_t other_url(const struct fetch *f, size_t i, bool slow)
 {
+        size_t n = f->n->verdict.image_urls.n;
+        size_t best = n;
+
+        for (size_t k = 1; k <= n; k++) {
+                size_t j = (i + k) % n;
+
+                if (f->bad[j] || (slow && j == i))
+                        continue;
+                if (!slow || f->rate[j] == 0)
+                        return j;
+                if (f->rate[j] > f->rate[i] + f->rate[i] / 2 && (best == n || f->rate[j] > f->rate[best]))
+                        best = j;
+        }
+        return best;
+}
+
+/* Looks when a window ends: -ETIME: another URL may be faster. */
+static int look_at_rate(struct fetch *f, size_t i, int64_t *since, uint64_t *bytes)
+{
+        int64_t now = stream_now_ms();
+        uint64_t rate;
+
+        if (now - *since < f->window)
+                return 0;
+        rate = *bytes * 1000 / (uint64_t)(now - *since);
+        *since = now;
+        *bytes = 0;
+        f->rate[i] = rate < RATE_LEAST ? rate + 1 : 0;
+        if (rate >= RATE_LEAST || other_url(f, i, true) == f->n->verdict.image_urls.n)
+                return 0;
+        f->window = f->window < WINDOW_MOST ? 2 * f->window : WINDOW_MOST;
+        (void)snprintf(f->why, sizeof(f->why), "it gives %llu KiB a second", (unsigned long long)(rate / 1024));
+        return -ETIME;
+}
+
+static int read_chunks(struct fetch *f, struct http *h, size_t url, uint64_t *ret_end)
+{
+        int64_t since = stream_now_ms();
+        uint64_t bytes = 0;
         int r = 0;
 
         *ret_end = f->next;
@@ -158,25 +209,28 @@ static int read_chunks(struct fetch *f, struct http *h, uint64_t *ret_end)
                 if (r < 0)
                         return trouble(f, r, "read");
                 opener_give(f->opener, (*ret_end)++, plain + SEAL_TAG_LEN);
+                bytes += plain + SEAL_TAG_LEN;
+                if (*ret_end < f->h.chunks)
+                        r = look_at_rate(f, url, &since, &bytes);
         }
         return r;
 }
 
 /* -EKEYREJECTED: what this URL gave does not verify. */
-static int image_stream(struct fetch *f, const char *text)
+static int image_stream(struct fetch *f, size_t url)
 {
         _cleanup_(http_freep) struct http *h = NULL;
         struct url u;
         uint64_t end;
         uint64_t bad;
-        int r = image_connect(f, text, &h, &u);
+        int r = image_connect(f, f->n->verdict.image_urls.v[url], &h, &u);
         int w;
 
         if (r == 0)
                 r = image_seek(f, h, &u);
         if (r < 0)
                 return r;
-        r = read_chunks(f, h, &end);
+        r = read_chunks(f, h, url, &end);
         w = opener_drain(f->opener, &bad);
         if (w == -EKEYREJECTED)
                 (void)snprintf(f->why, sizeof(f->why), "chunk %llu does not verify", (unsigned long long)bad);
@@ -184,7 +238,7 @@ static int image_stream(struct fetch *f, const char *text)
                 return fail_set(&f->n->f, -ENOSPC, "E-MEMORY", "give the node more RAM, or use a smaller image",
                                 "store the image: %s", strerror(-w));
         if (f->next < (w < 0 ? bad : end))
-                f->bad = 0;
+                memset(f->bad, 0, sizeof(f->bad));
         f->next = w < 0 ? bad : end;
         return w < 0 ? w : r;
 }
@@ -194,17 +248,17 @@ static int fetch_loop(struct fetch *f)
         const struct jstrs *urls = &f->n->verdict.image_urls;
         unsigned idle = 0; /* tries without a new chunk */
 
-        for (size_t i = 0;; i = (i + 1) % urls->n) {
+        for (size_t i = 0, to;; i = to) {
                 uint64_t before = f->next;
-                int r = image_stream(f, urls->v[i]);
+                int r = image_stream(f, i);
 
                 if (f->next == f->h.chunks || r == -ENOSPC)
                         return r;
-                if (r == -EKEYREJECTED)
-                        f->bad++;
+                f->bad[i] = r == -EKEYREJECTED;
+                to = other_url(f, i, r == -ETIME);
                 if (r != -EBUSY || f->next > before)
                         idle = f->next > before ? 0 : idle + 1;
-                if (f->bad >= urls->n || idle >= ROUNDS * urls->n)
+                if (to == urls->n || idle >= ROUNDS * urls->n)
                         return fail_set(&f->n->f, r, "E-IMAGE",
                                         r == -EKEYREJECTED ?
                                                 "add the image again with `muster image add`, and look who serves it" :
@@ -212,7 +266,7 @@ static int fetch_loop(struct fetch *f)
                                         "fetch image %s from %s: %s", f->n->manifest.name, urls->v[i], f->why);
                 log_warn("node=%.16s image from %s: %s; going on at chunk %llu", f->n->id_hex, urls->v[i], f->why,
                          (unsigned long long)f->next);
-                if (r == -EBUSY && i + 1 == urls->n)
+                if (r == -EBUSY && to <= i)
                         sleep_jittered(BUSY_MS);
                 else if (r != -EKEYREJECTED && r != -EBUSY && f->next == before)
                         sleep_jittered(500LL << (idle < 4 ? idle : 4));
@@ -221,12 +275,12 @@ static int fetch_loop(struct fetch *f)
 
 int node_image_fetch(struct node *n, int fd)
 {
-        struct fetch f = { .n = n };
+        struct fetch f = { .n = n, .window = WINDOW_LEAST };
         int r;
 
         if (seal_header_parse(n->manifest.header, sizeof(n->manifest.header), &f.h) < 0 ||
             f.h.sealed_size != (uint64_t)n->manifest.size || f.h.plain_size != (uint64_t)n->manifest.plain_size ||
-            n->verdict.image_urls.n == 0)
+            n->verdict.image_urls.n == 0 || n->verdict.image_urls.n > WIRE_URLS)
                 return fail_set(&n->f, -EBADMSG, "E-IMAGE", "add the image again with `muster image add`",
                                 "fetch image %s: its manifest contradicts itself", n->manifest.name);
         f.list = malloc(f.h.list_len);
