@@ -53,30 +53,46 @@ unsigned seldom_rate(const struct fair *f)
         return f->limits.rate_address < 50 ? 1 : f->limits.rate_address / 50;
 }
 
-/* From the address's and the strangers' or from none; `all` may be NULL.
- * *ret_seldom: it had some of those too. */
-static bool spend(struct fair *f, struct purse *own, struct common *all, unsigned cost, int64_t now, bool *ret_seldom)
+static void refill_purse(const struct fair *f, struct purse *p, unsigned times, int64_t now)
+{
+        refill(&p->all, times * f->limits.rate_address, now);
+        refill(&p->seldom, times * seldom_rate(f), now);
+}
+
+/* From the address's, its /64's and the strangers' or from none; `net` and
+ * `all` may be NULL. *ret_seldom: it had some of those too. */
+static bool spend(struct fair *f, struct purse *own, struct purse *net, struct common *all, unsigned cost, int64_t now,
+                  bool *ret_seldom)
 {
         int64_t milli = (int64_t)cost * 1000;
         struct tokens *common = NULL;
         bool seldom;
 
-        refill(&own->all, f->limits.rate_address, now);
-        refill(&own->seldom, seldom_rate(f), now);
-        seldom = own->seldom.milli >= milli;
+        refill_purse(f, own, 1, now);
+        if (net)
+                refill_purse(f, net, FAIR_NET, now);
+        seldom = own->seldom.milli >= milli && (!net || net->seldom.milli >= milli);
         if (all)
                 common = seldom ? &all->seldom : &all->often;
         if (common)
                 refill(common, f->limits.rate_strangers, now);
-        if (own->all.milli < milli || (common && common->milli < milli))
+        if (own->all.milli < milli || (net && net->all.milli < milli) || (common && common->milli < milli))
                 return false;
-        own->all.milli -= milli;
-        if (seldom)
-                own->seldom.milli -= milli;
+        for (struct purse *p = own; p; p = p == net ? NULL : net) {
+                p->all.milli -= milli;
+                if (seldom)
+                        p->seldom.milli -= milli;
+        }
         if (common)
                 common->milli -= milli;
         *ret_seldom = seldom;
         return true;
+}
+
+/* The /64 that bounds it, or NULL. */
+static struct fair_group *net_of(const struct fair_group *g)
+{
+        return g->known ? NULL : g->net;
 }
 
 enum fair_class fair_class(const struct fair_conn *c)
@@ -106,16 +122,19 @@ bool fair_spend(struct fair *f, struct fair_conn *c, unsigned cost, bool strange
 {
         struct fair_group *g = c->group;
         bool paid = c->paid >= cost;
+        struct fair_group *net = g ? net_of(g) : NULL;
         bool seldom;
 
-        if (!g || !spend(f, &g->work, stranger && !g->known && !paid ? &f->strangers_work : NULL, cost, now, &seldom))
+        if (!g || !spend(f, &g->work, net ? &net->work : NULL, stranger && !g->known && !paid ? &f->strangers_work : NULL,
+                         cost, now, &seldom))
                 return false;
         c->paid -= paid ? cost : c->paid;
         return true;
 }
 
-static void owe(struct tokens *t, unsigned rate, int64_t milli, int64_t now)
+static void owe(struct tokens *t, unsigned rate, unsigned cost, int64_t now)
 {
+        int64_t milli = (int64_t)cost * 1000;
         int64_t least = -(int64_t)rate * FAIR_BURST * 1000;
 
         refill(t, rate, now);
@@ -125,11 +144,16 @@ static void owe(struct tokens *t, unsigned rate, int64_t milli, int64_t now)
 void fair_charge(struct fair *f, struct fair_conn *c, unsigned cost, int64_t now)
 {
         struct fair_group *g = c->group;
+        struct fair_group *net = g ? net_of(g) : NULL;
 
         if (!g)
                 return;
-        owe(&g->work.all, f->limits.rate_address, (int64_t)cost * 1000, now);
-        owe(&g->work.seldom, seldom_rate(f), (int64_t)cost * 1000, now);
+        owe(&g->work.all, f->limits.rate_address, cost, now);
+        owe(&g->work.seldom, seldom_rate(f), cost, now);
+        if (!net)
+                return;
+        owe(&net->work.all, FAIR_NET * f->limits.rate_address, cost, now);
+        owe(&net->work.seldom, FAIR_NET * seldom_rate(f), cost, now);
 }
 
 /* ---- the lists of one address ------------------------------------------------ */
@@ -186,6 +210,8 @@ int fair_add(struct fair *f, struct fair_conn *c, const struct sockaddr *from, u
         f->all[side] = c;
         f->count[side]++;
         g->side[side].count++;
+        if (net_of(g))
+                g->net->side[side].count++;
         list(f, c);
         return 0;
 }
@@ -198,6 +224,8 @@ void fair_doom(struct fair *f, struct fair_conn *c)
                 unlist(f, c);
         c->doomed = true;
         c->group->side[c->side].count--;
+        if (net_of(c->group))
+                c->group->net->side[c->side].count--;
         f->count[c->side]--;
         fair_body(c, 0);
 }
@@ -234,6 +262,8 @@ void fair_known(struct fair *f, struct fair_conn *c)
 
         if (!g || g->known) /* it has a connection: it is on no idle list */
                 return;
+        for (unsigned s = 0; s < FAIR_SIDES && g->net; s++)
+                g->net->side[s].count -= g->side[s].count;
         g->known = true;
         for (unsigned l = 0; l < LANES; l++)
                 group_rank(f, g, l);
@@ -277,11 +307,32 @@ static struct fair_conn *victim(const struct fair *f, const struct fair_group *g
         return NULL;
 }
 
+/* For one more of `g` of the strangers of a full /64. */
+static struct fair_conn *net_victim(const struct fair *f, const struct fair_group *g, unsigned side, int64_t now)
+{
+        struct fair_conn *worst = NULL;
+        unsigned most = 0;
+
+        for (struct fair_conn *c = f->all[side]; c; c = c->all_next) {
+                unsigned open = c->group->lane[lane_of(c)].open;
+
+                if (!may_go(c) || net_of(c->group) != g->net ||
+                    (open <= g->side[side].count + 1 && (c->phase == FAIR_QUEUE || !rests(c, now))))
+                        continue;
+                if (worst && (open < most || (open == most && c->since >= worst->since)))
+                        continue;
+                worst = c;
+                most = open;
+        }
+        return worst;
+}
+
 enum fair_answer fair_admit(struct fair *f, const struct sockaddr *from, unsigned side, int64_t now,
                             struct fair_conn **ret_victim)
 {
         struct fair_group *g = group_get(f, from, now);
         struct fair_conn *go = NULL;
+        struct fair_group *net;
         struct share *s;
         bool stranger;
 
@@ -289,12 +340,17 @@ enum fair_answer fair_admit(struct fair *f, const struct sockaddr *from, unsigne
         if (!g)
                 return FAIR_FULL;
         s = &g->side[side];
+        net = net_of(g);
         stranger = !g->known && !f->limits.queues[side];
-        if (!spend(f, &s->come, stranger ? &f->strangers[side] : NULL, 1, now, &s->seldom))
+        if (!spend(f, &s->come, net ? &net->side[side].come : NULL, stranger ? &f->strangers[side] : NULL, 1, now, &s->seldom))
                 return FAIR_TOO_FAST;
         if (s->count >= f->limits.per_address) {
                 go = g->lane[side].first;
                 if (!go || !rests(go, now))
+                        return FAIR_TOO_MANY;
+        } else if (net && net->side[side].count / FAIR_NET >= f->limits.per_address) {
+                go = net_victim(f, g, side, now);
+                if (!go)
                         return FAIR_TOO_MANY;
         } else if (f->count[side] >= f->limits.connections[side]) {
                 go = victim(f, g, side, now);

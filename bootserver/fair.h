@@ -5,9 +5,11 @@
  * milliseconds and never goes back.
  *
  * DOC: Theory of operation
- * Connections are counted by source address: an IPv4 address, or the /64 of
- * an IPv6 one. An address is known once a node passed from it; until then
- * it is a stranger's. Three things bound a stranger:
+ * Connections are counted by source address. An address is known once a node
+ * passed from it; until then it is a stranger's. Of IPv6 whoever is on a link
+ * has as many addresses as he likes, so all strangers of one /64 together may
+ * do what FAIR_NET addresses may; a known address in it has its own share,
+ * which no other address takes from. Three things bound a stranger:
  *   - tokens for new connections and for work, per address and for all
  *     strangers; those that come about once a second or less have tokens of
  *     their own, which those that come often cannot use up;
@@ -23,8 +25,9 @@
  * turn (FAIR_QUEUE): it is thrown out for an address with fewer, or a known
  * one, only. The strangers' common tokens are taken when its turn comes,
  * not when it connects: so nodes of a storm wait, and none is turned away.
- * Memory: one record per address that has a connection, and at most
- * FAIR_REMEMBERED without, strangers forgotten first. */
+ * Memory: one record per address that has a connection, at most
+ * FAIR_REMEMBERED without, strangers forgotten first, and one for each /64
+ * that these lie in. */
 #ifndef MUSTER_FAIR_H
 #define MUSTER_FAIR_H
 
@@ -37,6 +40,7 @@
 #define FAIR_REMEMBERED 16384
 #define FAIR_GRACE 1000 /* ms */
 #define FAIR_BURST 10   /* seconds' worth of tokens that can be saved up */
+#define FAIR_NET 16     /* addresses' worth of a /64's strangers */
 #define FAIR_PAID 4     /* work that a turn pays for: an attestation and its challenge */
 
 struct fair_limits {

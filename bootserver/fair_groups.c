@@ -8,26 +8,30 @@
 
 #define TABLE 16384 /* a power of two */
 
-static void key_of(const struct sockaddr *from, uint8_t ret[16])
+/* True: it has a /64 around it, ret_net. */
+static bool key_of(const struct sockaddr *from, uint8_t ret[FAIR_KEY], uint8_t ret_net[FAIR_KEY])
 {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)from;
         const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)from;
 
-        memset(ret, 0, 16);
+        memset(ret, 0, FAIR_KEY);
+        memset(ret_net, 0, FAIR_KEY);
         if (from->sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
-                memcpy(ret, &six->sin6_addr, 8); /* the /64 */
-                ret[15] = 1;                     /* ::/64 is not 0.0.0.0 */
-                return;
+                memcpy(ret, &six->sin6_addr, 16);
+                memcpy(ret_net, &six->sin6_addr, 8);
+                ret_net[16] = 1; /* 2001:db8::/64 is not 2001:db8:: */
+                return true;
         }
         ret[10] = ret[11] = 0xff;
         if (from->sa_family == AF_INET)
                 memcpy(ret + 12, &four->sin_addr, 4);
         else if (from->sa_family == AF_INET6)
                 memcpy(ret + 12, (const uint8_t *)&six->sin6_addr + 12, 4);
+        return false;
 }
 
 /* Salted, so that nobody can choose addresses that share a chain. */
-static size_t slot(const struct fair *f, const uint8_t key[16])
+static size_t slot(const struct fair *f, const uint8_t key[FAIR_KEY])
 {
         uint64_t w[2];
         uint64_t h;
@@ -47,7 +51,7 @@ int groups_new(struct fair *f)
         return RAND_bytes((unsigned char *)f->salt, sizeof(f->salt)) == 1 ? 0 : -EIO;
 }
 
-static void forget(struct fair *f, struct fair_group *g)
+static void unchain(struct fair *f, struct fair_group *g)
 {
         struct fair_group **p = &f->table[slot(f, g->key)];
 
@@ -56,6 +60,16 @@ static void forget(struct fair *f, struct fair_group *g)
         if (*p)
                 *p = g->chain;
         free(g);
+}
+
+/* A /64's record lives as long as one of an address in it. */
+static void forget(struct fair *f, struct fair_group *g)
+{
+        struct fair_group *net = g->net;
+
+        unchain(f, g);
+        if (net && --net->refs == 0)
+                unchain(f, net);
 }
 
 void groups_free(struct fair *f)
@@ -96,29 +110,58 @@ static void forget_one(struct fair *f)
         forget(f, g);
 }
 
-struct fair_group *group_get(struct fair *f, const struct sockaddr *from, int64_t now)
+static struct fair_group *find(const struct fair *f, const uint8_t key[FAIR_KEY])
 {
-        struct fair_group *g;
-        uint8_t key[16];
-        size_t i;
-
-        key_of(from, key);
-        i = slot(f, key);
-        for (g = f->table[i]; g; g = g->chain)
-                if (memcmp(g->key, key, sizeof(key)) == 0)
+        for (struct fair_group *g = f->table[slot(f, key)]; g; g = g->chain)
+                if (memcmp(g->key, key, FAIR_KEY) == 0)
                         return g;
-        g = calloc(1, sizeof(*g));
+        return NULL;
+}
+
+/* With all the tokens that `times` addresses may save up. */
+static struct fair_group *make(struct fair *f, const uint8_t key[FAIR_KEY], int64_t times, int64_t now)
+{
+        struct fair_group *g = calloc(1, sizeof(*g));
+        size_t i = slot(f, key);
+
         if (!g)
                 return NULL;
-        memcpy(g->key, key, sizeof(key));
-        g->work.all = (struct tokens){ (int64_t)f->limits.rate_address * FAIR_BURST * 1000, now };
-        g->work.seldom = (struct tokens){ (int64_t)seldom_rate(f) * FAIR_BURST * 1000, now };
+        memcpy(g->key, key, FAIR_KEY);
+        g->work.all = (struct tokens){ times * f->limits.rate_address * FAIR_BURST * 1000, now };
+        g->work.seldom = (struct tokens){ times * seldom_rate(f) * FAIR_BURST * 1000, now };
         for (unsigned s = 0; s < FAIR_SIDES; s++)
                 g->side[s].come = g->work;
-        if (f->idle[0].n + f->idle[1].n >= FAIR_REMEMBERED)
-                forget_one(f);
         g->chain = f->table[i];
         f->table[i] = g;
+        return g;
+}
+
+struct fair_group *group_get(struct fair *f, const struct sockaddr *from, int64_t now)
+{
+        uint8_t key[FAIR_KEY];
+        uint8_t net_key[FAIR_KEY];
+        bool has_net = key_of(from, key, net_key);
+        struct fair_group *g = find(f, key);
+        struct fair_group *net;
+
+        if (g)
+                return g;
+        if (f->idle[0].n + f->idle[1].n >= FAIR_REMEMBERED)
+                forget_one(f);
+        net = has_net ? find(f, net_key) : NULL;
+        if (has_net && !net)
+                net = make(f, net_key, FAIR_NET, now);
+        if (has_net && !net)
+                return NULL;
+        g = make(f, key, 1, now);
+        if (!g) {
+                if (net && net->refs == 0)
+                        unchain(f, net);
+                return NULL;
+        }
+        g->net = net;
+        if (net)
+                net->refs++;
         idle_add(f, g);
         return g;
 }

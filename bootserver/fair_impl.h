@@ -6,6 +6,7 @@
 
 #include "fair.h"
 
+#define FAIR_KEY 17 /* an address as IPv6 has it, and 1 if it stands for its /64 */
 #define BUCKETS 257 /* by number of connections; the last is for all above */
 
 struct tokens {
@@ -49,15 +50,18 @@ struct rank {
         struct fair_group *first, *last;
 };
 
+/* An address. Of the record of a /64 only the strangers' part is used: side's
+ * count and come, work, refs. */
 struct fair_group {
-        uint8_t key[16];
+        uint8_t key[FAIR_KEY];
         struct fair_group *chain;               /* hash */
+        struct fair_group *net;                 /* the /64 that it lies in, or NULL */
         struct fair_group *idle_prev, *idle_next;
         struct share side[FAIR_SIDES];
         struct lane lane[LANES];
         struct purse work;
         size_t body;
-        unsigned refs; /* connections, the doomed too */
+        unsigned refs; /* connections, the doomed too; of a /64 addresses */
         bool known;
 };
 

@@ -9,6 +9,7 @@
 #include "fair.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,19 +236,185 @@ static void known_addresses_lose_nothing_to_strangers(void **state)
         fair_free(f);
 }
 
-static void ipv6_counts_by_64_and_mapped_addresses_are_ipv4(void **state)
+static struct sockaddr_storage in_net(unsigned net, unsigned host)
+{
+        char text[64];
+
+        (void)snprintf(text, sizeof(text), "2001:db8:0:%x::%x", net, host);
+        return v6(text);
+}
+
+static void ipv6_counts_by_address_and_mapped_addresses_are_ipv4(void **state)
 {
         struct fair *f = make(100, 1, 1000);
-        struct fair_conn c[4];
+        struct fair_conn c[5];
         struct fair_conn *victim;
 
         (void)state;
         assert_int_equal(come(f, &c[0], v6("2001:db8::1"), 0, &victim), FAIR_COME);
-        assert_int_equal(come(f, &c[1], v6("2001:db8::ffff:2"), 0, &victim), FAIR_TOO_MANY);
-        assert_int_equal(come(f, &c[1], v6("2001:db8:0:1::1"), 0, &victim), FAIR_COME);
-        assert_int_equal(come(f, &c[2], v4(0x0a000001), 0, &victim), FAIR_COME);
-        assert_int_equal(come(f, &c[3], v6("::ffff:10.0.0.1"), 0, &victim), FAIR_TOO_MANY);
-        for (int i = 0; i < 3; i++)
+        assert_int_equal(come(f, &c[1], v6("2001:db8::1"), 0, &victim), FAIR_TOO_MANY);
+        assert_int_equal(come(f, &c[1], v6("2001:db8::ffff:2"), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[2], v6("2001:db8:0:1::1"), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[3], v4(0x0a000001), 0, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[4], v6("::ffff:10.0.0.1"), 0, &victim), FAIR_TOO_MANY);
+        for (int i = 0; i < 4; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void strangers_of_one_64_have_the_connections_of_sixteen_addresses(void **state)
+{
+        struct fair *f = make(1000, 2, 1000);
+        struct fair_conn c[FAIR_NET * 2];
+        struct fair_conn more[3];
+        struct fair_conn *victim;
+
+        (void)state;
+        for (unsigned i = 0; i < FAIR_NET * 2; i++)
+                assert_int_equal(come(f, &c[i], in_net(0, i + 1), i, &victim), FAIR_COME);
+        assert_int_equal(come(f, &more[0], in_net(0, 999), 100, &victim), FAIR_TOO_MANY);
+        assert_int_equal(come(f, &more[0], in_net(1, 999), 100, &victim), FAIR_COME); /* another one has its own */
+        assert_null(victim);
+        fair_phase(f, &c[0], FAIR_WORK, 200);
+        assert_int_equal(come(f, &more[1], in_net(0, 999), 1500, &victim), FAIR_COME);
+        assert_ptr_equal(victim, &c[1]); /* the longest idle */
+        fair_remove(f, &c[0]);
+        assert_int_equal(come(f, &more[2], in_net(0, 998), 1500, &victim), FAIR_COME); /* there is room again */
+        assert_null(victim);
+        for (unsigned i = 1; i < FAIR_NET * 2; i++)
+                fair_remove(f, &c[i]);
+        for (unsigned i = 0; i < 3; i++)
+                fair_remove(f, &more[i]);
+        fair_free(f);
+}
+
+static void in_a_full_64_the_address_with_most_loses_one(void **state)
+{
+        struct fair *f = make(1000, 16, 1000);
+        struct fair_conn c[FAIR_NET * 16];
+        struct fair_conn more;
+        struct fair_conn *victim;
+
+        (void)state;
+        for (unsigned i = 0; i < FAIR_NET * 16; i++) /* one each, but for the last */
+                assert_int_equal(come(f, &c[i], in_net(0, i < FAIR_NET * 16 - 3 ? i + 1 : 9999), i, &victim), FAIR_COME);
+        assert_int_equal(come(f, &more, in_net(0, 8888), 300, &victim), FAIR_COME);
+        assert_ptr_equal(victim, &c[FAIR_NET * 16 - 3]);
+        for (unsigned i = 0; i < FAIR_NET * 16; i++)
+                fair_remove(f, &c[i]);
+        fair_remove(f, &more);
+        fair_free(f);
+}
+
+static void strangers_of_one_64_have_the_tokens_of_sixteen_addresses(void **state)
+{
+        struct fair_limits l = { { 100000, 100000 }, 100000, 2, 1000000, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn own[2] = { 0 };
+        struct fair_conn *victim;
+        struct sockaddr_storage from;
+        unsigned came = 0;
+        unsigned worked = 0;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        for (unsigned i = 0; i < 2; i++) { /* one in the /64, one in another */
+                from = in_net(i, 9999);
+                assert_int_equal(fair_add(f, &own[i], (struct sockaddr *)&from, 0, 7, 1), 0);
+        }
+        for (unsigned i = 0; i < 1000; i++) {
+                struct fair_conn c = { 0 };
+
+                from = in_net(0, i + 1);
+                came += fair_admit(f, (struct sockaddr *)&from, 0, 1, &victim) == FAIR_COME;
+                assert_int_equal(fair_add(f, &c, (struct sockaddr *)&from, 0, 7, 1), 0);
+                worked += fair_spend(f, &c, 1, true, 1);
+                fair_remove(f, &c);
+        }
+        assert_int_equal(came, FAIR_NET * 2 * FAIR_BURST);
+        assert_int_equal(worked, FAIR_NET * 2 * FAIR_BURST);
+        assert_false(fair_spend(f, &own[0], 1, true, 1));
+        assert_true(fair_spend(f, &own[1], 1, true, 1));
+        fair_remove(f, &own[0]);
+        fair_remove(f, &own[1]);
+        fair_free(f);
+}
+
+static void a_known_address_shares_neither_name_nor_tokens_with_strangers_of_its_64(void **state)
+{
+        struct fair_limits l = { { 1000, 1000 }, 4, 1, 1000000, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn node = { 0 };
+        struct fair_conn c[FAIR_NET * 4] = { 0 };
+        struct fair_conn *victim;
+        unsigned n = 0;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        assert_int_equal(come(f, &node, in_net(0, 9999), 1, &victim), FAIR_COME);
+        for (unsigned i = 0; i < FAIR_NET * 4; i++)
+                assert_int_equal(come(f, &c[i], in_net(0, i + 1), 1, &victim), i < FAIR_NET * 4 - 1 ? FAIR_COME : FAIR_TOO_MANY);
+        fair_known(f, &node);
+        assert_true(fair_is_known(&node));
+        for (unsigned i = 0; i < FAIR_NET * 4 - 1; i++) {
+                assert_false(fair_is_known(&c[i]));
+                while (fair_spend(f, &c[i], 1, true, 1))
+                        n++;
+        }
+        assert_int_equal(n, FAIR_NET * FAIR_BURST);
+        assert_true(fair_spend(f, &node, 1, true, 1));
+        assert_int_equal(come(f, &c[FAIR_NET * 4 - 1], in_net(0, 7777), 1, &victim), FAIR_COME); /* in the known one's place */
+        fair_remove(f, &node);
+        assert_int_equal(come(f, &node, in_net(0, 9999), 1, &victim), FAIR_COME); /* beyond what its /64 may have */
+        assert_null(victim);
+        assert_true(fair_is_known(&node));
+        fair_remove(f, &node);
+        for (unsigned i = 0; i < FAIR_NET * 4; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void what_a_stranger_owes_its_64_owes_too(void **state)
+{
+        struct fair_limits l = { { 1000, 1000 }, 4, 50, 1000000, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn c[3] = { 0 };
+        struct fair_conn *victim;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        assert_int_equal(come(f, &c[0], in_net(0, 1), 1, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[1], in_net(0, 2), 1, &victim), FAIR_COME);
+        assert_int_equal(come(f, &c[2], in_net(1, 1), 1, &victim), FAIR_COME);
+        fair_charge(f, &c[0], FAIR_NET * 499, 1);
+        assert_true(fair_spend(f, &c[1], 1, true, 1));
+        fair_charge(f, &c[0], FAIR_NET * 10, 1);
+        assert_false(fair_spend(f, &c[1], 1, true, 1));
+        assert_true(fair_spend(f, &c[2], 1, true, 1));
+        for (unsigned i = 0; i < 3; i++)
+                fair_remove(f, &c[i]);
+        fair_free(f);
+}
+
+static void one_that_owes_has_no_part_in_what_those_have_that_come_seldom(void **state)
+{
+        struct fair_limits l = { { 1000, 1000 }, 100, 50, 2, { false, true } };
+        struct fair *f = NULL;
+        struct fair_conn c[3] = { 0 };
+        struct fair_conn *victim;
+        unsigned n = 0;
+
+        (void)state;
+        assert_int_equal(fair_new(&l, &f), 0);
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(come(f, &c[i], v4(i + 1), 1, &victim), FAIR_COME);
+        while (fair_spend(f, &c[0], 1, true, 1)) /* its own ten seldom ones, then all that those have that come often */
+                n++;
+        assert_int_equal(n, 10 + 20);
+        fair_charge(f, &c[1], 10, 1);
+        assert_false(fair_spend(f, &c[1], 1, true, 1));
+        assert_true(fair_spend(f, &c[2], 1, true, 1)); /* one that owes nothing has */
+        for (unsigned i = 0; i < 3; i++)
                 fair_remove(f, &c[i]);
         fair_free(f);
 }
@@ -367,7 +534,13 @@ int main(void)
                 cmocka_unit_test(a_turn_pays_for_an_attestation_and_no_more),
                 cmocka_unit_test(on_a_full_side_the_address_with_most_loses_one),
                 cmocka_unit_test(known_addresses_lose_nothing_to_strangers),
-                cmocka_unit_test(ipv6_counts_by_64_and_mapped_addresses_are_ipv4),
+                cmocka_unit_test(ipv6_counts_by_address_and_mapped_addresses_are_ipv4),
+                cmocka_unit_test(strangers_of_one_64_have_the_connections_of_sixteen_addresses),
+                cmocka_unit_test(in_a_full_64_the_address_with_most_loses_one),
+                cmocka_unit_test(strangers_of_one_64_have_the_tokens_of_sixteen_addresses),
+                cmocka_unit_test(a_known_address_shares_neither_name_nor_tokens_with_strangers_of_its_64),
+                cmocka_unit_test(what_a_stranger_owes_its_64_owes_too),
+                cmocka_unit_test(one_that_owes_has_no_part_in_what_those_have_that_come_seldom),
                 cmocka_unit_test(tokens_run_out_and_come_back),
                 cmocka_unit_test(work_that_turned_out_dear_is_paid_for_afterwards),
                 cmocka_unit_test(the_hog_is_of_the_address_that_holds_most),
