@@ -43,7 +43,7 @@ struct attest {
         char from[SOURCE_ADDRESS]; /* the peer's address; "": unknown */
         char id[NODE_ID_HEX + 1];
         enum ek_chain chain; /* where the decision asked for it, or the node is pending */
-        char tpm_maker[EKCERT_MAKER]; /* by its EK certificate when that is good, else as the client says */
+        char tpm_maker[EKCERT_MAKER]; /* by its EK certificate, sent or kept, when that is good, else as the client says */
         bool maker_certified;
 
         struct release *release; /* waits to be sent */
@@ -119,8 +119,9 @@ void facts_told(struct server *srv, const struct node *n, unsigned changed, cons
  * the record changed meanwhile, decide again. */
 int facts_quarantine(struct server *srv, const struct attest *a, const struct node *judged);
 
-/* What the quote says of the TPM's own firmware, and whose TPM it is. */
-void attest_tpm_into(const struct attest *a, struct node *n);
+/* What the quote says of the TPM's own firmware, and whose TPM it is. A client
+ * that was not let in is believed the maker only with a certificate. */
+void attest_tpm_into(const struct attest *a, bool let_in, struct node *n);
 
 /* Stores the request as the node's evidence when its PCRs differ from what
  * is stored, or when it is the first of its day (UTC; `seen`: when the node

@@ -187,23 +187,23 @@ static void refs_for(struct server *srv, const struct attest *a, const struct no
         *ret_image = i;
 }
 
-/* Whose TPM it is: a certificate that chains to its maker knows better than
- * the TPM's answer to a question; a node that did not ask it, because it was
- * let in before, has its maker on record. */
+/* Whose TPM it is, where look_at_chain() found no certificate that says it: what
+ * the client says, unless one said it before. A client that did not ask its
+ * TPM, because it was let in before, has its maker on record. */
 static void find_maker(struct attest *a, const struct node *n)
 {
-        struct ekcert leaf = { 0 };
-        const char *why = NULL;
+        bool on_record = n->tpm_maker[0] && (n->chain == EK_CHAIN_OK || !a->req.facts.tpm[0]);
 
-        a->tpm_maker[0] = '\0';
-        if (a->chain == EK_CHAIN_OK && a->req.ek_certs.n > 0 &&
-            ekcert_parse(a->req.ek_certs.v[0].p, a->req.ek_certs.v[0].len, &leaf, &why) == 0)
-                ekcert_maker(&leaf, a->tpm_maker);
-        ekcert_free(&leaf);
-        a->maker_certified = a->tpm_maker[0] != '\0';
         if (!a->maker_certified)
-                (void)snprintf(a->tpm_maker, sizeof(a->tpm_maker), "%s",
-                               a->req.facts.tpm[0] ? a->req.facts.tpm : n->tpm_maker);
+                (void)snprintf(a->tpm_maker, sizeof(a->tpm_maker), "%s", on_record ? n->tpm_maker : a->req.facts.tpm);
+}
+
+/* The approved client alone tells its machine's facts as they are: they count
+ * when all else is right. */
+static bool is_other_machine(const struct call *c, const struct attest *a, const struct node *n, const struct decision *d)
+{
+        return d->verdict == DECIDE_OK && catalog_choice(c->srv->catalog, CHOICE_FACTS) == FACTS_QUARANTINE &&
+               facts_changed_text(n->facts, &a->req.facts);
 }
 
 /* The last stage. -EAGAIN: the record changed meanwhile. */
@@ -217,27 +217,17 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
         int r = 0;
 
         catalog_read(c->srv->catalog);
-        if (catalog_choice(c->srv->catalog, CHOICE_FACTS) == FACTS_QUARANTINE && facts_changed_text(n->facts, &a->req.facts)) {
-                r = facts_quarantine(c->srv, a, n);
-                if (r == 0) {
-                        decide_other_machine(d);
-                        *ret = refuse_decided(c, a, n, d, NULL);
-                }
-                catalog_done(c->srv->catalog);
-                if (r == -EAGAIN)
-                        return r;
-                if (r < 0)
-                        *ret = reply_busy(c, "cannot quarantine a node whose facts changed");
-                attest_drop_request(a);
-                return 0;
-        }
         refs_for(c->srv, a, n, boots, &refs, &image);
         decide_policy(a->ev, &refs, d);
         d->ak_changed = ak_changed;
         d->cleared = cleared;
-        if (d->verdict != DECIDE_OK)
+        if (is_other_machine(c, a, n, d)) {
+                r = facts_quarantine(c->srv, a, n);
+                decide_other_machine(d);
+        }
+        if (d->verdict != DECIDE_OK && r == 0)
                 *ret = refuse_decided(c, a, n, d, &refs);
-        else
+        else if (r == 0)
                 r = release_make(c->srv, a, n, d, image, &a->release);
         catalog_done(c->srv->catalog);
         if (r == -EAGAIN)
@@ -249,7 +239,7 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
         }
         attest_drop_request(a);
         if (r < 0)
-                *ret = reply_busy(c, "cannot commit or make a release");
+                *ret = reply_busy(c, "cannot commit or make a release, or a quarantine");
         else if (d->verdict == DECIDE_OK)
                 *ret = release_send(c, a);
         return 0;
@@ -280,6 +270,25 @@ static int judge_pending(struct call *c, struct attest *a, uint64_t generation, 
         return 0;
 }
 
+/* A certificate that chains to its maker knows better than the TPM's answer to a question. */
+static void certified_maker(const struct buf *der, struct attest *a)
+{
+        struct ekcert leaf = { 0 };
+        const char *why = NULL;
+
+        if (ekcert_parse(der->p, der->len, &leaf, &why) == 0)
+                ekcert_maker(&leaf, a->tpm_maker);
+        ekcert_free(&leaf);
+        a->maker_certified = a->tpm_maker[0] != '\0';
+}
+
+static void forget_chain(struct attest *a)
+{
+        a->chain = EK_CHAIN_NONE;
+        a->maker_certified = false;
+        a->tpm_maker[0] = '\0';
+}
+
 /* By the CAs of now: a request may have been held while they were read anew. Of
  * a TPM without certificates: those that are kept of a known node. */
 static void look_at_chain(struct call *c, struct attest *a, bool known)
@@ -287,10 +296,13 @@ static void look_at_chain(struct call *c, struct attest *a, bool known)
         struct server *srv = c->srv;
         struct jbufs kept = { 0 };
         bool own = a->req.ek_certs.n > 0;
+        const struct jbufs *certs = own ? &a->req.ek_certs : &kept;
 
-        a->chain = EK_CHAIN_NONE;
+        forget_chain(a);
         if (own || (known && ek_kept_get(srv->store, a->id, &kept) == 0))
-                a->chain = ek_cas_check(srv->ek_cas, own ? &a->req.ek_certs : &kept, a->req.node);
+                a->chain = ek_cas_check(srv->ek_cas, certs, a->req.node);
+        if (a->chain == EK_CHAIN_OK)
+                certified_maker(&certs->v[0], a);
         jbufs_free(&kept);
 }
 
@@ -435,7 +447,7 @@ static enum MHD_Result attest(struct call *c)
                 return reply_busy(c, "cannot take the evidence apart");
         }
         keycache_give(c->srv->keycache, a->ev);
-        a->chain = EK_CHAIN_NONE;
+        forget_chain(a);
         return judge(c, a);
 }
 

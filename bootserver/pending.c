@@ -46,10 +46,11 @@ int attest_facts_into(const struct attest *a, struct node *n, struct mac_list *r
         return n->facts ? 0 : -ENOMEM;
 }
 
-void attest_tpm_into(const struct attest *a, struct node *n)
+void attest_tpm_into(const struct attest *a, bool let_in, struct node *n)
 {
         n->firmware_version = evidence_tpm_firmware(a->ev);
-        (void)snprintf(n->tpm_maker, sizeof(n->tpm_maker), "%s", a->tpm_maker);
+        if (let_in || a->maker_certified)
+                (void)snprintf(n->tpm_maker, sizeof(n->tpm_maker), "%s", a->tpm_maker);
 }
 
 bool evidence_is_due(int64_t now, int64_t seen)
@@ -92,7 +93,7 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
                 return r;
         n->last_seen = server_now();
         memcpy(n->address, a->from, sizeof(n->address));
-        attest_tpm_into(a, n);
+        attest_tpm_into(a, true, n); /* nothing is released by it, and an approved boot replaces it */
         n->chain = a->chain;
         n->reset_count = evidence_counters(a->ev).reset_count;
         n->restart_count = evidence_counters(a->ev).restart_count;

@@ -195,7 +195,7 @@ static int record(struct server *srv, const struct attest *a, struct node *now, 
         }
         r = d->sound ? attest_store_evidence(srv, a, now, seen) : 0;
         if (d->sound)
-                attest_tpm_into(a, now);
+                attest_tpm_into(a, false, now);
         return r < 0 ? r : s->ops->node_seen(s, now);
 }
 

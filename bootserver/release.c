@@ -204,7 +204,7 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
         if (a->chain == EK_CHAIN_OK)
                 n->chain = EK_CHAIN_OK;
         (void)snprintf(n->address, sizeof(n->address), "%s", a->from);
-        attest_tpm_into(a, n);
+        attest_tpm_into(a, true, n);
 }
 
 /* `n` is the judged record with the new keys in it. */

@@ -27,6 +27,18 @@ static const struct jfield facts_tab[] = {
         STR(struct attest_facts, tpm, WIRE_TPM_MAX),
 };
 
+/* As the store keeps them: those of version 1 did not name the TPM's maker. */
+static const struct jfield stored_tab[] = {
+        STR(struct attest_facts, vendor, WIRE_FACT_MAX),
+        STR(struct attest_facts, product, WIRE_FACT_MAX),
+        STR(struct attest_facts, serial, WIRE_FACT_MAX),
+        STR(struct attest_facts, uuid, WIRE_FACT_MAX),
+        STR(struct attest_facts, firmware, WIRE_FACT_MAX),
+        {"macs", JT_STRS, offsetof(struct attest_facts, macs), WIRE_FACT_MAX, JF_REQUIRED, WIRE_MACS},
+        STR(struct attest_facts, client, WIRE_FACT_MAX),
+        {"tpm", JT_STR, offsetof(struct attest_facts, tpm), WIRE_TPM_MAX, 0},
+};
+
 struct nv_text {
         char ssh[16];
         char tls[16];
@@ -183,7 +195,7 @@ void wire_facts_out(struct jout *o, const char *key, const struct attest_facts *
 int wire_facts_parse(const void *text, size_t len, struct attest_facts *ret, char err[JTAB_ERR])
 {
         struct attest_facts f = {0};
-        int r = jtab_parse(text, len, WIRE_ATTEST_MAX, facts_tab, ELEMENTSOF(facts_tab), &f, err);
+        int r = jtab_parse(text, len, WIRE_ATTEST_MAX, stored_tab, ELEMENTSOF(stored_tab), &f, err);
 
         if (r < 0)
                 return r;

@@ -72,7 +72,7 @@ const char *nv_state_name(enum nv_state s);
 /* [EM]-[A-Z]{2,12} */
 bool wire_code_ok(const char *code);
 
-/* The facts as one JSON object, for the store and the admin API, and back. */
+/* The facts as one JSON object, for the store and the admin API, and back; `tpm` may be missing there. */
 struct jout;
 void wire_facts_out(struct jout *o, const char *key, const struct attest_facts *f);
 int wire_facts_parse(const void *text, size_t len, struct attest_facts *ret, char err[JTAB_ERR]);

@@ -123,5 +123,25 @@ check "the admin accepts the new machine" m node approve r1n001
 boots accepted
 check "then it boots" test "$rc" = 0
 check "and has no mark" test "$(n '[.state, .facts_changed]')" = '["ok",[]]'
+
+# ---- facts count of an approved boot only: any other client may lie -----------------------
+count() { events facts-changed | jq length; }
+before="$(count) $(n .facts.serial)"
+cp "$tmp/extends" "$tmp/extends.good"
+cp "$tmp/eventlog.bin" "$tmp/eventlog.good"
+"$tmp/evidence" log "$tmp" "$boot_file" "root=muster rd.break"
+node_facts 2
+boots rogue
+check "another command line is refused for what it is" grep -q M-CMDLINE "$tmp/boot.rogue"
+check "the node is refused and not quarantined by it" test "$(n '[.state, .reason]')" = '["refused","M-CMDLINE"]'
+check "the facts that came with it are not taken" test "$(count) $(n .facts.serial)" = "$before"
+cp "$tmp/extends.good" "$tmp/extends"
+cp "$tmp/eventlog.good" "$tmp/eventlog.bin"
+node_facts 1
+boots honest
+check "then it boots again without an admin" test "$rc" = 0
+node_facts 2
+boots approved
+check "the same facts in an approved boot do quarantine" test "$(n '[.state, .reason, .facts_changed]')" = '["quarantined","M-QUARANTINED",["serial","macs"]]'
 check "the journal verifies" m log verify
 tpm_off

@@ -6,7 +6,9 @@
 # shellcheck disable=SC1091,SC2154
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/node-lib.sh"
+. "$(dirname "$0")/independent-lib.sh"
 node_requires
+independent_requires
 node_files
 p=$tmp/parent
 parent_init "$p"
@@ -82,6 +84,22 @@ check "when its version is the mended one it boots" test "$rc" = 0
 advise "IBM any unknown EX-4 keys https://x.example/4"
 boots unknown
 check "an advisory without a mended version names every version" grep -q M-TPMFW "$tmp/boot.unknown"
+
+# ---- a client that says its TPM is another maker's --------------------------------------
+cp "$tmp/extends" "$tmp/extends.good"
+cp "$tmp/eventlog.bin" "$tmp/eventlog.good"
+"$tmp/evidence" log "$tmp" "$boot_file" "root=muster rd.break"
+facts=${facts/'"tpm":"IBM"'/'"tpm":"ZZZZ"'}
+independent_args "$p"
+tpm_off
+tpm_on "$tmp/tpm"
+independent muster_client --out "$tmp/lie" >"$tmp/lie.log" 2>&1
+check "the rogue client is refused for its command line" grep -q M-CMDLINE "$tmp/lie.log"
+check "its word about the maker is not kept" test "$(n .tpm.maker)" = '"IBM"'
+cp "$tmp/extends.good" "$tmp/extends"
+cp "$tmp/eventlog.good" "$tmp/eventlog.bin"
+boots lied
+check "so that the node's TPM is refused as before" grep -q M-TPMFW "$tmp/boot.lied"
 
 # ---- a table that is not as it has to be ---------------------------------------------------
 advise "IBM any unknown EX-5 keys"

@@ -95,6 +95,25 @@ static void stored_facts_are_compared_and_no_facts_are_no_change(void **state)
         attest_facts_wipe(&two);
 }
 
+#define OLD(serial) "{\"vendor\":\"Fixture Inc.\",\"product\":\"Node 1\",\"serial\":\"" serial "\",\"uuid\":\"" UUID \
+                    "\",\"firmware\":\"\",\"macs\":[\"" MAC1 "\"],\"client\":\"1\"}"
+
+static void facts_stored_without_the_tpms_maker_are_compared_too(void **state)
+{
+        struct attest_facts now = machine("S1", UUID, MAC1, NULL);
+        struct buf change = { 0 };
+
+        (void)state;
+        (void)snprintf(now.tpm, sizeof(now.tpm), "IBM");
+        assert_int_equal(facts_changed_text(OLD("S1"), &now), 0);
+        assert_int_equal(facts_changed_text(OLD("S2"), &now), FACT_SERIAL);
+        assert_int_equal(facts_changed_text("{\"serial\":\"S1\",\"uuid\":\"" UUID "\",\"macs\":[\"" MAC1 "\"]}", &now), FACT_ALL);
+        assert_int_equal(facts_change_json(OLD("S2"), &now, FACT_SERIAL, "", &change), 0);
+        assert_non_null(strstr((const char *)change.p, "\"before\":{\"serial\":\"S2\""));
+        buf_wipe(&change);
+        attest_facts_wipe(&now);
+}
+
 static void what_changed_is_said_in_words(void **state)
 {
         char words[32];
@@ -111,6 +130,7 @@ int main(void)
                 cmocka_unit_test(another_serial_uuid_or_mac_is_a_change),
                 cmocka_unit_test(order_case_and_repeats_of_macs_are_no_change),
                 cmocka_unit_test(stored_facts_are_compared_and_no_facts_are_no_change),
+                cmocka_unit_test(facts_stored_without_the_tpms_maker_are_compared_too),
                 cmocka_unit_test(what_changed_is_said_in_words),
         };
 
