@@ -3,6 +3,7 @@
  * directory that holds
  *
  *   manifest.json   when, of what, and for each file its size and SHA-256
+ *   manifest.mac    its MAC, under a key of the store key
  *   muster.db       one snapshot of the database
  *   etc/            the configuration; with --with-keys the private keys too,
  *                   and whatever is not known to be public
@@ -42,6 +43,7 @@ struct backup {
         struct json_object *left_out; /* what else is there */
         bool keys;
         bool images;
+        bool authentic; /* it has a MAC */
 };
 
 int backup_etc(struct backup *b, const char *etc, struct fail *f);
@@ -50,8 +52,19 @@ int backup_note(struct backup *b, const char *rel, struct fail *f); /* a file th
 /* What the snapshot holds goes into the manifest `o`. */
 int backup_count(const char *db, struct json_object *o, struct fail *f);
 
-/* The manifest of dir, after every file was found to be as it says. */
-int backup_verify(const char *dir, struct json_object **ret, struct fail *f);
+/* Negative errno; -ENOENT, -EACCES: there is no store key to make it with. */
+int backup_mac_write(const char *dir, const char *etc, const struct buf *manifest);
+
+enum backup_proof {
+        BACKUP_NO_KEY,    /* there is no store key to say it with */
+        BACKUP_ALTERED,   /* altered, made under another store key, or without one */
+        BACKUP_AUTHENTIC, /* as a holder of the store key, or of the previous one, made it */
+};
+enum backup_proof backup_mac_check(const char *dir, const char *etc, const struct buf *manifest);
+
+/* The manifest of dir, after every file was found to be as it says. What is
+ * not authentic by the store key in etc is refused, unless `any`. */
+int backup_verify(const char *dir, const char *etc, bool any, bool *ret_authentic, struct json_object **ret, struct fail *f);
 
 struct restore {
         const char *from; /* the backup */
@@ -60,6 +73,8 @@ struct restore {
         const char *user;   /* NULL: what musterd.conf says */
         const char *socket; /* NULL: as it was */
         bool force;
+        bool any;       /* a backup that is not authentic, too */
+        bool authentic; /* it is the cluster's own, unaltered */
         struct json_object *manifest;
         struct json_object *report;
         int64_t now;

@@ -197,23 +197,20 @@ int backup_count(const char *db, struct json_object *o, struct fail *f)
         return 0;
 }
 
-/* No way out of the directory. */
-static bool path_ok(const char *p)
-{
-        return p && *p && *p != '/' && strlen(p) < 900 && !strstr(p, "..") && strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/") == strlen(p);
-}
-
 static int verify_file(const char *dir, struct json_object *o, struct fail *f)
 {
         const char *rel = admin_str(o, "path");
         const char *want = admin_text(o, "sha256");
         char path[PATH_MAX];
         char hex[65] = "";
+        char word[200];
         int64_t size = 0;
         int e;
 
-        if (!path_ok(rel))
-                return fail_set(f, MUSTER_NO, "", "", "verify the backup %s: its manifest names a file outside of it", dir);
+        if (!rel || backup_sort(rel) == BACKUP_FOREIGN)
+                return fail_set(f, MUSTER_NO, "", "look who wrote to it; take another backup",
+                                "verify the backup %s: its manifest names a file that no backup holds: %s", dir,
+                                rel ? log_escape(rel, strlen(rel), word, sizeof(word)) : "");
         (void)snprintf(path, sizeof(path), "%.3000s/%s", dir, rel);
         e = backup_digest(path, hex, &size);
         if (e < 0 || size != admin_int(o, "size") || strcmp(hex, want) != 0)
@@ -222,7 +219,25 @@ static int verify_file(const char *dir, struct json_object *o, struct fail *f)
         return 0;
 }
 
-int backup_verify(const char *dir, struct json_object **ret, struct fail *f)
+static int verify_mac(const char *dir, const char *etc, bool any, const struct buf *text, bool *ret_authentic, struct fail *f)
+{
+        enum backup_proof proof = backup_mac_check(dir, etc, text);
+
+        *ret_authentic = proof == BACKUP_AUTHENTIC;
+        if (any || proof == BACKUP_AUTHENTIC)
+                return 0;
+        if (proof == BACKUP_NO_KEY)
+                return fail_set(f, MUSTER_NO, "",
+                                "put store.key there first, from where you keep it, mode 0600; or give --unauthenticated when "
+                                "nobody else can have written to the backup",
+                                "verify the backup %s: without %s/pki/store.key nobody can tell whether it was altered", dir, etc);
+        return fail_set(f, MUSTER_NO, "",
+                        "take another backup; or give --unauthenticated when the store key was replaced since and nobody else can "
+                        "have written to the backup",
+                        "verify the backup %s: it was altered, or not made under the store key in %s/pki", dir, etc);
+}
+
+int backup_verify(const char *dir, const char *etc, bool any, bool *ret_authentic, struct json_object **ret, struct fail *f)
 {
         _cleanup_(json_putp) struct json_object *o = NULL;
         _cleanup_(json_putp) struct json_object *found = json_object_new_object();
@@ -237,6 +252,9 @@ int backup_verify(const char *dir, struct json_object **ret, struct fail *f)
         if (e < 0)
                 return fail_set(f, MUSTER_IO, "", "give a directory that `muster backup` made", "read %s: %s", path,
                                 strerror(-e));
+        rc = verify_mac(dir, etc, any, &text, ret_authentic, f);
+        if (rc)
+                return rc;
         o = json_tokener_parse((const char *)text.p);
         files = admin_get(o, "files");
         if (admin_int(o, "version") != BACKUP_VERSION || !json_object_is_type(files, json_type_array))

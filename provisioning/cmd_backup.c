@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { OPT_IMAGES = CLI_LONG, OPT_KEYS, OPT_ETC, OPT_STATE, OPT_USER, OPT_FORCE };
+enum { OPT_IMAGES = CLI_LONG, OPT_KEYS, OPT_ETC, OPT_STATE, OPT_USER, OPT_FORCE, OPT_ANY };
 
 static const struct cli_option backup_options[] = {
         { "with-images", OPT_IMAGES, NULL, "the sealed images too" },
@@ -32,6 +32,7 @@ static const struct cli_option restore_options[] = {
         { "state", OPT_STATE, "DIR", "where the state goes, without it the backup's own place" },
         { "user", OPT_USER, "NAME", "the account of musterd, without it the configuration's" },
         { "force", OPT_FORCE, NULL, "replace the state that is there; it is kept beside" },
+        { "unauthenticated", OPT_ANY, NULL, "a backup of which the store key does not say that nobody altered it, too" },
         { 0 },
 };
 
@@ -68,15 +69,23 @@ static int snapshot(struct backup *b, const char *state, bool *ret_offline, stru
         return rc < 0 ? fail_set(f, MUSTER_IO, "", "check the free space", "copy %s: %s", db, strerror(-rc)) : 0;
 }
 
-static int write_manifest(struct backup *b, struct json_object *o, struct fail *f)
+static int write_manifest(struct backup *b, const char *etc, struct json_object *o, struct fail *f)
 {
-        char path[PATH_MAX];
         const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+        struct buf bytes = { (uint8_t *)text, text ? strlen(text) : 0 }; /* o's */
+        char path[PATH_MAX];
         int e;
 
         (void)snprintf(path, sizeof(path), "%.3000s/manifest.json", b->dir);
         e = text ? file_make(path, text, strlen(text), 0600) : -ENOMEM;
-        return e < 0 ? fail_set(f, MUSTER_IO, "", "", "write %s: %s", path, strerror(-e)) : 0;
+        if (e < 0)
+                return fail_set(f, MUSTER_IO, "", "", "write %s: %s", path, strerror(-e));
+        e = backup_mac_write(b->dir, etc, &bytes);
+        b->authentic = e == 0;
+        if (e < 0 && e != -ENOENT && e != -EACCES)
+                return fail_set(f, MUSTER_IO, "", "look at store.key: it has 32 bytes", "authenticate %s with %s/pki/store.key: %s", path,
+                                etc, strerror(-e));
+        return 0;
 }
 
 static int fill(struct backup *b, const char *etc, const char *state, struct json_object *o, struct fail *f)
@@ -104,7 +113,7 @@ static int fill(struct backup *b, const char *etc, const char *state, struct jso
                 rc = backup_etc(b, etc, f);
         if (rc == 0)
                 rc = backup_state(b, state, f);
-        return rc ? rc : write_manifest(b, o, f);
+        return rc ? rc : write_manifest(b, etc, o, f);
 }
 
 static int make(struct backup *b, const char *to, const char *etc, const char *state, struct json_object *o, struct fail *f)
@@ -155,6 +164,9 @@ int cmd_backup(int argc, char **argv)
         json_object_put(b.left_out);
         if (rc)
                 return cli_fail(rc, &f);
+        if (!b.authentic)
+                fprintf(stderr, "muster: warning: %s is not authenticated, since %s/pki/store.key cannot be read. Next: run it as root\n",
+                        argv[optind], etc);
         if (b.keys)
                 fprintf(stderr, "muster: warning: %s holds the private keys. Next: keep it offline, or encrypt it\n", argv[optind]);
         if (cli_json())
@@ -180,6 +192,8 @@ static void tell(const struct restore *r)
         (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&t, &tm));
         cli_say("%s is as it was at %s: %" PRId64 " nodes, %" PRId64 " of them revoked", r->state, when,
                 admin_int(r->manifest, "nodes"), admin_int(r->report, "revoked"));
+        if (!r->authentic)
+                cli_say("  THE BACKUP IS NOT AUTHENTICATED: whoever could write to it may have changed all of this");
         for (size_t i = 0; i < json_object_array_length(notes); i++)
                 cli_say("  %s", json_object_get_string(json_object_array_get_idx(notes, i)));
         cli_say("WHAT WAS DONE AFTER %s IS NOT IN IT: revoke again what was revoked since, and approve again what was enrolled. "
@@ -203,6 +217,7 @@ int cmd_restore(int argc, char **argv)
                 if (v == OPT_USER)
                         r.user = optarg;
                 r.force |= v == OPT_FORCE;
+                r.any |= v == OPT_ANY;
         }
         if (v == 0)
                 rc = cli_count(&restore_command, argc, argv, 1, 1);
@@ -214,8 +229,9 @@ int cmd_restore(int argc, char **argv)
         rc = cli_database()[0] ? fail_set(&f, MUSTER_NO, "", "restore PostgreSQL with its own tools, or take `database` out",
                                            "musterd.conf names a PostgreSQL database, and a backup holds SQLite's") : 0;
         if (rc == 0)
-                rc = backup_verify(r.from, &manifest, &f);
+                rc = backup_verify(r.from, r.etc, r.any, &r.authentic, &manifest, &f);
         r.manifest = manifest;
+        json_object_object_add(report, "authenticated", json_object_new_boolean(r.authentic));
         if (rc == 0 && !r.state)
                 r.state = admin_text(manifest, "state");
         if (rc == 0)

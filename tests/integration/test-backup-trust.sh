@@ -53,7 +53,7 @@ rm "$p/etc/notes"
 chmod 644 "$tmp/left2/etc/pki/"*
 user=$(id -un)
 [ "$user" != root ] || user=daemon
-check "restored elsewhere, from files of mode 0644" m restore "$tmp/left2" --etc "$tmp/e/etc" --state "$tmp/e/state" --user "$user"
+check "restored elsewhere, from files of mode 0644" m restore "$tmp/left2" --etc "$tmp/e/etc" --state "$tmp/e/state" --user "$user" --unauthenticated
 is "private keys are put back for nobody else" "" "$(find "$tmp/e/etc/pki" -type f -perm /077 -printf '%f\n' | grep -vE "$public")"
 is "all five of them" 5 "$(find "$tmp/e/etc/pki" -type f -perm 600 | wc -l)"
 is "certificates for everybody" 644 "$(stat -c %a "$tmp/e/etc/pki/ca.pem")"
@@ -71,6 +71,11 @@ ca_of stolen
 for key in policy ca store; do m rotate "$key" "${etc[@]}" >/dev/null; done
 parent_start "$p"
 add r1n001 "$a" && add thief "$t" && add quar "$q" && add gone "$gone"
+# one AK in the backup and later, with counters that go on
+parent_stop
+ak="x'000b$(printf '%064d' 7)'"
+sql "UPDATE nodes SET ak_name = $ak, reset_count = 5, restart_count = 1, clock = 100 WHERE id IN ('$a', '$q')"
+parent_start "$p"
 check "policy facts is warn in the backup" m policy facts warn
 check "policy tpm is refuse in the backup" m policy tpm refuse
 check "a backup with keys, while three keys are replaced" backup "$tmp/old" --with-keys
@@ -85,13 +90,7 @@ m policy facts quarantine >/dev/null
 m policy tpm warn >/dev/null
 m policy pcr1 profile >/dev/null
 parent_stop
-# one AK in the backup and now, with counters that went on
-ak="x'000b$(printf '%064d' 7)'"
-sqlite3 "$tmp/old/muster.db" "UPDATE nodes SET ak_name = $ak, reset_count = 5, restart_count = 1, clock = 100 WHERE id IN ('$a', '$q')"
-sum() { jq --arg d "$(sha256sum "$1/muster.db" | cut -c1-64)" --argjson s "$(stat -c %s "$1/muster.db")" \
-        '(.files[] | select(.path == "muster.db")) |= (.sha256 = $d | .size = $s)' "$1/manifest.json" >"$tmp/m" && cp "$tmp/m" "$1/manifest.json"; }
-sum "$tmp/old"
-sql "UPDATE nodes SET ak_name = $ak, reset_count = 7, restart_count = 0, clock = 50 WHERE id = '$q'"
+sql "UPDATE nodes SET reset_count = 7, restart_count = 0, clock = 50 WHERE id = '$q'"
 sql "INSERT INTO settings VALUES ('default_boot', 'r9')"
 restore() { m restore "$1" "${etc[@]}" --state "$p/state" --force "${@:2}"; }
 out=$(restore "$tmp/old" 2>&1)
@@ -119,8 +118,11 @@ is "the stricter choices hold" "profile refuse quarantine" "$(m policy list -o j
 check "the journal's chain goes on" m log verify
 parent_stop
 # where there is nothing yet, all of it comes back but what was on its way out
-out=$(m restore "$tmp/old" --etc "$tmp/n/etc" --state "$tmp/n/state" --user "$user" 2>&1)
+new=(m restore "$tmp/old" --etc "$tmp/n/etc" --state "$tmp/n/state" --user "$user")
+check_says 1 'without .*n/etc/pki/store\.key nobody can tell' "not onto a machine without the store key, unasked" "${new[@]}"
+out=$("${new[@]}" --unauthenticated 2>&1)
 is "onto another machine" 0 $?
+said 'THE BACKUP IS NOT AUTHENTICATED'
 said "put in place: $tmp/n/etc/ek-ca/stolen\.pem"
 said "put in place: $tmp/n/etc/pki/ca\.key"
 is "its keys are there, but for those that were being removed" "ca.key ca.pem policy.key policy.pem server.key server.pem ssh_ca ssh_ca.pub store.key" \
@@ -129,3 +131,32 @@ is "its keys are there, but for those that were being removed" "ca.key ca.pem po
 mkdir -p "$tmp/o/etc/pki" && cp -p "$tmp/old/etc/pki/store.key" "$tmp/o/etc/pki/"
 check "onto a machine that has a private key" m restore "$tmp/old" --etc "$tmp/o/etc" --state "$tmp/o/state" --user "$user"
 is "its certificates come too" 4 "$(find "$tmp/o/etc/pki" -name '*.pem' -o -name '*.pub' | wc -l)"
+
+# ---- somebody writes where backups are kept ----------------------------------------------
+parent_start "$p"
+check "a backup" backup "$tmp/good"
+check "the CA is replaced after it" m rotate ca "${etc[@]}"
+check "and that one only is good" m rotate ca --finish --force "${etc[@]}"
+parent_stop
+says() { check_says 1 'it was altered, or not made under the store key' "$1" restore "$2"; }
+# of each file that says what it holds
+sum() { jq '.files = ([inputs | split(" ")] | map({path: .[2], size: (.[1] | tonumber), sha256: .[0]}))' "$1/manifest.json" \
+        <(cd "$1" && for f in $(jq -r '.files[].path' manifest.json) "${@:2}"; do echo "$(sha256sum <"$f" | cut -c1-64) $(stat -c %s "$f") $f"; done | jq -R .) \
+        >"$tmp/m" && cp "$tmp/m" "$1/manifest.json"; }
+cp -a "$tmp/good" "$tmp/bad1" && sqlite3 "$tmp/bad1/muster.db" "UPDATE nodes SET state = 1, reason = ''" && sum "$tmp/bad1"
+says "a node that was revoked is let in, by the backup: refused" "$tmp/bad1"
+cp -a "$tmp/good" "$tmp/bad2" && rm "$tmp/bad2/manifest.mac"
+says "a backup without a MAC is refused" "$tmp/bad2"
+cp -a "$tmp/good" "$tmp/bad3" && mkdir "$tmp/bad3/etc/hooks.d" && echo '#!/bin/sh' >"$tmp/bad3/etc/hooks.d/00" && sum "$tmp/bad3" etc/hooks.d/00
+says "a file to run is in it: refused" "$tmp/bad3"
+check_says 1 'a file that no backup holds: etc/hooks\.d/00' "for who takes it unauthenticated, too" restore "$tmp/bad3" --unauthenticated
+cp -a "$tmp/good" "$tmp/bad4" && echo x >"$tmp/bad4/state/muster.db-wal" && sum "$tmp/bad4" state/muster.db-wal
+check_says 1 'a file that no backup holds: state/muster\.db-wal' "nor is anything put beside the database" restore "$tmp/bad4" --unauthenticated
+elsewhere() { m restore "$1" --etc "$tmp/$2/etc" --state "$tmp/$2/state" --user "$user" --unauthenticated; }
+check "what is well formed is taken by who says so" elsewhere "$tmp/bad1" c
+check "as it was made, it is this cluster's, though its CA was replaced" restore "$tmp/good"
+check "while the store key is replaced, the previous one says so" m rotate store "${etc[@]}"
+check "restored then" restore "$tmp/good"
+check "the previous one goes" m rotate store --finish --force "${etc[@]}"
+says "after that it cannot be told" "$tmp/good"
+check "who is sure of it still can restore it" elsewhere "$tmp/good" d

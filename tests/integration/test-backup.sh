@@ -108,7 +108,7 @@ damaged() { # NAME TEXT COMMAND…: on a copy in $bad; refused in these words
         rm -rf "$tmp/bad"
         cp -a "$tmp/b1" "$tmp/bad"
         (cd "$tmp/bad" && eval "$*")
-        out=$(m restore "$tmp/bad" "${etc[@]}" --state "$p/state" --force 2>&1)
+        out=$(m restore "$tmp/bad" "${etc[@]}" --state "$p/state" --force --unauthenticated 2>&1)
         is "$name: refused" 1 $?
         check "$name: said which" grep -qE -e "$text" <<<"$out"
         is "$name: the state is untouched" "$before" "$(cd "$p/state" && find . -type f -exec sha256sum {} + | sort)"
@@ -237,7 +237,7 @@ q=$tmp/q
 user=$(id -un)
 [ "$user" != root ] || user=daemon
 mkdir "$q"
-check "restored elsewhere" m restore "$tmp/b1" --etc "$q/etc" --state "$q/state" --socket "$q/admin.sock" --user "$user"
+check "restored elsewhere" m restore "$tmp/b1" --etc "$q/etc" --state "$q/state" --socket "$q/admin.sock" --user "$user" --unauthenticated
 check "its configuration names its own places" grep -qx "state-dir = $q/state" "$q/etc/musterd.conf"
 sed -i "s/^group = .*/group = $(id -gn "$user")/" "$q/etc/musterd.conf"
 [ "$(id -u)" != 0 ] || is "the state is its account's" "$user" "$(stat -c %U "$q/state/muster.db")"
@@ -251,11 +251,11 @@ is "the same SSH host key" "$(ssh-keygen -lf "$tmp/run1/ssh_host_ed25519_key.pub
 parent_stop
 
 # ---- without keys --------------------------------------------------------------
-out=$(m restore "$tmp/b2" --etc "$tmp/r/etc" --state "$tmp/r/state" --user "$user" 2>&1)
+out=$(m restore "$tmp/b2" --etc "$tmp/r/etc" --state "$tmp/r/state" --user "$user" --unauthenticated 2>&1)
 is "restored without keys" 0 $?
 is "each key that is missing is named" 5 "$(grep -c 'cannot start before this private key' <<<"$out")"
 check "so is the image" grep -q 'image base is not in the backup' <<<"$out"
 check_says 3 'cannot read the key file .*ca\.key: No such file' "musterd names the key" "$bin/musterd" --config "$tmp/r/etc/musterd.conf"
 mkdir -p "$tmp/other/pki" && cp "$tmp/b1/etc/pki/server.pem" "$tmp/other/pki/ca.pem"
-check_says 1 'is another cluster.s CA' "never into another cluster's keys" m restore "$tmp/b1" --etc "$tmp/other" --state "$tmp/other-state" --user "$user"
+check_says 1 'is another cluster.s CA' "never into another cluster's keys" m restore "$tmp/b1" --etc "$tmp/other" --state "$tmp/other-state" --user "$user" --unauthenticated
 check "nor is its state made" test ! -e "$tmp/other-state"
