@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # An image that is not what the parent sealed. A mirror in `image-urls` has a chunk that was sealed anew with the right
 # key, as whoever holds one node's image key can make it; the parent's own file has a flipped byte in the same chunk.
-# The client refuses both, and boots when the mirror has the true image. That nothing refused is mounted is seen in
+# The client refuses both. Then comes an image that verifies and has no init, and the console says so. When the mirror has
+# the true image the client boots it: all of it one boot of one node. That nothing refused is mounted is seen in
 # test-node-mount.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/lib.sh"
@@ -55,7 +56,19 @@ said() { # NAME TEXT: a line of the console has TEXT
 said "the resealed chunk of the mirror does not verify" "image from http://10.0.2.2:$mirror_port/image/known.sealed: chunk 1 does not verify"
 said "nor does the chunk with the flipped byte of the parent" "image known from http://10.0.2.2:$boot_port/image/known.sealed: chunk 1 does not verify"
 explained 'did not verify \(E-IMAGE\)'
+
+# an image that verifies and is no root file system: the mount fails
+head -c 3145728 /dev/urandom >"$tmp/noise"
+printf 'hsqs' | dd of="$tmp/noise" conv=notrunc status=none
+check_exit 2 "image add refuses what is no file system" m image add noise "$tmp/noise"
+mkdir -p "$tmp/empty/nothing-to-boot"
+mksquashfs "$tmp/empty" "$tmp/empty.squashfs" -quiet -no-progress >/dev/null
+check "an image without an init can be added, and is the default" m image add empty "$tmp/empty.squashfs"
+check "the console says why the image cannot be started" console "$d" 'E-MOUNT'
+no_shell "$d" E-MOUNT
+
 check "control: the mirror has the true image" serve true
+check "control: which is the default again" m image default known
 check "control: the node boots it from there" console "$d" "$re_done"
 check "control: all of it" test "$(awk -v n="$(stat -c %s "$tmp/sealed")" '$10 > n / 2' "$tmp/nginx/access.log" | wc -l)" -ge 1
 check "control: and what shows a started image is seen" shell_on "$d"
