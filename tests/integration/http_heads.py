@@ -4,6 +4,7 @@
 # a musterd requests whose head is right, and ones in which one thing is wrong.
 # Prints a line for each: "ok - …" or "not ok - …". A wrong one is answered
 # 400 with no verdict, and the request that follows it in the same write is not.
+import re
 import socket
 import ssl
 import sys
@@ -55,7 +56,7 @@ def talk(connect, octets):
     except TimeoutError:
         pass
     s.close()
-    parts = got.split(b"HTTP/1.1 ")[1:]
+    parts = re.split(rb"HTTP/1\.1 (?=\d{3} [A-Z])", got)[1:]
     return [int(p[:3]) for p in parts], parts[0] if parts else b"", ended
 
 
