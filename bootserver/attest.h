@@ -20,6 +20,7 @@ struct release;
 struct attest {
         bool have_exporter;
         uint8_t exporter[DIGEST_LEN];
+        uint8_t parent_ca[DIGEST_LEN]; /* tls_issuer(): by this CA the client believed the parent */
 
         bool challenged;
         uint8_t ticket[SIGNER_TICKET]; /* of the signer, which made the secret */

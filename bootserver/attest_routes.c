@@ -87,7 +87,7 @@ static int attest_of(struct call *c, struct attest **ret)
         *ret = a;
         if (a->have_exporter)
                 return 0;
-        if (tls_export_of(c->conn, EXPORTER_LABEL, a->exporter) < 0)
+        if (tls_export_of(c->conn, EXPORTER_LABEL, a->exporter) < 0 || tls_issuer_of(c->conn, a->parent_ca) < 0)
                 return -EPROTO;
         a->have_exporter = true;
         return 0;

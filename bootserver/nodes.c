@@ -164,6 +164,10 @@ void node_json(struct jout *o, const char *key, struct catalog *cat, const struc
         else
                 jout_null(o, "ak");
         jout_bool(o, "bundle", n->bundle[0].len > 0);
+        if (n->has_policy_key)
+                jout_hex(o, "policy_key", n->policy_key, sizeof(n->policy_key));
+        else
+                jout_null(o, "policy_key");
         time_or_null(o, "ssh_expires", n->ssh_to);
         time_or_null(o, "tls_expires", n->tls_to);
         host_key(o, n);

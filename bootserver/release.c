@@ -152,6 +152,7 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         jout_bool(&o, "certificates_issued", m->certs);
         jout_bool(&o, "ak_changed", m->ak_changed);
         jout_bool(&o, "reset_without_boot", m->unasked);
+        jout_hex(&o, "parent_ca", a->parent_ca, sizeof(a->parent_ca));
         jout_str(&o, "client", a->req.facts.client);
         tpm_out(&o, srv, a, n);
         jout_end(&o, '}');

@@ -234,6 +234,14 @@ int tls_export_of(struct MHD_Connection *conn, const char *label, uint8_t ret[DI
         return s && s->tls ? tls_export(s->tls, label, ret) : -EPROTO;
 }
 
+int tls_issuer_of(struct MHD_Connection *conn, uint8_t ret[DIGEST_LEN])
+{
+        const union MHD_ConnectionInfo *i = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        gnutls_session_t s = i ? i->tls_session : NULL;
+
+        return s && s->tls ? tls_issuer(s->tls, ret) : -EPROTO;
+}
+
 /* ---- never configured ----------------------------------------------------------------- */
 
 void gnutls_certificate_server_set_request(gnutls_session_t s, gnutls_certificate_request_t req)

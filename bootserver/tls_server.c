@@ -366,3 +366,10 @@ int tls_export(const struct tls *t, const char *label, uint8_t ret[DIGEST_LEN])
                 return -EPROTO;
         return 0;
 }
+
+int tls_issuer(const struct tls *t, uint8_t ret[DIGEST_LEN])
+{
+        const X509 *shown = !t->broken && tls_up(t) ? SSL_get_certificate(t->ssl) : NULL;
+
+        return shown && X509_NAME_digest(X509_get_issuer_name(shown), EVP_sha256(), ret, NULL) == 1 ? 0 : -EPROTO;
+}

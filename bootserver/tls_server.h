@@ -53,6 +53,9 @@ bool tls_up(const struct tls *t);        /* the handshake is done */
 /* RFC 8446 7.5, without a context. -EPROTO unless the handshake is done, and
  * was a full one of TLS 1.3. */
 int tls_export(const struct tls *t, const char *label, uint8_t ret[DIGEST_LEN]);
+/* SHA-256 of the DER of the name of the CA whose certificate this client was shown. */
+int tls_issuer(const struct tls *t, uint8_t ret[DIGEST_LEN]);
+int tls_issuer_of(struct MHD_Connection *conn, uint8_t ret[DIGEST_LEN]);
 int tls_export_of(struct MHD_Connection *conn, const char *label, uint8_t ret[DIGEST_LEN]);
 
 #endif

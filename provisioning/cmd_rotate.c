@@ -34,7 +34,8 @@ static const char restart[] = "on each parent, with the same files in its pki di
 static const char *const next_of[ROTATE_KEYS][2] = {
         [ROTATE_POLICY] = { "then a UKI with the new key: muster boot build, muster boot add; each node gets new keys at its next "
                             "boot; at the end: muster rotate policy --finish", "UKIs made before are refused from now on" },
-        [ROTATE_SERVER] = { "nothing else: nodes know parents by the CA", "" },
+        [ROTATE_SERVER] = { "nothing else: nodes know parents by the CA; if the former key was stolen, its certificate is good "
+                            "until it runs out: muster rotate ca as well", "" },
         [ROTATE_CA] = { "on each other parent: muster rotate server; then a UKI with the new CA: muster boot build, muster boot add; "
                         "at the end: muster rotate ca --finish", "UKIs made before do not trust this parent any more" },
         [ROTATE_STORE] = { "image keys are wrapped anew at that start; then: muster rotate store --finish", "" },
@@ -45,32 +46,83 @@ static const char *const next_of[ROTATE_KEYS][2] = {
 /* ---- may the previous key go? -------------------------------------------------- */
 
 struct laggards {
+        time_t since;
+        char wanted[ROTATE_WANTED];
+        struct json_object *cas;    /* by node: the CA that its initramfs trusted when it was let in last */
+        struct json_object *booted; /* boot entries that were booted with the new key */
+        struct json_object *next;   /* those that nodes boot next */
         uint64_t n;
         char first[3][80];
 };
 
-static int look_at_nodes(struct admin *a, time_t since, struct laggards *ret, struct fail *f)
+/* One page of the newest events, from before *before on. */
+static int read_cas(struct admin *a, struct laggards *l, int64_t *before, bool *ret_more, struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *answer = NULL;
+        struct json_object *events;
+        char target[96];
+        int r;
+
+        (void)snprintf(target, sizeof(target), "/v1/events?limit=1000&newest=1&after=%" PRId64, *before);
+        r = admin_call(a, "GET", target, NULL, &answer, f);
+        events = r ? NULL : admin_get(answer, "events");
+        *ret_more = events && json_object_array_length(events) == 1000;
+        for (size_t i = 0; events && i < json_object_array_length(events); i++) {
+                struct json_object *e = json_object_array_get_idx(events, i);
+                const char *node = admin_text(e, "node");
+
+                *before = admin_int(e, "seq");
+                if (admin_int(e, "time") < l->since || *before <= 1)
+                        *ret_more = false;
+                if (strcmp(admin_text(e, "event"), "ok") == 0 && !json_object_object_get_ex(l->cas, node, NULL))
+                        json_object_object_add(l->cas, node, json_object_new_string(admin_text(admin_get(e, "detail"), "parent_ca")));
+        }
+        return r;
+}
+
+/* A boot with the former initramfs is none with the new key. */
+static bool is_late(const struct wish *w, const struct laggards *l, struct json_object *n)
+{
+        if (admin_int(n, "last_ok") <= l->since)
+                return true;
+        if (w->key == ROTATE_POLICY)
+                return strcmp(admin_text(n, "policy_key"), l->wanted) != 0;
+        return w->key == ROTATE_CA && strcmp(admin_text(l->cas, admin_text(n, "id")), l->wanted) != 0;
+}
+
+static void look_at_node(const struct wish *w, struct laggards *l, struct json_object *n)
+{
+        if (admin_int(n, "last_ok") == 0 || strcmp(admin_text(n, "state"), "revoked") == 0)
+                return;
+        if (admin_str(n, "boot"))
+                json_object_object_add(l->next, admin_text(n, "boot"), NULL);
+        if (!is_late(w, l, n)) {
+                json_object_object_add(l->booted, admin_text(n, "booted"), NULL);
+                return;
+        }
+        if (l->n < ELEMENTSOF(l->first))
+                (void)snprintf(l->first[l->n], sizeof(l->first[0]), "%.64s",
+                               admin_str(n, "name") ? admin_text(n, "name") : admin_text(n, "id"));
+        l->n++;
+}
+
+static int look_at_nodes(struct admin *a, const struct wish *w, struct laggards *ret, struct fail *f)
 {
         char target[160] = "/v1/nodes?limit=1000";
-        int r = 0;
+        bool more = w->key == ROTATE_CA;
+        int64_t before = 0;
+        int r = rotate_wanted(w->pki, w->key, ret->wanted, f);
 
+        while (r == 0 && more)
+                r = read_cas(a, ret, &before, &more, f);
         while (r == 0 && target[0]) {
                 _cleanup_(json_putp) struct json_object *answer = NULL;
                 struct json_object *nodes;
 
                 r = admin_call(a, "GET", target, NULL, &answer, f);
                 nodes = r ? NULL : admin_get(answer, "nodes");
-                for (size_t i = 0; nodes && i < json_object_array_length(nodes); i++) {
-                        struct json_object *n = json_object_array_get_idx(nodes, i);
-                        int64_t ok = admin_int(n, "last_ok");
-
-                        if (ok == 0 || ok > since || strcmp(admin_text(n, "state"), "revoked") == 0)
-                                continue;
-                        if (ret->n < ELEMENTSOF(ret->first))
-                                (void)snprintf(ret->first[ret->n], sizeof(ret->first[0]), "%.64s",
-                                               admin_str(n, "name") ? admin_text(n, "name") : admin_text(n, "id"));
-                        ret->n++;
-                }
+                for (size_t i = 0; nodes && i < json_object_array_length(nodes); i++)
+                        look_at_node(w, ret, json_object_array_get_idx(nodes, i));
                 if (r || !admin_str(answer, "next"))
                         break;
                 (void)snprintf(target, sizeof(target), "/v1/nodes?limit=1000&after=%.64s", admin_text(answer, "next"));
@@ -78,12 +130,38 @@ static int look_at_nodes(struct admin *a, time_t since, struct laggards *ret, st
         return r;
 }
 
+static int all_have_it(struct admin *a, const struct wish *w, struct laggards *l, struct fail *f)
+{
+        int r = look_at_nodes(a, w, l, f);
+
+        if (r)
+                return r;
+        if (l->n > 0)
+                return fail_set(f, MUSTER_NO, "", "boot them with a UKI that has it first, or give --force",
+                                "remove the previous %s key: %" PRIu64 " nodes have not booted with the new one: %s%s%s%s%s%s",
+                                rotate_name(w->key), l->n, l->first[0], l->first[1][0] ? ", " : "", l->first[1],
+                                l->first[2][0] ? ", " : "", l->first[2], l->n > ELEMENTSOF(l->first) ? " …" : "");
+        if (!l->wanted[0]) /* no initramfs holds this one */
+                return 0;
+        json_object_object_foreach(l->next, name, value) {
+                (void)value;
+                if (!json_object_object_get_ex(l->booted, name, NULL))
+                        return fail_set(f, MUSTER_NO, "", "boot a node with it first, make another entry the default, or give --force",
+                                        "remove the previous %s key: nodes boot %s next, and no node has booted that with the new one",
+                                        rotate_name(w->key), name);
+        }
+        return 0;
+}
+
 /* musterd has to have started with the new key, and nodes to have booted since. */
 static int may_finish(const struct wish *w, time_t since, struct fail *f)
 {
         _cleanup_(admin_freep) struct admin *a = NULL;
         _cleanup_(json_putp) struct json_object *status = NULL;
-        struct laggards late = { 0 };
+        _cleanup_(json_putp) struct json_object *cas = json_object_new_object();
+        _cleanup_(json_putp) struct json_object *booted = json_object_new_object();
+        _cleanup_(json_putp) struct json_object *next = json_object_new_object();
+        struct laggards late = { .since = since, .cas = cas, .booted = booted, .next = next };
         int r = admin_open(cli_socket(), &a, f);
 
         if (r == 0)
@@ -93,13 +171,7 @@ static int may_finish(const struct wish *w, time_t since, struct fail *f)
                                 "remove the previous %s key: musterd has not been started since it was replaced", rotate_name(w->key));
         if (r || w->key == ROTATE_STORE)
                 return r;
-        r = look_at_nodes(a, since, &late, f);
-        if (r || late.n == 0)
-                return r;
-        return fail_set(f, MUSTER_NO, "", "boot them first, or give --force",
-                        "remove the previous %s key: %" PRIu64 " nodes have not booted since it was replaced: %s%s%s%s%s%s",
-                        rotate_name(w->key), late.n, late.first[0], late.first[1][0] ? ", " : "", late.first[1],
-                        late.first[2][0] ? ", " : "", late.first[2], late.n > ELEMENTSOF(late.first) ? " …" : "");
+        return all_have_it(a, w, &late, f);
 }
 
 /* ---- the command --------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "files.h"
 #include "hex.h"
 #include "pki.h"
+#include "policy.h"
 #include "sshcert.h"
 
 #include <limits.h>
@@ -23,12 +24,13 @@ static const struct kind {
         const char *name;
         const char *files[FILES];
         size_t kept;
+        const char *unfinished; /* what new files are called: no two kinds take each other's for their own */
 } kinds[ROTATE_KEYS] = {
-        [ROTATE_POLICY] = { "policy", { "policy.key", "policy.pem" }, 2 },
-        [ROTATE_SERVER] = { "server", { "server.key", "server.pem" }, 0 },
-        [ROTATE_CA] = { "ca", { "ca.key", "ca.pem", "server.key", "server.pem" }, 4 },
-        [ROTATE_STORE] = { "store", { "store.key" }, 1 },
-        [ROTATE_SSH_CA] = { "ssh-ca", { "ssh_ca", "ssh_ca.pub" }, 2 },
+        [ROTATE_POLICY] = { "policy", { "policy.key", "policy.pem" }, 2, ".new" },
+        [ROTATE_SERVER] = { "server", { "server.key", "server.pem" }, 0, ".new" },
+        [ROTATE_CA] = { "ca", { "ca.key", "ca.pem", "server.key", "server.pem" }, 4, ".ca.new" },
+        [ROTATE_STORE] = { "store", { "store.key" }, 1, ".new" },
+        [ROTATE_SSH_CA] = { "ssh-ca", { "ssh_ca", "ssh_ca.pub" }, 2, ".new" },
 };
 
 struct rotation {
@@ -57,22 +59,23 @@ int rotate_find(const char *name, enum rotate_key *ret)
 enum which { CURRENT, PREVIOUS, NEW };
 
 /* policy.key: policy-previous.key and policy.key.new */
-static void path_of(const char *pki, const char *file, enum which w, char ret[PATH_MAX])
+static void path_of(const struct rotation *o, const char *file, enum which w, char ret[PATH_MAX])
 {
+        const char *pki = o->pki;
         int stem = (int)strcspn(file, ".");
 
         if (w == PREVIOUS)
                 (void)snprintf(ret, PATH_MAX, "%.3000s/%.*s-previous%s", pki, stem, file, file + stem);
         else
-                (void)snprintf(ret, PATH_MAX, "%.3000s/%s%s", pki, file, w == NEW ? ".new" : "");
+                (void)snprintf(ret, PATH_MAX, "%.3000s/%s%s", pki, file, w == NEW ? o->kind->unfinished : "");
 }
 
-static bool there(const char *pki, const char *file, enum which w)
+static bool there(const struct rotation *o, const char *file, enum which w)
 {
         char path[PATH_MAX];
         struct stat st;
 
-        path_of(pki, file, w, path);
+        path_of(o, file, w, path);
         return lstat(path, &st) == 0;
 }
 
@@ -82,7 +85,7 @@ static size_t count(const struct rotation *o, enum which w)
         size_t n = 0;
 
         for (size_t i = 0; i < FILES && o->kind->files[i]; i++)
-                n += there(o->pki, o->kind->files[i], w);
+                n += there(o, o->kind->files[i], w);
         return n;
 }
 
@@ -97,7 +100,7 @@ static int write_new(struct rotation *o, const char *file, const struct buf *b, 
         char path[PATH_MAX];
         int r;
 
-        path_of(o->pki, file, NEW, path);
+        path_of(o, file, NEW, path);
         r = file_make(path, b->p, b->len, mode);
         return r < 0 ? io(o, "write", path, r) : 0;
 }
@@ -126,7 +129,7 @@ static int read_cert(struct rotation *o, const char *file, X509 **ret)
         char path[PATH_MAX];
         int r;
 
-        path_of(o->pki, file, CURRENT, path);
+        path_of(o, file, CURRENT, path);
         r = file_read(path, PKI_PEM_MAX, &pem);
         if (r == 0)
                 r = pki_cert_from_pem(pem.p, pem.len, ret);
@@ -139,7 +142,7 @@ static int read_key(struct rotation *o, const char *file, EVP_PKEY **ret)
         char path[PATH_MAX];
         int r;
 
-        path_of(o->pki, file, CURRENT, path);
+        path_of(o, file, CURRENT, path);
         r = file_read(path, PKI_PEM_MAX, &pem);
         if (r == 0)
                 r = pki_key_from_pem(pem.p, pem.len, ret);
@@ -262,17 +265,17 @@ static int put_in_place(struct rotation *o)
         char to[PATH_MAX];
 
         for (size_t i = 0; i < o->kept; i++) {
-                path_of(o->pki, o->kind->files[i], CURRENT, at);
-                path_of(o->pki, o->kind->files[i], PREVIOUS, to);
-                if (there(o->pki, o->kind->files[i], NEW) && link(at, to) < 0 && errno != EEXIST)
+                path_of(o, o->kind->files[i], CURRENT, at);
+                path_of(o, o->kind->files[i], PREVIOUS, to);
+                if (there(o, o->kind->files[i], NEW) && link(at, to) < 0 && errno != EEXIST)
                         return io(o, "keep", to, -errno);
         }
-        path_of(o->pki, o->kind->files[0], CURRENT, to);
+        path_of(o, o->kind->files[0], CURRENT, to);
         if (dir_sync(to) < 0)
                 return io(o, "sync the directory of", to, -errno);
         for (size_t i = 0; i < FILES && o->kind->files[i]; i++) {
-                path_of(o->pki, o->kind->files[i], NEW, at);
-                path_of(o->pki, o->kind->files[i], CURRENT, to);
+                path_of(o, o->kind->files[i], NEW, at);
+                path_of(o, o->kind->files[i], CURRENT, to);
                 if (rename(at, to) < 0 && errno != ENOENT)
                         return io(o, "put in place", to, -errno);
         }
@@ -284,7 +287,7 @@ static int remove_all(struct rotation *o, enum which w)
         char path[PATH_MAX] = "";
 
         for (size_t i = 0; i < FILES && o->kind->files[i]; i++) {
-                path_of(o->pki, o->kind->files[i], w, path);
+                path_of(o, o->kind->files[i], w, path);
                 if (unlink(path) < 0 && errno != ENOENT)
                         return io(o, "remove", path, -errno);
         }
@@ -304,7 +307,7 @@ static int server_kept(struct rotation *o, size_t *ret)
         if (r)
                 return r;
         *ret = X509_NAME_cmp(X509_get_issuer_name(server), X509_get_subject_name(ca)) != 0 &&
-                               there(o->pki, "ca.pem", PREVIOUS) && !there(o->pki, "server.pem", PREVIOUS) ? 2 : 0;
+                               there(o, "ca.pem", PREVIOUS) && !there(o, "server.pem", PREVIOUS) ? 2 : 0;
         return 0;
 }
 
@@ -317,7 +320,7 @@ static int make(struct rotation *o, enum rotate_key k)
         int r;
 
         for (size_t i = 0; i < FILES && o->kind->files[i]; i++)
-                if (!there(o->pki, o->kind->files[i], CURRENT))
+                if (!there(o, o->kind->files[i], CURRENT))
                         return fail_set(o->f, MUSTER_NO, "", "run muster init first, or give --etc DIR",
                                         "replace the %s key: %s/%s is not there", o->kind->name, o->pki, o->kind->files[i]);
         r = remove_all(o, NEW); /* never used: an attempt that ended before it had made them all */
@@ -332,12 +335,38 @@ int rotate_look(const char *pki, enum rotate_key k, struct rotate_state *ret, st
         char path[PATH_MAX];
         struct stat st;
 
-        path_of(pki, kinds[k].files[0], CURRENT, path);
+        path_of(&o, kinds[k].files[0], CURRENT, path);
         if (lstat(path, &st) < 0)
                 return fail_set(f, MUSTER_IO, "", "run it as root; give --etc DIR if the keys are elsewhere", "look at %s: %s", path,
                                 strerror(errno));
         *ret = (struct rotate_state){ .two = kinds[k].kept > 0 && count(&o, PREVIOUS) > 0, .since = st.st_mtime };
         return 0;
+}
+
+int rotate_wanted(const char *pki, enum rotate_key k, char ret[ROTATE_WANTED], struct fail *f)
+{
+        struct rotation o = { .pki = pki, .kind = &kinds[k], .f = f };
+        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+        _cleanup_(X509_freep) X509 *ca = NULL;
+        uint8_t name[POLICY_NAME_LEN];
+        uint8_t *digest = name + POLICY_NAME_LEN - DIGEST_LEN;
+        int r = 0;
+
+        ret[0] = '\0';
+        if (k == ROTATE_POLICY) {
+                r = read_key(&o, "policy.key", &key);
+                if (r == 0 && policy_key_name(key, name) < 0)
+                        r = io(&o, "name", "policy.key", -EIO);
+        } else if (k == ROTATE_CA) {
+                r = read_cert(&o, "ca.pem", &ca);
+                if (r == 0 && X509_NAME_digest(X509_get_subject_name(ca), EVP_sha256(), digest, NULL) != 1)
+                        r = io(&o, "name", "ca.pem", -EIO);
+        } else {
+                return 0;
+        }
+        if (r == 0)
+                hex_encode(digest, DIGEST_LEN, ret);
+        return r;
 }
 
 int rotate_begin(const char *pki, enum rotate_key k, time_t now, bool *ret_resumed, struct fail *f)

@@ -29,6 +29,11 @@ int rotate_look(const char *pki, enum rotate_key k, struct rotate_state *ret, st
 /* ret_resumed: an interrupted replacement was completed, and no key made. */
 int rotate_begin(const char *pki, enum rotate_key k, time_t now, bool *ret_resumed, struct fail *f);
 
+/* What a node that needs the previous key no more is known by, in hex: the digest
+ * part of the policy key's Name, or that of the CA's name. "" for the others. */
+#define ROTATE_WANTED 65
+int rotate_wanted(const char *pki, enum rotate_key k, char ret[ROTATE_WANTED], struct fail *f);
+
 /* Removes the previous key. MUSTER_NO when there is none. */
 int rotate_finish(const char *pki, enum rotate_key k, struct fail *f);
 

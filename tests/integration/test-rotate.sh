@@ -75,6 +75,7 @@ initramfs second
 check "the two initramfs trust different CAs" test "$(sha256sum <"$tmp/first/ca.pem")" != "$(sha256sum <"$tmp/second/ca.pem")"
 check_exit 1 "the previous one is not removed before the node has booted" rotate ca --finish
 check "the node boots with the former CA in its initramfs" boots first
+check_exit 1 "a boot with the former CA in the initramfs is none with the new one" rotate ca --finish
 check "the node boots with the new CA in its initramfs" boots second
 check "its TLS certificate is by the new CA" openssl verify -CAfile "$tmp/second/ca.pem" "$run/tls.crt"
 check "its peers are told both CAs" test "$(grep -c BEGIN "$run/ca.crt")" = 2
@@ -88,6 +89,7 @@ check "the policy key is replaced" rotate policy
 again
 initramfs third
 check "the node boots with the former policy key in its initramfs" boots second
+check_exit 1 "a boot with the former policy key in the initramfs is none with the new one" rotate policy --finish
 check "the former initramfs keeps its keys" test "$(host_key)" = "$key1" -a "$(fact "$run" .bundle)" = false
 check "the node boots with the new policy key in its initramfs" boots third
 key2=$(host_key)
@@ -95,9 +97,14 @@ check "its keys are new, since the former ones open with the former key" test "$
 check "the next boot with the new key is a steady one" boots third
 check "the steady boot keeps the new keys" test "$(host_key)" = "$key2" -a "$(fact "$run" .nv.bytes_written)" = 0
 check "the node may go back to the former initramfs" boots second
+check_exit 1 "the previous policy key stays for a node that went back" rotate policy --finish
 check "the node may come again with the new one" boots third
 key3=$(host_key)
-check "the previous policy key is removed" rotate policy --finish --force
+"$bin/muster" boot add r10 "$tmp/uki.efi" --cmdline "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no" >/dev/null
+check "another boot entry is the default, which nobody has booted" "$bin/muster" boot default r10
+check_exit 1 "the previous policy key stays while the entry that nodes boot next is not known to have the new one" rotate policy --finish
+check "the entry that it booted is the default again" "$bin/muster" boot default r9
+check "the previous policy key is removed without force" rotate policy --finish
 again
 check "the node boots with the new policy key alone" boots third
 check "no key changes at the end" test "$(host_key)" = "$key3"
@@ -126,6 +133,19 @@ check "the host key is the same" test "$(host_key)" = "$key3"
 check "the previous SSH CA is removed" rotate ssh-ca --finish
 
 # ---- an interrupted replacement ---------------------------------------------------
+# the power went after `rotate server` had written its key: `rotate ca` does not take that for its own
+rotate ca >/dev/null
+cp -a "$pki" "$tmp/half"
+rotate server >/dev/null
+cp -a "$pki/server.key" "$tmp/half/server.key.new"
+rm -r "$pki"
+cp -a "$tmp/half" "$pki"
+check "the CA is finished beside an interrupted replacement of the parent's key" rotate ca --finish --force
+check "the parent's certificate is of its key still" test "$(openssl x509 -in "$pki/server.pem" -noout -pubkey)" = "$(openssl pkey -in "$pki/server.key" -pubout)"
+again
+initramfs fourth
+check "the node boots at that parent" boots fourth
+
 # the power went after the previous files were kept, before the new ones were in place
 cp -a "$pki" "$tmp/whole"
 rotate policy >/dev/null
@@ -138,4 +158,4 @@ check "an interrupted replacement is completed" rotate policy
 check "the completed one has the key that was made then" test "$(openssl pkey -in "$pki/policy.key" -pubout)" = "$new"
 check "its public file is of the same key" test "$(cat "$pki/policy.pem")" = "$new"
 again
-check "the node boots after the completed replacement" boots third
+check "the node boots after the completed replacement" boots fourth
