@@ -66,6 +66,9 @@ enum backup_proof backup_mac_check(const char *dir, const char *etc, const struc
  * not authentic by the store key in etc is refused, unless `any`. */
 int backup_verify(const char *dir, const char *etc, bool any, bool *ret_authentic, struct json_object **ret, struct fail *f);
 
+/* Is the database in this file an older musterd's, to be brought up to date first? */
+bool backup_is_older(const char *db);
+
 struct restore {
         const char *from; /* the backup */
         const char *etc;

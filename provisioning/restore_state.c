@@ -288,20 +288,49 @@ static int carry_all(struct carry *c, bool *ret_lost)
         return c->failed;
 }
 
-static int carry_over(struct restore *r, struct store *to)
+#define OLD_COPY ".old" /* in the state that is being made */
+
+/* An older musterd's database is read in a copy that is brought up to date. */
+static int open_old(const struct restore *r, const char *made, struct store **ret)
+{
+        static const char *const names[] = { "muster.db", "muster.db-wal" };
+        _cleanup_(closep) int dir = -1;
+        char db[PATH_MAX];
+        struct fail f;
+        int e;
+
+        (void)snprintf(db, sizeof(db), "%.3000s/muster.db", r->state);
+        if (!backup_is_older(db))
+                return store_sqlite_view(db, ret, &f);
+        (void)snprintf(db, sizeof(db), "%.3000s/" OLD_COPY, made);
+        e = dir_make(db, 0700);
+        if (e >= 0)
+                e = below_top(r->state, &dir);
+        for (size_t i = 0; i < ELEMENTSOF(names) && e >= 0; i++) {
+                _cleanup_(closep) int in = -1;
+                uint8_t digest[DIGEST_LEN];
+
+                e = below_read(dir, names[i], &in);
+                (void)snprintf(db, sizeof(db), "%.3000s/" OLD_COPY "/%s", made, names[i]);
+                e = e == -ENOENT && i > 0 ? 0 : e < 0 ? e : file_copy_from(in, db, 0600, digest);
+        }
+        (void)snprintf(db, sizeof(db), "%.3000s/" OLD_COPY "/muster.db", made);
+        return e < 0 ? e : store_sqlite_open(db, ret, &f);
+}
+
+static int carry_over(struct restore *r, const char *made, struct store *to)
 {
         _cleanup_(store_closep) struct store *old = NULL;
         struct carry c = { .r = r, .to = to, .back = json_object_new_object() };
         bool lost = true;
         char db[PATH_MAX];
-        struct fail f;
         int e = 0;
 
         json_object_object_add(r->report, "laxer", c.back);
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", r->state);
         if (access(db, F_OK) < 0 && errno == ENOENT)
                 return 0;
-        if (store_sqlite_view(db, &old, &f) == 0) {
+        if (open_old(r, made, &old) == 0) {
                 c.old = old;
                 e = carry_all(&c, &lost);
         }
@@ -334,16 +363,51 @@ static int write_down(struct restore *r, struct store *s)
         return journal_append(s, r->now, &e, NULL);
 }
 
+struct last_event {
+        const char *head; /* of the manifest, hex */
+        bool found;
+};
+
+static int on_last_event(void *ctx, const struct event_row *e)
+{
+        struct last_event *l = ctx;
+        char hex[HEX_LEN(DIGEST_LEN)];
+
+        hex_encode(e->hash, DIGEST_LEN, hex);
+        l->found = strcmp(hex, l->head) == 0;
+        return 0;
+}
+
+/* What backup_verify() asks of a database of this version. */
+static int check_older(const struct restore *r, struct store *s, struct fail *f)
+{
+        struct json_object *journal = admin_get(r->manifest, "journal");
+        int64_t seq = admin_int(journal, "seq");
+        struct last_event l = { .head = admin_text(journal, "head"), .found = seq == 0 };
+        struct event_filter filter = { .after = seq > 0 ? (uint64_t)seq - 1 : 0, .limit = 1 };
+        uint64_t count = 0;
+        uint64_t bad = 0;
+
+        if (journal_verify(s, 0, &count, &bad) < 0 || (seq > 0 && s->ops->event_list(s, &filter, on_last_event, &l) < 0))
+                return fail_set(f, MUSTER_NO, "", "", "the database in %s is damaged", r->from);
+        if (bad || !l.found)
+                return fail_set(f, MUSTER_NO, "", "restore an older backup; find out who changed the database",
+                                "the journal in %s was altered: event %" PRIu64, r->from, bad ? bad : (uint64_t)seq);
+        return 0;
+}
+
 /* The chain goes on behind the backup's last event. */
 static int go_on(struct restore *r, const char *dir, struct fail *f)
 {
         _cleanup_(store_closep) struct store *s = NULL;
         uint64_t counts[NODE_STATES] = { 0 };
         char db[PATH_MAX];
+        bool older;
         int e;
 
         (void)snprintf(db, sizeof(db), "%.3000s/muster.db", dir);
-        if (store_sqlite_open(db, &s, f) < 0)
+        older = backup_is_older(db);
+        if (store_sqlite_open(db, &s, f) < 0 || (older && check_older(r, s, f) != 0))
                 return MUSTER_NO;
         {
                 _cleanup_(store_tx_end) struct store_tx tx = { 0 };
@@ -352,7 +416,7 @@ static int go_on(struct restore *r, const char *dir, struct fail *f)
                 if (e == 0)
                         e = write_down(r, s);
                 if (e == 0)
-                        e = carry_over(r, s);
+                        e = carry_over(r, dir, s);
                 if (e == 0)
                         e = store_tx_commit(&tx);
         }
@@ -497,6 +561,7 @@ int restore_state(struct restore *r, struct fail *f)
         bool there = !is_empty(r->state);
         struct images m = { .r = r, .from = -1, .to = -1 };
         char made[PATH_MAX];
+        char old[PATH_MAX];
         char user[64];
         int e;
         int rc = not_running(r->state, f);
@@ -519,6 +584,8 @@ int restore_state(struct restore *r, struct fail *f)
         rc = put_files(r, made, f);
         if (rc == 0)
                 rc = go_on(r, made, f);
+        (void)snprintf(old, sizeof(old), "%.3000s/" OLD_COPY, made);
+        tree_remove(old);
         if (rc == 0) {
                 char db[PATH_MAX];
 
