@@ -55,7 +55,8 @@ void attest_drop_request(struct attest *a);
 /* The token of the AK that the request came with; NULL: it has none. */
 const uint8_t *attest_token(const struct attest *a, const struct node *n);
 
-/* Answers a verdict that is not ok; takes nothing. */
+/* Answers a verdict that is not ok; takes nothing. The second one is for
+ * any client, as often as it likes: folded in the log as refusals are. */
 enum MHD_Result reply_verdict(struct call *c, const struct verdict *v);
 enum MHD_Result reply_busy(struct call *c, const char *why);
 
@@ -70,6 +71,9 @@ void pending_expire(struct server *srv);
 #define PENDING_HOURS_FULL 1  /* when half of pending-limit is taken */
 #define PENDING_SHARE 8       /* strangers of one address get this part of pending-limit, */
 #define PENDING_SHARE_LEAST 4 /* and this many at least */
+/* A stranger's evidence, which is large, is kept anew once in ten minutes. */
+bool stranger_is_due(int64_t now, int64_t seen);
+bool warning_is_due(int64_t now, int64_t warned);
 bool pending_is_over(int64_t now, int64_t last_seen, enum ek_chain chain, uint64_t pending, unsigned limit);
 
 /* refuse.c. `n` may be NULL (no record). Refusals that prove nothing about

@@ -7,12 +7,13 @@
 #include "journal.h"
 #include "logquote.h"
 #include "names.h"
+#include "places.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <pthread.h>
 
 #define SEEN_NOTED 60 /* seconds between two notes of one pending node */
+#define STRANGER_NOTED 600 /* between two that keep its evidence anew, when it has no certificate */
 #define LOOK_SECONDS 60
 #define DAY 86400
 #define EXPIRED_MAX 200 /* in one look */
@@ -51,6 +52,16 @@ void attest_tpm_into(const struct attest *a, bool let_in, struct node *n)
         n->firmware_version = evidence_tpm_firmware(a->ev);
         if (let_in || a->maker_certified)
                 (void)snprintf(n->tpm_maker, sizeof(n->tpm_maker), "%s", a->tpm_maker);
+}
+
+bool warning_is_due(int64_t now, int64_t warned)
+{
+        return now < warned || now - warned >= LOOK_SECONDS; /* the clock may go back */
+}
+
+bool stranger_is_due(int64_t now, int64_t seen)
+{
+        return now / STRANGER_NOTED != seen / STRANGER_NOTED;
 }
 
 bool evidence_is_due(int64_t now, int64_t seen)
@@ -112,59 +123,20 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
 static struct {
         pthread_mutex_t lock;
         int64_t counted; /* when; 0: never */
-        struct share {
-                uint8_t key[16]; /* of IPv6, where one has many addresses, the /64 */
-                unsigned count;
-        } *v;
-        size_t n, cap;
+        struct places places;
+        int64_t warned;   /* when it was last said that a node finds no place */
+        uint64_t unsaid; /* how often it was not said since */
 } shares = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void share_key(const char *address, uint8_t ret[16])
-{
-        static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-        memset(ret, 0, 16);
-        if (inet_pton(AF_INET, address, ret + 12) == 1)
-                memcpy(ret, mapped, sizeof(mapped));
-        else if (inet_pton(AF_INET6, address, ret) == 1 && memcmp(ret, mapped, sizeof(mapped)) != 0)
-                memset(ret + 8, 0, 8);
-}
-
-static unsigned *share_of(const char *address)
-{
-        uint8_t key[16];
-
-        share_key(address, key);
-        for (size_t i = 0; i < shares.n; i++)
-                if (memcmp(shares.v[i].key, key, sizeof(key)) == 0)
-                        return &shares.v[i].count;
-        if (shares.n == shares.cap) {
-                size_t cap = shares.cap ? 2 * shares.cap : 64;
-                struct share *v = reallocarray(shares.v, cap, sizeof(*v));
-
-                if (!v)
-                        return NULL;
-                shares.v = v;
-                shares.cap = cap;
-        }
-        memcpy(shares.v[shares.n].key, key, sizeof(key));
-        shares.v[shares.n].count = 0;
-        return &shares.v[shares.n++].count;
-}
 
 static int count_one(void *ctx, const struct node *n)
 {
-        unsigned *count = n->chain == EK_CHAIN_OK ? NULL : share_of(n->address);
-
         (void)ctx;
-        if (count)
-                ++*count;
-        return 0;
+        return n->chain == EK_CHAIN_OK ? 0 : places_add(&shares.places, n->address);
 }
 
 static void count_anew(struct server *srv, int64_t now)
 {
-        shares.n = 0;
+        places_clear(&shares.places);
         if (srv->store->ops->node_list(srv->store, NODE_PENDING, "", srv->conf.pending_limit, count_one, NULL) >= 0)
                 shares.counted = now;
 }
@@ -176,44 +148,63 @@ static bool take_share(struct server *srv, const char *address)
         unsigned eighth = srv->conf.pending_limit / PENDING_SHARE;
         unsigned most = eighth > PENDING_SHARE_LEAST ? eighth : PENDING_SHARE_LEAST;
         int64_t now = server_now();
-        unsigned *count;
         bool ok;
 
         (void)pthread_mutex_lock(&shares.lock);
         if (shares.counted == 0 || now < shares.counted || now - shares.counted >= LOOK_SECONDS)
                 count_anew(srv, now);
-        count = share_of(address);
-        if (count && *count >= most && now != shares.counted) {
+        if (places_full(&shares.places, address, most) && now != shares.counted)
                 count_anew(srv, now);
-                count = share_of(address);
-        }
-        ok = count && *count < most;
-        if (ok)
-                ++*count;
+        ok = !places_full(&shares.places, address, most) && places_add(&shares.places, address) == 0;
         (void)pthread_mutex_unlock(&shares.lock);
         return ok;
+}
+
+/* Anyone can have it said as often as he likes. */
+static void warn_full(const char *what)
+{
+        int64_t now = server_now();
+        uint64_t unsaid;
+        bool say;
+
+        (void)pthread_mutex_lock(&shares.lock);
+        say = warning_is_due(now, shares.warned);
+        unsaid = shares.unsaid;
+        shares.unsaid = say ? 0 : unsaid + 1;
+        if (say)
+                shares.warned = now;
+        (void)pthread_mutex_unlock(&shares.lock);
+        if (say)
+                log_warn("an unknown node is not recorded: %s (and %llu more since this was last said). Next: approve or remove "
+                         "some, or raise pending-limit", what, (unsigned long long)unsaid);
 }
 
 /* Anyone can make EKs in software and take places with them, so a quarter
  * is for those whose certificate chains to a vendor, and of the rest one
  * address gets a share. */
-static int room_for_one(struct server *srv, enum ek_chain chain, const char *address)
+static int room_in_all(struct server *srv, enum ek_chain chain)
 {
         unsigned kept = chain == EK_CHAIN_OK ? 0 : srv->conf.pending_limit / 4;
         uint64_t counts[NODE_STATES];
+        char what[128];
         int r = srv->store->ops->node_counts(srv->store, counts);
 
-        if (r < 0)
+        if (r < 0 || counts[NODE_PENDING] < srv->conf.pending_limit - kept)
                 return r;
-        if (counts[NODE_PENDING] < srv->conf.pending_limit - kept) {
-                if (chain == EK_CHAIN_OK || take_share(srv, address))
-                        return 0;
-                log_warn("an unknown node is not recorded: %s has as many pending nodes as one address may. Next: approve or "
-                         "remove some, or raise pending-limit", address);
-                return -EBUSY;
-        }
-        log_warn("an unknown node is not recorded: %u nodes are pending already. Next: approve or remove some, "
-                 "or raise pending-limit", (unsigned)counts[NODE_PENDING]);
+        (void)snprintf(what, sizeof(what), "%llu nodes are pending already", (unsigned long long)counts[NODE_PENDING]);
+        warn_full(what);
+        return -EBUSY;
+}
+
+static int room_for_one(struct server *srv, enum ek_chain chain, const char *address)
+{
+        char what[128];
+        int r = room_in_all(srv, chain);
+
+        if (r < 0 || chain == EK_CHAIN_OK || take_share(srv, address))
+                return r;
+        (void)snprintf(what, sizeof(what), "%s, or its /64, has as many pending nodes as it may", address);
+        warn_full(what);
         return -EBUSY;
 }
 
@@ -255,19 +246,30 @@ int pending_note(struct server *srv, const struct attest *a)
         _cleanup_(node_wipe) struct node n = { 0 };
         struct store *s = srv->store;
         struct mac_list macs;
+        int64_t seen = 0;
         bool known;
-        int r = store_tx_begin(&tx, s);
+        bool new_here;
+        int r = s->ops->node_get(s, a->id, &n);
 
+        new_here = r == -ENOENT;
+        if (new_here) /* without a transaction: a flood that finds no place writes nothing */
+                r = room_for_one(srv, a->chain, a->from);
+        if (r == 0)
+                r = store_tx_begin(&tx, s);
         if (r < 0)
                 return r;
+        node_wipe(&n);
+        n = (struct node){ 0 };
         r = s->ops->node_get(s, a->id, &n);
         known = r == 0;
         if (r < 0 && r != -ENOENT)
                 return r;
         if (known && (n.state != NODE_PENDING || (uint64_t)(server_now() - n.last_seen) < SEEN_NOTED)) /* the clock may go back */
                 return 0; /* decided meanwhile, which waiters_hold() notices, or noted just now */
-        if (!known) {
-                r = room_for_one(srv, a->chain, a->from);
+        if (known) {
+                seen = n.last_seen;
+        } else {
+                r = new_here ? room_in_all(srv, a->chain) : room_for_one(srv, a->chain, a->from);
                 if (r < 0)
                         return r;
                 memcpy(n.id, a->id, sizeof(n.id));
@@ -275,7 +277,7 @@ int pending_note(struct server *srv, const struct attest *a)
                 n.first_seen = server_now();
         }
         r = fill(a, &n, &macs);
-        if (r == 0)
+        if (r == 0 && (!known || a->chain == EK_CHAIN_OK || stranger_is_due(server_now(), seen)))
                 r = attest_store_evidence(srv, a, &n, 0); /* the newest is what an admin decides by */
         if (r == 0)
                 r = s->ops->node_put(s, &n, macs.v, macs.n);

@@ -117,9 +117,13 @@ enum MHD_Result reply_busy(struct call *c, const char *why)
 {
         struct verdict v = { .kind = VERDICT_BUSY, .code = "M-BUSY", .retry_after = BUSY_RETRY };
 
+        struct source from;
+
+        source_of(c, &from);
         if (journal_incident(v.incident) < 0)
                 return MHD_NO;
-        log_warn("busy: %s incident=%s", why, v.incident);
+        if (in_full(from.kind, v.code, v.incident))
+                log_warn("busy: %s from=%s incident=%s", why, from.address, v.incident);
         return reply_verdict(c, &v);
 }
 

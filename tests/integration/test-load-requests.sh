@@ -97,6 +97,11 @@ busy=$(metric 'muster_verdicts_total{verdict="busy"}')
 under flood-pending "" 80 one_address 1
 busy=$(metric 'muster_verdicts_total{verdict="busy"}')
 under flood-pending "" 80 pending 20
+said() { grep -c "$1" "$p.log"; }
+check "flood-pending: the log says once a minute that there is no place" \
+        [ "$(said 'an unknown node is not recorded: ')" -gt 0 -a "$(said 'an unknown node is not recorded: ')" -le 9 ]
+check "flood-pending: it has few of those that are told to come again" \
+        [ "$(said 'busy: pending-limit is reached')" -gt 0 -a "$(said 'busy: pending-limit is reached')" -le 320 ]
 attacked_end
 
 # ---- what one of them costs ----------------------------------------------------

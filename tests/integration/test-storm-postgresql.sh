@@ -71,7 +71,7 @@ check "removed through a, it is enrolled again through b" at b m node add --mani
 
 # ---- the database goes away in the middle ----------------------------------------------
 declare -A lines
-told_busy() { tail -n +"$((lines[$1] + 1))" "$tmp/$1/log" | grep "busy: " >/dev/null; }
+told_busy() { tail -n +"$((lines[$1] + 1))" "$tmp/$1/log" | grep -E "busy: |refused-more: code=M-BUSY" >/dev/null; }
 ms_since() { echo $(((${EPOCHREALTIME/./} - $1) / 1000)); }
 # AWAY: seconds, for a figure; else as long as it takes that each parent notices
 stay_away() { [ -z "${AWAY:-}" ] || sleep "$(awk -v t="$AWAY" -v ms="$(ms_since "$1")" 'BEGIN { d = t - ms / 1000; print d > 0 ? d : 0 }')"; }
@@ -85,7 +85,7 @@ away() {
         for p in a b c; do lines[$p]=$(wc -l <"$tmp/$p/log"); done
         gone=${EPOCHREALTIME/./}
         "$3"
-        for p in a b c; do check "$1: $p makes nodes wait" wait_for 60 told_busy "$p"; done
+        for p in a b c; do check "$1: $p makes nodes wait" wait_for 90 told_busy "$p"; done
         check "$1: and says what to do" grep -q "Next: check that PostgreSQL is up" <(tail -n +"$((lines[b] + 1))" "$tmp/b/log")
         check "$1: an admin is told too" grep -q "cannot list nodes" <<<"$(at b m node list 2>&1)"
         check "$1: the fleets are not done" running

@@ -41,6 +41,29 @@ static void evidence_is_kept_anew_once_a_day(void **state)
         assert_true(evidence_is_due(NOW, 0));
 }
 
+static void a_stranger_has_its_evidence_kept_anew_once_in_ten_minutes(void **state)
+{
+        int64_t begin = NOW - NOW % 600;
+        unsigned n = 0;
+
+        (void)state;
+        for (int64_t t = 60; t <= 6000; t += 60) /* it comes every minute */
+                n += stranger_is_due(begin + t, begin + t - 60);
+        assert_int_equal(n, 10);
+        assert_true(stranger_is_due(NOW, NOW - 600));
+        assert_true(stranger_is_due(NOW, NOW + 600)); /* the clock went back */
+}
+
+static void that_there_is_no_place_is_said_once_a_minute(void **state)
+{
+        (void)state;
+        assert_true(warning_is_due(NOW, 0));
+        assert_false(warning_is_due(NOW, NOW));
+        assert_false(warning_is_due(NOW + 59, NOW));
+        assert_true(warning_is_due(NOW + 60, NOW));
+        assert_true(warning_is_due(NOW - 1, NOW)); /* the clock went back */
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -48,6 +71,8 @@ int main(void)
                 cmocka_unit_test(it_loses_it_sooner_when_half_of_the_places_are_taken),
                 cmocka_unit_test(a_node_with_a_makers_certificate_keeps_its_place),
                 cmocka_unit_test(evidence_is_kept_anew_once_a_day),
+                cmocka_unit_test(a_stranger_has_its_evidence_kept_anew_once_in_ten_minutes),
+                cmocka_unit_test(that_there_is_no_place_is_said_once_a_minute),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
