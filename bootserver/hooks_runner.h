@@ -11,7 +11,7 @@
 #ifndef MUSTER_HOOKS_RUNNER_H
 #define MUSTER_HOOKS_RUNNER_H
 
-#define HOOK_TEXT_MAX 4096
+#define HOOK_TEXT_MAX 32768 /* all that a client may say of its machine, twice, escaped: tests/unit/test_facts.c */
 
 _Noreturn void hooks_runner(const char *dir, int fd);
 

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 
 #define SECURITYFS "/sys/kernel/security"
+#define PORTS 1024 /* network ports that are looked at */
 #define EVENTLOG SECURITYFS "/tpm0/binary_bios_measurements"
 
 static void fact(const char *sysfs, const char *name, char ret[WIRE_FACT_MAX + 1])
@@ -70,12 +71,14 @@ static int macs(const char *sysfs, struct jstrs *ret)
         d = opendir(path);
         if (!d)
                 return 0;
-        while (r == 0 && ret->n < WIRE_MACS && (e = readdir(d)))
+        while (r == 0 && ret->n < PORTS && (e = readdir(d)))
                 if (e->d_name[0] != '.' && strcmp(e->d_name, "lo") != 0)
                         r = add_mac(sysfs, e->d_name, ret);
         (void)closedir(d);
         if (r == 0 && ret->n > 1)
                 qsort(ret->v, ret->n, sizeof(*ret->v), compare);
+        while (ret->n > WIRE_MACS) /* the same ones at each boot, whatever order the kernel found the ports in */
+                free(ret->v[--ret->n]);
         return r;
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "facts.h"
+#include "hooks_runner.h"
 
 static struct attest_facts machine(const char *serial, const char *uuid, const char *mac1, const char *mac2)
 {
@@ -114,6 +115,30 @@ static void facts_stored_without_the_tpms_maker_are_compared_too(void **state)
         attest_facts_wipe(&now);
 }
 
+static void the_longest_change_fits_into_what_hooks_are_given(void **state)
+{
+        struct attest_facts f = { .client = "1" };
+        char mac[WIRE_FACT_MAX + 1] = "";
+        struct buf text = { 0 };
+        struct buf change = { 0 };
+        struct jout o = { 0 };
+
+        (void)state;
+        memset(f.serial, 1, WIRE_FACT_MAX); /* six characters each in JSON */
+        memset(f.uuid, 1, WIRE_FACT_MAX);
+        memset(mac, 1, WIRE_FACT_MAX);
+        for (unsigned i = 0; i < WIRE_MACS; i++)
+                assert_int_equal(jstrs_add(&f.macs, mac), 0);
+        wire_facts_out(&o, NULL, &f);
+        assert_int_equal(jout_take(&o, &text), 0);
+        assert_int_equal(facts_change_json((const char *)text.p, &f, FACT_ALL, "10.0.0.1", &change), 0);
+        assert_true(change.len > 20000);
+        assert_true(change.len + 1024 < HOOK_TEXT_MAX); /* with the node's id and name, and the event's */
+        buf_wipe(&text);
+        buf_wipe(&change);
+        attest_facts_wipe(&f);
+}
+
 static void what_changed_is_said_in_words(void **state)
 {
         char words[32];
@@ -131,6 +156,7 @@ int main(void)
                 cmocka_unit_test(order_case_and_repeats_of_macs_are_no_change),
                 cmocka_unit_test(stored_facts_are_compared_and_no_facts_are_no_change),
                 cmocka_unit_test(facts_stored_without_the_tpms_maker_are_compared_too),
+                cmocka_unit_test(the_longest_change_fits_into_what_hooks_are_given),
                 cmocka_unit_test(what_changed_is_said_in_words),
         };
 
