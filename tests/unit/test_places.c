@@ -70,12 +70,14 @@ static void a_hundred_thousand_addresses_are_counted_in_a_moment(void **state)
         for (unsigned i = 0; i < 100000; i++) {
                 (void)snprintf(address, sizeof(address), "2001:db8:%x:%x::1", i >> 16, i & 0xffff);
                 assert_int_equal(take(&p, address, 2, 1), 1);
+                if (i % 1000 == 0) /* of this process: others' load does not count */
+                        assert_true((clock() - began) / CLOCKS_PER_SEC < 5);
         }
         for (unsigned i = 0; i < 100000; i += 1000) {
                 (void)snprintf(address, sizeof(address), "2001:db8:%x:%x::1", i >> 16, i & 0xffff);
                 assert_int_equal(take(&p, address, 2, 9), 1);
         }
-        assert_true((clock() - began) / CLOCKS_PER_SEC < 5); /* of this process: others' load does not count */
+        assert_true((clock() - began) / CLOCKS_PER_SEC < 5);
         places_free(&p);
 }
 
