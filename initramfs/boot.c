@@ -146,6 +146,7 @@ static int run_once(const struct boot_options *opt, const struct node_conf *conf
                 if (w < 0)
                         log_warn("node=%.16s write %s/boot.json: %s", n->id_hex, opt->run_dir, strerror(-w));
                 say_success(n);
+                platform_warn(n->id_hex);
         } else {
                 node_unmount(n);
                 /* never those of a boot that went well before this attempt */

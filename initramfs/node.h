@@ -130,6 +130,7 @@ int cmd_boot(const struct boot_options *opt);
 int cmd_enroll(void);
 int cmd_status(const char *run_dir);
 int cmd_check_platform(bool try);
+void platform_warn(const char *node); /* of what would undo the cap; `node`: its id */
 
 /* Exit statuses: muster-node.8 */
 enum {

@@ -101,9 +101,45 @@ static int failed(const struct fail *f, int status)
         return status;
 }
 
+/* What the kernel offers of sleep. */
+struct sleeps {
+        bool known; /* false: it cannot be read */
+        bool ram, idle, disk;
+};
+
+static struct sleeps offered(const char *power)
+{
+        _cleanup_(buf_wipe) struct buf state = { 0 };
+        _cleanup_(buf_wipe) struct buf forms = { 0 };
+        char path[512];
+        struct sleeps s = { 0 };
+
+        (void)snprintf(path, sizeof(path), "%s/state", power);
+        s.known = file_read(path, 4096, &state) == 0;
+        (void)snprintf(path, sizeof(path), "%s/mem_sleep", power);
+        /* without a choice of forms "mem" is suspend to RAM */
+        s.ram = file_read(path, 4096, &forms) < 0 ? power_offers(power, "state", "mem")
+                                                  : power_offers(power, "mem_sleep", "deep") || power_offers(power, "mem_sleep", "shallow");
+        s.ram = s.ram || power_offers(power, "state", "standby");
+        s.idle = power_offers(power, "mem_sleep", "s2idle");
+        s.disk = power_offers(power, "state", "disk") && !power_offers(power, "disk", "disabled");
+        return s;
+}
+
+void platform_warn(const char *node)
+{
+        struct sleeps s = offered(dir_of("MUSTER_POWER", "/sys/power"));
+
+        if (s.known && s.ram)
+                log_warn("node=%.16s this kernel offers suspend to RAM, after which root can undo cap and read locks: the ACPI table "
+                         "against it is missing, or was ignored as under Secure Boot. Next: see Suspend in the dracut module's README",
+                         node);
+}
+
 int cmd_check_platform(bool try)
 {
         const char *power = dir_of("MUSTER_POWER", "/sys/power");
+        const struct sleeps s = offered(power);
         _cleanup_(jout_wipe) struct jout o = { 0 };
         _cleanup_(buf_wipe) struct buf text = { 0 };
         enum suspend_result result = SUSPEND_ABSENT;
@@ -111,11 +147,13 @@ int cmd_check_platform(bool try)
         struct tpm_look now;
         struct fail f = { 0 };
         int64_t slept_ms = 0;
-        bool idle = power_offers(power, "mem_sleep", "s2idle");
-        bool ram = power_offers(power, "mem_sleep", "deep") || power_offers(power, "mem_sleep", "shallow") ||
-                   power_offers(power, "state", "standby");
-        bool disk = power_offers(power, "state", "disk") && !power_offers(power, "disk", "disabled");
+        bool ram = s.ram;
 
+        if (!s.known) {
+                log_err("look at what the kernel offers of sleep: %s/state cannot be read. Next: mount sysfs, or ask a kernel with "
+                        "power management", power);
+                return EXIT_UNTRIED;
+        }
         if (look_at(&before, &f) < 0)
                 return failed(&f, EXIT_TPM);
         now = before;
@@ -123,8 +161,8 @@ int cmd_check_platform(bool try)
                 return failed(&f, f.code[0] ? EXIT_TPM : EXIT_UNTRIED);
         jout_obj(&o, NULL);
         jout_bool(&o, "suspend_to_ram", ram);
-        jout_bool(&o, "suspend_to_idle", idle);
-        jout_bool(&o, "hibernation", disk);
+        jout_bool(&o, "suspend_to_idle", s.idle);
+        jout_bool(&o, "hibernation", s.disk);
         look_out(&o, "tpm", &now);
         if (try) {
                 jout_obj(&o, "suspended");
@@ -143,10 +181,10 @@ int cmd_check_platform(bool try)
                 return EXIT_UNTRIED;
         if (result == SUSPEND_POWERED)
                 ram = false;
-        if (!ram && !disk)
+        if (!ram && !s.disk)
                 return EXIT_OK;
         log_warn("this machine can sleep with its TPM without power (%s), after which PCR 15 and the read locks may be gone. "
                  "Next: switch it off in the firmware's setup, or see the dracut module's README",
-                 ram && disk ? "to RAM and to disk" : ram ? "to RAM" : "to disk");
+                 ram && s.disk ? "to RAM and to disk" : ram ? "to RAM" : "to disk");
         return EXIT_PLATFORM;
 }

@@ -22,6 +22,13 @@ check "it says so" jq -e '.suspend_to_idle and (.suspend_to_ram or .hibernation 
 check "the counters are the TPM's" test "$(jq .tpm.reset_count "$tmp/said")" = "$(tpm2_readclock | sed -n 's/^ *reset_count: *//p')"
 power "freeze mem" "s2idle [deep]" "[disabled]"
 check_exit 12 "suspend to RAM is told" platform
+rm "$MUSTER_POWER/mem_sleep"
+check_exit 12 "where the kernel has no choice of forms, mem is suspend to RAM" platform
+power freeze "" "[disabled]"
+rm "$MUSTER_POWER/mem_sleep"
+check_exit 0 "control: and without mem there is none" platform
+rm "$MUSTER_POWER/state"
+check_says 13 'state cannot be read' "what cannot be read is not taken for a machine that never sleeps" platform
 power "freeze mem disk" "[s2idle]" "[platform] shutdown reboot"
 check_exit 12 "hibernation is told" platform
 check "as hibernation" jq -e '.hibernation and (.suspend_to_ram | not)' "$tmp/said"
@@ -85,7 +92,7 @@ check_says 13 'an alarm of somebody else' "an alarm of somebody else is left alo
 check "it is as it was" test "$(cat "$MUSTER_RTC/wakealarm")" = 1790000000
 ready
 rm "$MUSTER_POWER/state"
-check_exit 12 "a kernel without a state file is not asked to sleep" try
+check_exit 13 "a kernel without a state file is not asked to sleep" try
 check "and it is not made" test ! -e "$MUSTER_POWER/state"
 
 ready

@@ -74,7 +74,13 @@ tpm_off
 key=$(cat "$run/ssh_host_ed25519_key.pub")
 tpm_on "$tmp/tpm"
 check_says 1 "$no_right" "after a reset, without a lock on it, the SSH index is not the owner's to read either" tpm2_nvread 0x01804D01 -C o -s 8
-check "the second boot needs no admin" node_boot "$run" "$p/node.conf"
+export MUSTER_POWER=$tmp/power
+mkdir "$MUSTER_POWER"
+echo "freeze mem" >"$MUSTER_POWER/state"
+echo "s2idle [deep]" >"$MUSTER_POWER/mem_sleep"
+check_says 0 'this kernel offers suspend to RAM, after which root can undo' "the second boot needs no admin, and warns of suspend to RAM" \
+        node_boot "$run" "$p/node.conf"
+echo "[s2idle]" >"$MUSTER_POWER/mem_sleep"
 check "the second boot needs no bundle" test "$(fact "$run" .bundle)" = false
 check "the second boot writes no byte of NV" test "$(fact "$run" .nv.bytes_written)" = 0
 check "the second boot makes no key" test "$(fact "$run" '.tpm.commands.TPM2_CreatePrimary // 0')" = 0
