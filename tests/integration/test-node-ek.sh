@@ -55,3 +55,20 @@ boots ecc "$tmp/ecc"
 tpm_on "$tmp/rsa/tpm"
 tpm2_nvundefine 0x01c0000a -C p >/dev/null
 boots rsa "$tmp/rsa"
+
+# ---- a certificate names the TPM's maker, also one that the TPM no longer has ------------------
+# swtpm's own name no maker in letters; the TPM itself says that it is IBM's
+(
+        eval "$(declare -f tpm_write_ecc_ek | sed 's/id:00001014/id:494E5443/')"
+        make_tpm "$tmp/ecc-named"
+) || exit 1
+maker() { "$bin/muster" log -o json | jq -s -c '[.. | objects | select(.event? == "ok") | .detail.tpm] | .[-1] | [.maker, .maker_from]'; }
+mv "$tmp/ecc-named/ek-ecc.der" "$tmp/ecc-named/ek-named.der"
+tpm_on "$tmp/ecc-named/tpm"
+boots named "$tmp/ecc-named"
+check "the maker is the one that the certificate names" test "$(maker)" = '["INTC","certificate"]'
+tpm_on "$tmp/ecc-named/tpm"
+for index in 0x01c0000a 0x01c00002; do tpm2_nvundefine "$index" -C p >/dev/null; done
+check "without its certificates the TPM boots by those that are kept" node_boot "$tmp/run.named" "$p/node.conf"
+check "its maker is the one that those name" test "$(maker)" = '["INTC","certificate"]'
+tpm_off
