@@ -77,6 +77,18 @@ static void a_line_that_is_not_as_it_has_to_be_refuses_the_file(void **state)
         assert_int_equal(tpmadvice_parse("AMD any unknown CVE-1 keys s\0", 29, &a, &line, &why), -EBADMSG);
 }
 
+static void a_line_over_400_bytes_is_refused(void **state)
+{
+        char text[402] = "";
+
+        (void)state;
+        memset(text, '#', 400); /* a comment, which is read as any other line */
+        assert_int_equal(parse(text), 0);
+        text[400] = '#';
+        bad(text, 1);
+        assert_string_equal(why, "it is longer than 400 bytes, or holds a zero byte");
+}
+
 static void more_than_fits_is_refused(void **state)
 {
         static char text[TPMADVICE_FILE_MAX + 2];
@@ -129,6 +141,7 @@ int main(void)
                 cmocka_unit_test(versions_from_the_first_to_the_fixed_one_are_named),
                 cmocka_unit_test(an_unknown_fix_names_every_version),
                 cmocka_unit_test(a_line_that_is_not_as_it_has_to_be_refuses_the_file),
+                cmocka_unit_test(a_line_over_400_bytes_is_refused),
                 cmocka_unit_test(more_than_fits_is_refused),
                 cmocka_unit_test(a_version_is_shown_as_its_halves),
                 cmocka_unit_test(the_shipped_table_is_in_order),
