@@ -284,6 +284,13 @@ static void one_more_setting_is_no_boot_variable_by_its_name_alone(void **state)
         option[n - 4] = 1; /* the path has no end */
         one_more("Boot0002", option, n);
         decide_refused("M-FIRMWARE");
+        option[n - 4] = 0x7f;
+        one_more("Boot0002", option, n); /* the control: it has one again */
+        accepted();
+        option[4]++; /* the path goes on behind its end */
+        option[n] = 0;
+        one_more("Boot0002", option, n + 1);
+        decide_refused("M-FIRMWARE");
         one_more("BootNext", known, sizeof(known)); /* the control */
         accepted();
         one_more("BootNext", unknown, sizeof(unknown));
