@@ -114,6 +114,7 @@ static void node_identity(struct jout *o, struct catalog *cat, const struct node
         facts_names_out(o, "facts_changed", unaccepted(n));
         time_or_null(o, "tpm_cleared", n->cleared);
         text_or_null(o, "address", n->address);
+        text_or_null(o, "former", n->former);
 }
 
 static void tpm_json(struct jout *o, struct catalog *cat, const struct node *n)
@@ -178,7 +179,7 @@ void node_json(struct jout *o, const char *key, struct catalog *cat, const struc
 int node_evidence_digest(struct store *s, const struct node *n, char ret[2 * DIGEST_LEN + 1])
 {
         _cleanup_(buf_wipe) struct buf body = { 0 };
-        uint8_t all[3][DIGEST_LEN];
+        uint8_t all[5][DIGEST_LEN];
         uint8_t digest[DIGEST_LEN];
         int r = s->ops->evidence_get(s, n->id, &body);
 
@@ -188,6 +189,10 @@ int node_evidence_digest(struct store *s, const struct node *n, char ret[2 * DIG
                 r = digest_sha256(n->profile, strlen(n->profile), all[1]);
         if (r == 0)
                 r = digest_sha256(n->facts ? n->facts : "", n->facts ? strlen(n->facts) : 0, all[2]);
+        if (r == 0)
+                r = digest_sha256(n->facts_before ? n->facts_before : "", n->facts_before ? strlen(n->facts_before) : 0, all[3]);
+        if (r == 0)
+                r = digest_sha256(&n->cleared, sizeof(n->cleared), all[4]);
         if (r == 0)
                 r = digest_sha256(all, sizeof(all), digest);
         if (r == 0)

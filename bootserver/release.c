@@ -102,6 +102,7 @@ static int same_record(struct server *srv, const struct attest *a, const struct 
             strcmp(ret->assigned_image, judged->assigned_image) != 0 || strcmp(ret->profile, judged->profile) != 0 ||
             ret->without_cert != judged->without_cert || ret->reset_count != judged->reset_count ||
             ret->restart_count != judged->restart_count || ret->clock != judged->clock ||
+            ret->cleared != judged->cleared ||
             ret->has_ak != judged->has_ak || ret->chain != judged->chain ||
             strcmp(ret->facts ? ret->facts : "", judged->facts ? judged->facts : "") != 0 ||
             strcmp(ret->facts_before ? ret->facts_before : "", judged->facts_before ? judged->facts_before : "") != 0 ||
@@ -154,6 +155,7 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         jout_bool(&o, "reset_without_boot", m->unasked);
         jout_hex(&o, "parent_ca", a->parent_ca, sizeof(a->parent_ca));
         jout_str(&o, "client", a->req.facts.client);
+        jout_str(&o, "former", a->req.former[0] ? a->req.former : NULL);
         tpm_out(&o, srv, a, n);
         jout_end(&o, '}');
         r = jout_take(&o, &detail);
@@ -164,12 +166,13 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         return journal_append(srv->store, now, &e, NULL);
 }
 
-/* What the TPM counted before, and counts now. */
-static int journal_cleared(struct server *srv, const struct attest *a, const struct node *before, const struct node *n,
-                           struct buf *ret_json)
+/* A new AK of a node that had one: tpm-cleared when its counters started over,
+ * else somebody took the old one out. With what the TPM counted, and counts. */
+static int journal_new_ak(struct server *srv, const struct attest *a, const struct made *m, const struct node *before,
+                          const struct node *n, struct buf *ret_json)
 {
         struct jout o = { 0 };
-        struct journal_entry e = { .node = n->id, .name = n->name, .event = "tpm-cleared" };
+        struct journal_entry e = { .node = n->id, .name = n->name, .event = new_ak_event(m) };
         int r;
 
         jout_obj(&o, NULL);
@@ -198,6 +201,7 @@ static void mark_ok(const struct attest *a, const struct decision *d, const stru
         n->clock = evidence_clock(a->ev);
         n->has_ak = true;
         memcpy(n->ak_name, evidence_ak_name(a->ev), sizeof(n->ak_name));
+        (void)snprintf(n->former, sizeof(n->former), "%s", a->req.former);
         (void)snprintf(n->boot, sizeof(n->boot), "%s", d->boot->name);
         (void)snprintf(n->image, sizeof(n->image), "%s", image->row.name);
         if (!n->profile[0])
@@ -234,8 +238,8 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
                 r = srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
         if (r == 0)
                 r = journal_ok(srv, a, n, m, n->last_ok);
-        if (r == 0 && m->cleared)
-                r = journal_cleared(srv, a, judged, n, &rel->cleared);
+        if (r == 0 && m->ak_changed)
+                r = journal_new_ak(srv, a, m, judged, n, &rel->new_ak);
         if (r == 0 && m->facts_changed)
                 r = facts_journal(srv, a, &now, n, m->facts_changed, &change);
         if (r == 0 && catalog_choice(srv->catalog, CHOICE_FACTS) != FACTS_RECORD) {
@@ -270,7 +274,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
 {
         const struct node judged = *n; /* its numbers and names; what it points to is n's, and may be gone */
         struct made m = { .ak_changed = d->ak_changed, .cleared = d->cleared,
-                          .unasked = !d->ak_changed && node_reset_unasked(n, evidence_counters(a->ev), srv->started) };
+                          .unasked = !d->cleared && node_reset_unasked(n, evidence_counters(a->ev), srv->started) };
         struct verdict *v = &rel->verdict;
         int64_t now = server_now();
         int r;
@@ -293,7 +297,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
         if (r == 0)
                 r = add_node(srv, n, v);
         mark_ok(a, d, image, now, n);
-        if (m.cleared)
+        if (m.ak_changed)
                 n->cleared = now;
         FAULT_POINT("release-made");
         if (r == 0)

@@ -26,6 +26,11 @@ struct made {
         char boot_id[INCIDENT_LEN + 1];
 };
 
+static inline const char *new_ak_event(const struct made *m)
+{
+        return m->cleared ? "tpm-cleared" : "ak-changed";
+}
+
 struct release {
         struct verdict verdict;
         uint64_t ticket; /* of its commit */
@@ -38,7 +43,7 @@ struct release {
         char name[NAME_MAX_LEN + 1];
         char boot[NAME_MAX_LEN + 1];
         char image[NAME_MAX_LEN + 1];
-        struct buf cleared;      /* what its TPM counted, as JSON; empty when it was not cleared */
+        struct buf new_ak;       /* of a node that had another: what its TPM counted, as JSON; else empty */
         struct buf facts_change; /* what changed, as JSON; empty when it is not to be told */
         char from[SOURCE_ADDRESS];
         char advice[33]; /* the first advisory that names its TPM, when that is to be told */

@@ -15,7 +15,7 @@ void release_free(struct release *r)
         if (!r)
                 return;
         verdict_wipe(&r->verdict);
-        buf_wipe(&r->cleared);
+        buf_wipe(&r->new_ak);
         buf_wipe(&r->facts_change);
         wipe(r, sizeof(*r));
         free(r);
@@ -84,11 +84,13 @@ static int on_disk(struct call *c, struct release *rel)
         return r < 0 ? r : rel->ticket > lost && rel->ticket <= ticket ? 0 : -EIO;
 }
 
-static void cleared_told(struct server *srv, const struct node *n, const struct buf *json)
+static void new_ak_told(struct server *srv, const struct node *n, const struct release *rel)
 {
-        log_warn("node=%s name=%s its TPM was cleared: a new attestation key, and counters that started over. Next: see `muster "
-                 "node show %s`, and accept it with `muster node approve`", n->id, n->name, n->name);
-        hooks_event(srv->hooks, n, "tpm-cleared", (const char *)json->p);
+        log_warn("node=%s name=%s %s. Next: see `muster node show %s`, and accept it with `muster node approve`", n->id, n->name,
+                 rel->made.cleared ? "its TPM was cleared: a new attestation key, and counters that started over"
+                                   : "its TPM has a new attestation key: root on the node took the old one out, or its TPM was cleared",
+                 n->name);
+        hooks_event(srv->hooks, n, new_ak_event(&rel->made), (const char *)rel->new_ak.p);
 }
 
 static void told(struct server *srv, const struct release *rel)
@@ -105,8 +107,8 @@ static void told(struct server *srv, const struct release *rel)
         if (rel->advice[0])
                 log_warn("node=%s name=%s its TPM's firmware is named by %s. Next: see `muster node show %s`", rel->id, rel->name,
                          rel->advice, rel->name);
-        if (rel->cleared.len > 0)
-                cleared_told(srv, &n, &rel->cleared);
+        if (rel->new_ak.len > 0)
+                new_ak_told(srv, &n, rel);
         if (rel->facts_change.len > 0)
                 facts_told(srv, &n, rel->made.facts_changed, rel->from, &rel->facts_change);
         if (rel->before == NODE_OK && !rel->made.unasked)

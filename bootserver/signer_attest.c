@@ -79,7 +79,7 @@ static int take_ek(const struct signer_challenge *q, struct tpmpub *ret)
                        : -EINVAL;
 }
 
-int signer_make_challenge(const struct signing *s, int64_t now, const struct signer_challenge *q, struct signer_challenged *a)
+int signer_make_challenge(const struct signing *s, const struct signer_challenge *q, struct signer_challenged *a)
 {
         _cleanup_(buf_wipe) struct buf blob = { 0 };
         _cleanup_(buf_wipe) struct buf seed = { 0 };
@@ -97,7 +97,7 @@ int signer_make_challenge(const struct signing *s, int64_t now, const struct sig
                 return -EIO;
         r = tpmcrypt_make_credential(&ek, name, secret, &blob, &seed);
         if (r == 0)
-                r = signer_ticket(s->keys.token_key, q->head.node, name, secret, now + TICKET_SECONDS, a->ticket);
+                r = signer_ticket(s->keys.token_key, q->head.node, name, secret, s->uptime + TICKET_SECONDS, a->ticket);
         wipe(secret, sizeof(secret));
         if (r < 0)
                 return r;
@@ -112,7 +112,7 @@ int signer_make_challenge(const struct signing *s, int64_t now, const struct sig
         return 0;
 }
 
-int signer_take_secret(const struct signing *s, int64_t now, const struct signer_activate *q, struct signer_activated *a)
+int signer_take_secret(const struct signing *s, const struct signer_activate *q, struct signer_activated *a)
 {
         uint8_t want[SIGNER_TICKET];
         struct cursor c = cur_of(q->ticket, 8);
@@ -121,7 +121,7 @@ int signer_take_secret(const struct signing *s, int64_t now, const struct signer
 
         if (q->zero[0] || q->zero[1] || cur_u64be(&c, &until) < 0)
                 return -EINVAL;
-        if (until < (uint64_t)now || until > (uint64_t)now + TICKET_SECONDS)
+        if (until < (uint64_t)s->uptime || until > (uint64_t)s->uptime + TICKET_SECONDS)
                 return -EKEYREJECTED;
         r = signer_ticket(s->keys.token_key, q->head.node, q->ak_name, q->secret, (int64_t)until, want);
         if (r < 0)

@@ -30,6 +30,7 @@ struct signer_keys {
 struct signing {
         struct signer_keys keys;
         uint32_t life_max; /* of a certificate, seconds */
+        int64_t uptime;    /* seconds, for tickets: no one sets this clock */
         uint64_t done[SIGNER_OPS];
         uint64_t refused;
 };
@@ -52,8 +53,8 @@ int signer_loop(struct signing *s, int fd);
 /* signer_attest.c: who a node is, and what it quoted. Each decides by what
  * it is given alone. -EINVAL: not what can be signed for; -EACCES: the AK has
  * no token for this node; -EKEYREJECTED: a secret that is wrong or late. */
-int signer_make_challenge(const struct signing *s, int64_t now, const struct signer_challenge *q, struct signer_challenged *a);
-int signer_take_secret(const struct signing *s, int64_t now, const struct signer_activate *q, struct signer_activated *a);
+int signer_make_challenge(const struct signing *s, const struct signer_challenge *q, struct signer_challenged *a);
+int signer_take_secret(const struct signing *s, const struct signer_activate *q, struct signer_activated *a);
 int signer_check_quote(const struct signing *s, const struct signer_release *q, struct policy_boot *ret, uint8_t ret_token[SIGNER_TOKEN]);
 
 /* MACs under a token key: of an AK's Name for a node, and of a secret for

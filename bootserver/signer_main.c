@@ -95,6 +95,14 @@ static void note(const struct signing *s, const union signer_request *q, const u
                          (unsigned long long)s->done[q->head.op]);
 }
 
+static int64_t uptime(void)
+{
+        struct timespec t = { 0, 0 };
+
+        (void)clock_gettime(CLOCK_BOOTTIME, &t);
+        return t.tv_sec;
+}
+
 int signer_loop(struct signing *s, int fd)
 {
         for (;;) {
@@ -108,6 +116,7 @@ int signer_loop(struct signing *s, int fd)
                         continue;
                 if (n <= 0)
                         return 0;
+                s->uptime = uptime();
                 r = signer_answer(s, (int64_t)time(NULL), &q, (size_t)n, &a, &len); /* n: of the packet, not of what fits */
                 if (r == 0) {
                         note(s, &q, &a);

@@ -160,10 +160,10 @@ static int make(const struct signing *s, int64_t now, const union signer_request
                 return release(s, &q->release, &a->released);
         case SIGNER_CHALLENGE:
                 *ret_len = sizeof(a->challenged);
-                return signer_make_challenge(s, now, &q->challenge, &a->challenged);
+                return signer_make_challenge(s, &q->challenge, &a->challenged);
         case SIGNER_ACTIVATE:
                 *ret_len = sizeof(a->activated);
-                return signer_take_secret(s, now, &q->activate, &a->activated);
+                return signer_take_secret(s, &q->activate, &a->activated);
         case SIGNER_REWRAP:
                 *ret_len = sizeof(a->wrapped);
                 return rewrap(s, &q->rewrap, &a->wrapped);

@@ -142,7 +142,7 @@ static int fill_release(const struct signing *s, const struct sample *t, struct 
 }
 
 /* One request of `op` with everything in it zero but what it must have. */
-static int fill(const struct signing *s, const struct sample *t, int64_t now, enum signer_op op, union signer_request *ret)
+static int fill(const struct signing *s, const struct sample *t, enum signer_op op, union signer_request *ret)
 {
         *ret = (union signer_request){ .head = { .op = op } };
         switch (op) {
@@ -168,7 +168,7 @@ static int fill(const struct signing *s, const struct sample *t, int64_t now, en
                 memcpy(ret->head.node, t->node, sizeof(t->node));
                 memcpy(ret->activate.ak_name, t->ak_name, sizeof(t->ak_name));
                 memcpy(ret->activate.secret, t->secret, sizeof(t->secret));
-                return signer_ticket(s->keys.token_key, t->node, t->ak_name, t->secret, now, ret->activate.ticket);
+                return signer_ticket(s->keys.token_key, t->node, t->ak_name, t->secret, s->uptime, ret->activate.ticket);
         default:
                 return fill_release(s, t, &ret->release);
         }
@@ -223,7 +223,7 @@ static int try_all(struct signing *s, struct sample *t, int64_t now)
         eks[1] = rsa;
         /* the release last: it wants what was wrapped */
         for (int op = SIGNER_OPS - 1; op >= SIGNER_RELEASE && r == 0; op--) {
-                r = fill(s, t, now, (enum signer_op)op, &q);
+                r = fill(s, t, (enum signer_op)op, &q);
                 for (size_t i = 0; i < ELEMENTSOF(eks) && op == SIGNER_CHALLENGE && r == 0; i++) {
                         r = ek_area(eks[i], &q.challenge);
                         if (r == 0)

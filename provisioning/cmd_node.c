@@ -83,7 +83,7 @@ static const char *note_text(struct json_object *n, char *out, size_t size)
         if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0])
                 (void)snprintf(out, size, "facts changed: %s", changed);
         if (admin_int(n, "tpm_cleared") > 0)
-                (void)snprintf(out + strlen(out), size - strlen(out), "%sTPM was cleared", out[0] ? "; " : "");
+                (void)snprintf(out + strlen(out), size - strlen(out), "%sTPM was cleared or lost its AK", out[0] ? "; " : "");
         if (admin_bool(admin_get(n, "tpm"), "told"))
                 (void)snprintf(out + strlen(out), size - strlen(out), "%sTPM: %s", out[0] ? "; " : "",
                                advisories_text(n, ids, sizeof(ids)));
@@ -296,6 +296,7 @@ static void show_node(struct json_object *n)
         show_time(n, "last_seen", "last seen:");
         show_time(n, "last_ok", "last ok:");
         show_line("last address:", "%s", admin_text(n, "address"));
+        show_line("attempt before failed:", "%s", admin_text(n, "former"));
         show_line("attestation key:", "%s", admin_text(n, "ak"));
         show_line("reset count:", "%s", as_text(admin_get(n, "reset_count")));
         show_tpm(admin_get(n, "tpm"));
@@ -303,7 +304,7 @@ static void show_node(struct json_object *n)
         show_line("ssh host key:", "%s", admin_text(n, "ssh_host_key"));
         show_time(n, "ssh_expires", "ssh certificate until:");
         show_time(n, "tls_expires", "tls certificate until:");
-        show_time(n, "tpm_cleared", "TPM found cleared:");
+        show_time(n, "tpm_cleared", "new attestation key:");
         show_members(admin_get(n, "facts"), "fact ");
         if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0]) {
                 show_line("facts changed:", "%s; not accepted yet (muster node approve)", changed);

@@ -171,6 +171,13 @@ tpm_on "$tmp/tpm"
 check "and boots as before" node_boot "$run" "$p/node.conf"
 check "which is told no more" cleared 1
 tpm_off
+tpm_on "$tmp/tpm"
+check "root takes the AK out" tpm2_evictcontrol -Q -C o -c 0x8101C001
+check "the node makes another and boots" node_boot "$run" "$p/node.conf"
+check "an AK that was taken out is told too" test "$("$bin/muster" -o json log r1n001 | jq -r '[.events[] | select(.event == "ak-changed")] | length')" = 1
+check "and marked" grep -q 'lost its AK' <(listed)
+check "accepted" "$bin/muster" node approve "$id" --without-ek-certificate
+tpm_off
 
 # --- a parent that is away -------------------------------------------------------------
 parent_stop

@@ -127,7 +127,7 @@ check "the journal tells it, with the counts before and after" test \
 check "a hook gets it" wait_for 10 grep -q '"event":"tpm-cleared","detail":{"reset_count_before":' "$tmp/hooked"
 check "the log warns" grep -q 'r1n001 its TPM was cleared' "$p.log"
 check "node list marks it" grep -q 'r1n001.*TPM was cleared' <(m node list)
-check "node show has when" grep -q '^TPM found cleared: *2' <(m node show r1n001)
+check "node show has when" grep -q '^new attestation key: *2' <(m node show r1n001)
 boots tpm cleared2
 check "it boots again" let_in cleared2
 check "the mark stays, without a new event" test "$(events tpm-cleared | jq length) $(m node list | grep -c 'TPM was cleared')" = '1 1'

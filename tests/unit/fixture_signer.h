@@ -53,6 +53,7 @@ static int setup(void **state)
         EVP_PKEY_free(node);
         sg.keys.store_key = OPENSSL_secure_zalloc(STORE_KEY_LEN);
         sg.life_max = LIFE_MAX;
+        sg.uptime = NOW;
         if (!sg.keys.store_key || signer_keys_derive(&sg.keys) < 0 || pki_key_new(PKI_P256, &ek) < 0 ||
             pki_key_new(PKI_P256, &ak) < 0 || pkey_id(ek, node_id) < 0 || tpmpub_ek_from_pkey(ek, ek_area + 2, &ek_len) < 0)
                 return -1;
