@@ -233,10 +233,18 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
         if (r == -EAGAIN)
                 return r;
         /* the signer knows nothing of this AK: its record is of another store key, or of before there were tokens */
-        if (r == -EACCES && !is_activated(a) && may_ask(c, CHALLENGE_COST)) {
-                *ret = send_challenge(c, a);
+        if (r == -EACCES && !is_activated(a)) {
+                if (may_ask(c, CHALLENGE_COST)) {
+                        *ret = send_challenge(c, a);
+                        return 0;
+                }
+                *ret = too_fast(c);
+                attest_drop_request(a);
                 return 0;
         }
+        if (r < 0)
+                log_err("node=%s cannot be let in, or quarantined: %s. Next: see the lines of the store and of musterd-signer before this one",
+                        a->id, r == -EINVAL || r == -EACCES ? "the signer refuses its quote, key or token" : strerror(-r));
         attest_drop_request(a);
         if (r < 0)
                 *ret = reply_busy(c, "cannot commit or make a release, or a quarantine");
