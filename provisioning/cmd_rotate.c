@@ -12,7 +12,7 @@ enum { OPT_ETC = CLI_LONG, OPT_FINISH, OPT_FORCE };
 
 static const struct cli_option options[] = {
         { "finish", OPT_FINISH, NULL, "stop accepting the previous key and remove it" },
-        { "force", OPT_FORCE, NULL, "with --finish: also when nodes have not booted with the new key yet" },
+        { "force", OPT_FORCE, NULL, "with --finish: also when nodes have not booted with the new key yet; not for store" },
         { "etc", OPT_ETC, "DIR", "keys and configuration (/etc/muster)" },
         { 0 },
 };
@@ -166,7 +166,7 @@ static int may_finish(const struct wish *w, time_t since, struct fail *f)
 
         if (r == 0)
                 r = admin_call(a, "GET", "/v1/status", NULL, &status, f);
-        if (r == 0 && admin_int(status, "started") < since)
+        if (r == 0 && admin_int(status, "started") <= since) /* in whole seconds: one that may have been before was before */
                 return fail_set(f, MUSTER_NO, "", "systemctl restart musterd, then again",
                                 "remove the previous %s key: musterd has not been started since it was replaced", rotate_name(w->key));
         if (r || w->key == ROTATE_STORE)
@@ -241,7 +241,7 @@ static int run(struct wish *w, struct fail *f)
 
         if (w->finish) {
                 r = rotate_look(w->pki, w->key, &s, f);
-                if (r == 0 && s.two && !w->force)
+                if (r == 0 && s.two && (!w->force || w->key == ROTATE_STORE)) /* image keys are nothing to wait for: they would be lost */
                         r = may_finish(w, s.since, f);
                 if (r == 0)
                         r = rotate_finish(w->pki, w->key, f);
