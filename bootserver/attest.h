@@ -52,7 +52,9 @@ struct attest {
 
 void attest_drop_request(struct attest *a);
 
-/* The token of the AK that the request came with; NULL: it has none. */
+/* Was the AK that the request came with activated on this connection? */
+bool attest_is_activated(const struct attest *a);
+/* Its token; NULL: it has none. */
 const uint8_t *attest_token(const struct attest *a, const struct node *n);
 
 /* Answers a verdict that is not ok; takes nothing. The second one is for

@@ -49,7 +49,7 @@ void attest_drop_request(struct attest *a)
         a->counted = 0;
 }
 
-static bool is_activated(const struct attest *a)
+bool attest_is_activated(const struct attest *a)
 {
         const uint8_t *name = evidence_ak_name(a->ev);
 
@@ -59,7 +59,7 @@ static bool is_activated(const struct attest *a)
 
 const uint8_t *attest_token(const struct attest *a, const struct node *n)
 {
-        return is_activated(a) ? a->token : n->has_token ? n->ak_token : NULL;
+        return attest_is_activated(a) ? a->token : n->has_token ? n->ak_token : NULL;
 }
 
 void attest_free(struct attest *a)
@@ -233,7 +233,7 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
         if (r == -EAGAIN)
                 return r;
         /* the signer knows nothing of this AK: its record is of another store key, or of before there were tokens */
-        if (r == -EACCES && !is_activated(a)) {
+        if (r == -EACCES && !attest_is_activated(a)) {
                 if (may_ask(c, CHALLENGE_COST)) {
                         *ret = send_challenge(c, a);
                         return 0;

@@ -108,9 +108,10 @@ static int fill(const struct attest *a, struct node *n, struct mac_list *macs)
         n->chain = a->chain;
         n->reset_count = evidence_counters(a->ev).reset_count;
         n->restart_count = evidence_counters(a->ev).restart_count;
-        if (name && a->activated && same_bytes(a->activated_node, DIGEST_LEN, a->req.node, DIGEST_LEN)) {
-                n->has_ak = true;
+        if (name && attest_is_activated(a)) {
+                n->has_ak = n->has_token = true;
                 memcpy(n->ak_name, name, sizeof(n->ak_name));
+                memcpy(n->ak_token, a->token, sizeof(n->ak_token));
         }
         profile_name(&a->req.facts, n->profile);
         return 0;

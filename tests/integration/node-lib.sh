@@ -138,3 +138,10 @@ bus_parent() {
         export MUSTER_BIN=$bin EXTENDS=$tmp/extends CONF=$p/node.conf
         export PYTHONPATH=$top/tests/integration PYTHONDONTWRITEBYTECODE=1
 }
+
+# second_over: for what is told in whole seconds
+second_over() {
+        local s
+        s=$(date +%s)
+        while [ "$(date +%s)" = "$s" ]; do sleep 0.05; done
+}

@@ -19,8 +19,6 @@ node_facts 1
 run=$tmp/run
 
 rotate() { "$bin/muster" rotate "$@" --etc "$p/etc"; }
-# what happened when is told in whole seconds
-second_over() { local s; s=$(date +%s); while [ "$(date +%s)" = "$s" ]; do sleep 0.05; done; }
 again() { parent_stop; second_over; parent_start "$p"; }
 # initramfs NAME: what an initramfs made now would hold
 initramfs() {
