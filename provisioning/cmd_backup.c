@@ -5,6 +5,7 @@
 #include "below.h"
 #include "commands.h"
 #include "files.h"
+#include "rotate.h"
 #include "version.h"
 
 #include <fcntl.h>
@@ -136,6 +137,23 @@ static int make(struct backup *b, const char *to, const char *etc, const char *s
         return rc;
 }
 
+/* Until musterd has started with a new store key, images' keys are wrapped by
+ * the previous one, which no restore puts back. */
+static bool images_need_previous(const char *etc)
+{
+        _cleanup_(admin_freep) struct admin *a = NULL;
+        _cleanup_(json_putp) struct json_object *status = NULL;
+        struct rotate_state s;
+        struct fail f = { 0 };
+        char pki[PATH_MAX];
+
+        (void)snprintf(pki, sizeof(pki), "%.3000s/pki", etc);
+        if (rotate_look(pki, ROTATE_STORE, &s, &f) || !s.two)
+                return false;
+        return admin_open(cli_socket(), &a, &f) || admin_call(a, "GET", "/v1/status", NULL, &status, &f) ||
+               admin_int(status, "started") <= s.since;
+}
+
 int cmd_backup(int argc, char **argv)
 {
         _cleanup_(json_putp) struct json_object *o = json_object_new_object();
@@ -167,6 +185,9 @@ int cmd_backup(int argc, char **argv)
         if (!b.authentic)
                 fprintf(stderr, "muster: warning: %s is not authenticated, since %s/pki/store.key cannot be read. Next: run it as root\n",
                         argv[optind], etc);
+        if (images_need_previous(etc))
+                fprintf(stderr, "muster: warning: the images' keys in %s are wrapped by the previous store key, which no restore puts back. "
+                                "Next: systemctl restart musterd, then back up again\n", argv[optind]);
         if (b.keys)
                 fprintf(stderr, "muster: warning: %s holds the private keys. Next: keep it offline, or encrypt it\n", argv[optind]);
         if (cli_json())

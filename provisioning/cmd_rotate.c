@@ -4,9 +4,11 @@
 #include "commands.h"
 #include "rotate.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sys/file.h>
 
 enum { OPT_ETC = CLI_LONG, OPT_FINISH, OPT_FORCE };
 
@@ -233,12 +235,29 @@ static int done(const struct wish *w, bool resumed)
         return MUSTER_OK;
 }
 
+/* One at a time: two would put halves of each other's files in place. Held
+ * until the program ends. */
+static int lock(const struct wish *w, struct fail *f)
+{
+        int fd = open(w->pki, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return fail_set(f, MUSTER_IO, "", "", "open %s: %s", w->pki, strerror(errno));
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+                return 0;
+        (void)close(fd);
+        return fail_set(f, MUSTER_NO, "", "let it end, then see muster rotate", "replace a key in %s: another muster rotate is at work there",
+                        w->pki);
+}
+
 static int run(struct wish *w, struct fail *f)
 {
         struct rotate_state s;
         bool resumed = false;
-        int r;
+        int r = lock(w, f);
 
+        if (r)
+                return cli_fail(r, f);
         if (w->finish) {
                 r = rotate_look(w->pki, w->key, &s, f);
                 if (r == 0 && s.two && (!w->force || w->key == ROTATE_STORE)) /* image keys are nothing to wait for: they would be lost */

@@ -257,6 +257,7 @@ static int have_store_key(struct keys *k)
 {
         _cleanup_(buf_wipe) struct buf key = { .p = malloc(STORE_KEY_LEN), .len = STORE_KEY_LEN };
         char path[PATH_MAX];
+        char db[PATH_MAX];
         struct stat st;
 
         key_path(k->s, "store.key", path);
@@ -267,6 +268,10 @@ static int have_store_key(struct keys *k)
                 init_note(k->r, false, path);
                 return check_mode(k, path);
         }
+        (void)snprintf(db, sizeof(db), "%.3000s/muster.db", k->s->state);
+        if (exists(db))
+                return fail_set(k->f, MUSTER_NO, "", "restore it from a backup made with --with-keys, or move the database away too",
+                                "make the key %s: %s exists, whose images and attestation keys need the one that was there", path, db);
         if (!key.p || RAND_priv_bytes(key.p, STORE_KEY_LEN) != 1)
                 return fail_set(k->f, MUSTER_IO, "", "", "make the key %s: no random numbers", path);
         return write_new(k, path, &key, 0600);

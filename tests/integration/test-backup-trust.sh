@@ -40,7 +40,12 @@ for key in policy server ca store ssh-ca; do
         is "holds each of them" "$(wc -l <"$tmp/private")" "$(secrets "$tmp/keys$n")"
         is "and none that others may read" "" "$(find "$tmp/keys$n/etc/pki" -type f -perm /077 -printf '%f\n' | grep -vE "$public")"
         rm "$pki"/*.new
-        [ "$key" = store ] && again # it wraps the images' keys anew
+        if [ "$key" = store ]; then # musterd wraps the images' keys anew when it starts
+                check_says 0 'wrapped by the previous store key, which no restore puts back' "a backup before that warns" backup "$tmp/early"
+                again
+                check_lacks "control: after it, no more" 'previous store key' <(backup "$tmp/late" 2>&1)
+                check "and that was a backup" test -s "$tmp/late/manifest.json"
+        fi
         [ "$key" = server ] || check "rotate $key ends" m rotate "$key" --finish --force "${etc[@]}"
 done
 echo secret >"$p/etc/notes"

@@ -65,6 +65,11 @@ check_says 1 'ca\.pem exists without it' "a CA certificate without its key is re
 cp "$etc/pki/policy.key" "$tmp/etc2/pki/ca.key"
 check_says 1 'it is not of the key beside it' "a CA certificate of another key is refused" init --etc "$tmp/etc2"
 cp "$etc/pki/ca.key" "$tmp/etc2/pki/ca.key"
+mkdir "$tmp/state2" && : >"$tmp/state2/muster.db" && rm "$tmp/etc2/pki/store.key"
+init2() { m init --etc "$tmp/etc2" --state "$tmp/state2" --socket "$tmp/run/admin.sock" --user "$user" --address 10.9.9.9; }
+check_says 1 'muster\.db exists, whose images and attestation keys need the one' "a store key is not made anew beside a database" init2
+rm "$tmp/state2/muster.db"
+check "control: without the database it is made" init2
 check "--renew makes a new certificate" m init --etc "$tmp/etc2" --state "$state" --socket "$tmp/run/admin.sock" --user "$user" \
         --renew --address 10.9.9.9
 check "for the same key" bash -c "[ \"\$(openssl x509 -in '$tmp/etc2/pki/server.pem' -noout -pubkey)\" = \"\$(openssl x509 -in '$etc/pki/server.pem' -noout -pubkey)\" ]"

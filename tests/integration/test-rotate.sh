@@ -53,6 +53,7 @@ key1=$(host_key)
 # ---- what is no replacement -------------------------------------------------------
 check_exit 2 "a key that there is not is a usage error" rotate chocolate
 check_exit 2 "--finish alone is a usage error" rotate --finish
+check_says 1 'another muster rotate is at work there' "two at once would spoil each other's work" flock "$pki" "$bin/muster" rotate ca --etc "$p/etc"
 check_says 1 'there is none' "there is nothing to finish before a replacement" rotate policy --finish
 check "the keys are shown, each with one" test "$(rotate -o json | jq -c '[.keys[].previous_accepted] | unique')" = '[false]'
 
