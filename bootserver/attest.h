@@ -105,7 +105,7 @@ enum MHD_Result release_send(struct call *c, struct attest *a);
 void release_free(struct release *r); /* NULL-safe; wipes */
 int release_outbox(struct server *srv); /* starts srv->outbox */
 
-/* nodes.c's share: facts and addresses of a request into a record. */
+/* pending.c: facts and addresses of a request into a record. 0 or -ENOMEM. */
 struct mac_list {
         char text[WIRE_MACS][18];
         const char *v[WIRE_MACS];

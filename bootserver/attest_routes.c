@@ -438,8 +438,8 @@ static enum MHD_Result attest(struct call *c)
         if (!may_ask(c, ATTEST_COST(c->body.len)))
                 return too_fast(c);
         r = wire_attest_parse(c->body.p, c->body.len, &a->req, err);
-        if (r == -ENOMEM)
-                return reply_busy(c, "no memory");
+        if (r == -ENOMEM || r == -EIO)
+                return reply_busy(c, r == -EIO ? "cannot make a digest" : "no memory");
         if (r < 0)
                 return refuse_code(c, NULL, "M-MALFORMED", err);
         a->has_request = true;

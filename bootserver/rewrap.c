@@ -31,6 +31,8 @@ static int rewrap_one(struct store *store, struct signer *signer, struct image_r
         }
         if (r == 0)
                 r = store->ops->image_delete(store, i->name); /* a put is for a new row */
+        if (r == -ENOENT) /* another parent removed it meanwhile */
+                return 0;
         return r < 0 ? r : store->ops->image_put(store, i);
 }
 
@@ -38,10 +40,10 @@ int rewrap_images(struct store *store, struct signer *signer, struct fail *fail)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         struct rows rows = { 0 };
-        int r = store->ops->image_list(store, collect, &rows);
+        int r = store_tx_begin(&tx, store);
 
         if (r == 0)
-                r = store_tx_begin(&tx, store);
+                r = store->ops->image_list(store, collect, &rows);
         for (size_t k = 0; k < rows.n && r == 0; k++)
                 r = rewrap_one(store, signer, &rows.v[k]);
         if (r == 0)

@@ -3,8 +3,8 @@
  * frames of wire_frame.h.
  *
  * Pure. Parsers return 0, -EBADMSG or -E2BIG with words in `err` (for the
- * journal, not for the client: that gets M-MALFORMED), or -ENOMEM. Sizes
- * and counts are checked; the TPM structures inside are not looked into.
+ * journal, not for the client: that gets M-MALFORMED), -ENOMEM, or -EIO when
+ * OpenSSL fails. Sizes and counts are checked; the TPM structures inside are not looked into.
  * attest_request_wipe() frees what a parser filled. Builders borrow. */
 #ifndef MUSTER_WIRE_ATTEST_H
 #define MUSTER_WIRE_ATTEST_H

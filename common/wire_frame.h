@@ -12,8 +12,8 @@
  * Pure. frame_parse() compares each length with what is left and with its
  * bound before it copies, and demands that the message is filled exactly: the
  * names in the order of the table, each that is not optional once, no blob
- * that is optional or repeated empty. It returns 0, or -EBADMSG, -E2BIG or
- * -ENOMEM with words in `err`; then everything in `ret` is wiped and freed.
+ * that is optional or repeated empty. It returns 0, or -EBADMSG or -E2BIG with
+ * words in `err`, -ENOMEM, or -EIO when OpenSSL fails; then everything in `ret` is wiped and freed.
  * frame_wipe() does the same to what it filled. */
 #ifndef MUSTER_WIRE_FRAME_H
 #define MUSTER_WIRE_FRAME_H
