@@ -50,6 +50,7 @@ static void save(const char *dir, const char *name, const void *p, size_t n)
 void tpm_files(const char *dir)
 {
         fixture_init(&f);
+        f.clock = 0; /* goes on by itself */
         save(dir, "r9.efi", f.uki.p, f.uki.len);
         save(dir, "snponly.efi", f.ipxe_file.p, f.ipxe_file.len);
 }
@@ -191,6 +192,7 @@ void tpm_evidence(const char *dir)
         size_t n = 0;
 
         fixture_init(&f);
+        f.clock = 0; /* goes on by itself */
         (void)snprintf(f.facts.product, sizeof(f.facts.product), "Node 1");
         model_events(&models[0], 0);
         save(dir, "eventlog.bin", models[0].log.p, models[0].log.len);
@@ -269,6 +271,7 @@ void tpm_load(const char *path, unsigned n, bool steady, uint32_t reset_count)
 
         FX(in);
         fixture_init(&f);
+        f.clock = 0; /* goes on by itself */
         EVP_PKEY_free(f.ek);
         EVP_PKEY_free(f.ak);
         f.ek = f.ak = NULL;
