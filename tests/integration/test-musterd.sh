@@ -195,7 +195,8 @@ image() { printf '{"name":"%s","file":"i.img",%s,"key":"%s","default":true}' "$1
 key=$(head -c 32 /dev/urandom | base64)
 is "an image whose size is another" 400 "$(admin_status POST /v1/images "$(image i "${sealed_about/212/213}" "$key")")"
 is "a short key" 400 "$(admin_status POST /v1/images "$(image i "$sealed_about" AAAA)")"
-is "a list whose digest is another" 400 "$(admin_status POST /v1/images "$(image i "${sealed_about%??}0\"" "$key")")"
+case $sealed_about in *0\") digit=1 ;; *) digit=0 ;; esac # another than the digest's last
+is "a list whose digest is another" 400 "$(admin_status POST /v1/images "$(image i "${sealed_about%??}$digit\"" "$key")")"
 is "an erofs, which no node mounts" 400 "$(admin_status POST /v1/images "$(image i "${sealed_about/squashfs/erofs}" "$key")")"
 is "an image is added" i "$(admin POST /v1/images "$(image i "$sealed_about" "$key")" | jq -r .name)"
 is "its key is never shown" "0 1" "$(admin GET /v1/images | grep -cF -e "$key" -e '"key"') $(admin GET /v1/images | grep -cF i.img)"

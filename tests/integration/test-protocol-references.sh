@@ -106,6 +106,11 @@ reference "a boot entry with the digest of another file" M-BOOT "UPDATE boots SE
 reference "a boot entry with another command line" M-CMDLINE "UPDATE boots SET cmdline = cmdline || ' quiet'" "command line"
 
 # ---- files that are gone or changed ---------------------------------------------------------
+flip() { # FILE OFFSET
+        local byte
+        byte=$(xxd -p -s "$2" -l 1 "$1")
+        printf '%b' "\\x$(printf %02x $((0x$byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
 altered() { # NAME CODE FILE COMMAND: after a restart
         cp -p "$3" "$tmp/whole"
         eval "$4"
@@ -128,8 +133,8 @@ altered "the UKI is another" M-BOOT "$uki" "cp '$state/boot/r8.efi' '$uki'"
 altered "the UKI is a link" M-BOOT "$uki" "mv '$uki' '$state/boot/real'; ln -s real '$uki'"
 rm -f "$state/boot/real"
 altered "the image is gone" M-BOOT "$state/images/i.img" "rm '$state/images/i.img'"
-altered "the image has another list" M-BOOT "$state/images/i.img" "printf x | dd of='$state/images/i.img' bs=1 seek=70 conv=notrunc status=none"
-altered "the image has another header" M-BOOT "$state/images/i.img" "printf x | dd of='$state/images/i.img' bs=1 seek=40 conv=notrunc status=none"
+altered "the image has another list" M-BOOT "$state/images/i.img" "flip '$state/images/i.img' 70"
+altered "the image has another header" M-BOOT "$state/images/i.img" "flip '$state/images/i.img' 40"
 altered "iPXE is gone" M-CHAIN "$state/ipxe/snponly.efi" "rm '$state/ipxe/snponly.efi'"
 
 hup() {
