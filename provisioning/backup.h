@@ -93,6 +93,13 @@ int restore_etc_check(const struct restore *r, struct fail *f);
 /* One line of the report. */
 void restore_note(struct restore *r, const char *fmt, ...) _printf_(2, 3);
 
+/* Revocations, quarantines and removals of the state that was there, and all
+ * that follows here, into `to`, inside its transaction; `made` is the state
+ * that is being made. What cannot be read is noted; negative errno when `to`
+ * cannot be written. */
+#define RESTORE_OLD_COPY ".old" /* in it: the state that was there, brought up to date to be read */
+int restore_nodes(struct restore *r, const char *made, struct store *to);
+
 /* Of the state that was there (`old`) into the one that is restored, inside
  * its transaction: the stricter choices, and the higher counters of the same
  * AK. The rest that goes back is told. What cannot be read of `old` sets
