@@ -181,24 +181,29 @@ static int signature_to_tpm(const uint8_t *der, size_t len, uint8_t ret[POLICY_A
         return w.err;
 }
 
-int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN],
-                   uint8_t ret[POLICY_APPROVAL_LEN])
+int policy_sign(EVP_PKEY *key, const void *p, size_t len, uint8_t ret[POLICY_APPROVAL_LEN])
 {
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        uint8_t b[64], der[80];
-        size_t len = sizeof(der);
-        struct wbuf w = wb_of(b, sizeof(b));
+        uint8_t der[80];
+        size_t n = sizeof(der);
         enum pki_type type;
 
         if (!ctx)
                 return -ENOMEM;
         if (pki_key_type(key, &type) < 0 || type != PKI_P256)
                 return -EINVAL;
-        if (approval_message(approved, ref, &w) < 0 ||
-            EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) != 1 ||
-            EVP_DigestSign(ctx, der, &len, w.p, w.len) != 1)
+        if (EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) != 1 || EVP_DigestSign(ctx, der, &n, p, len) != 1)
                 return -EIO;
-        return signature_to_tpm(der, len, ret);
+        return signature_to_tpm(der, n, ret);
+}
+
+int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN],
+                   uint8_t ret[POLICY_APPROVAL_LEN])
+{
+        uint8_t b[64];
+        struct wbuf w = wb_of(b, sizeof(b));
+
+        return approval_message(approved, ref, &w) < 0 ? -EIO : policy_sign(key, w.p, w.len, ret);
 }
 
 /* DER ECDSA-Sig-Value from a TPMT_SIGNATURE; freed by the caller. */

@@ -5,8 +5,8 @@
  * policy_pcrs[]. All outputs are fixed-size, written only on success.
  * Return 0, -EINVAL (not a P-256 key), -EBADMSG (an approval of another
  * shape), -EKEYREJECTED (an approval that the key did not sign) or -EIO
- * (OpenSSL failed). A policy key is borrowed, never freed here; only
- * policy_approve() needs its private part. */
+ * (OpenSSL failed), -ENOMEM. A policy key is borrowed, never freed here; only
+ * policy_sign() and policy_approve() need its private part. */
 #ifndef MUSTER_POLICY_H
 #define MUSTER_POLICY_H
 
@@ -57,6 +57,10 @@ int policy_auth_digest(const uint8_t name[POLICY_NAME_LEN], const uint8_t ref[DI
 
 /* aHash: what is signed, and what TPM2_VerifySignature gets as digest. */
 int policy_ahash(const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN], uint8_t ret[DIGEST_LEN]);
+
+/* TPMT_SIGNATURE, ECDSA with SHA-256 over these bytes, by a P-256 key: an
+ * approval, or what a TPM makes of a quote. */
+int policy_sign(EVP_PKEY *key, const void *p, size_t len, uint8_t ret[POLICY_APPROVAL_LEN]);
 
 int policy_approve(EVP_PKEY *key, const uint8_t approved[DIGEST_LEN], const uint8_t ref[DIGEST_LEN],
                    uint8_t ret[POLICY_APPROVAL_LEN]);

@@ -14,8 +14,6 @@
 #include "policy.h"
 #include "tpmpub.h"
 
-#include <openssl/ecdsa.h>
-
 #define FX_AK(x) \
         do { \
                 if (!(x)) \
@@ -68,30 +66,6 @@ static __attribute__((unused)) void ak_area(const struct ak_wish *k, struct ak_q
         FX_AK(digest_sha256(ret->area + 2, ret->area_len - 2, ret->name + 2) == 0);
 }
 
-static __attribute__((unused)) void ak_sign(EVP_PKEY *key, struct ak_quote *ret)
-{
-        struct wbuf w = wb_of(ret->signature, sizeof(ret->signature));
-        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        uint8_t der[80];
-        size_t n = sizeof(der);
-        const uint8_t *p = der;
-        uint8_t r[32];
-        uint8_t s[32];
-        ECDSA_SIG *sig;
-
-        FX_AK(ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1);
-        FX_AK(EVP_DigestSign(ctx, der, &n, ret->quote, ret->quote_len) == 1);
-        sig = d2i_ECDSA_SIG(NULL, &p, (long)n);
-        FX_AK(sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), r, 32) == 32 && BN_bn2binpad(ECDSA_SIG_get0_s(sig), s, 32) == 32);
-        ECDSA_SIG_free(sig);
-        EVP_MD_CTX_free(ctx);
-        wb_u16be(&w, TPM_ALG_ECDSA);
-        wb_u16be(&w, TPM_SHA256);
-        wb_tpm2b(&w, r, 32);
-        wb_tpm2b(&w, s, 32);
-        FX_AK(wb_end(&w, &ret->signature_len) == 0);
-}
-
 static __attribute__((unused)) void ak_quotes(const struct ak_wish *k, struct ak_quote *ret)
 {
         struct wbuf w = wb_of(ret->quote, sizeof(ret->quote));
@@ -119,7 +93,8 @@ static __attribute__((unused)) void ak_quotes(const struct ak_wish *k, struct ak
         wb_put(&w, k->select ? k->select : policy_select, POLICY_SELECT_LEN);
         wb_tpm2b(&w, digest, sizeof(digest));
         FX_AK(wb_end(&w, &ret->quote_len) == 0);
-        ak_sign(k->signs ? k->signs : k->key, ret);
+        ret->signature_len = POLICY_APPROVAL_LEN;
+        FX_AK(policy_sign(k->signs ? k->signs : k->key, ret->quote, ret->quote_len, ret->signature) == 0);
 }
 
 #endif
