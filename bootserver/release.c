@@ -281,19 +281,20 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
 
         if (!image || !n->name[0])
                 return -EINVAL;
-        r = release_keys(srv, a, d->policy_key, n, &m.keys);
+        m.bundle = v->has_bundle = a->req.nv_ssh != NV_STATE_PRESENT || a->req.nv_tls != NV_STATE_PRESENT;
+        /* first, since it may refuse: keys and certificates are dearer */
+        r = add_signed(srv, a, d, image, n, v);
+        if (r == 0)
+                r = release_keys(srv, a, d->policy_key, n, &m.keys);
         FAULT_POINT("release-keys-made");
         if (r == 0)
                 r = release_certs(srv, a->req.node, n, now, &m.certs);
         if (r == 0)
                 r = journal_incident(m.boot_id);
-        m.bundle = v->has_bundle = a->req.nv_ssh != NV_STATE_PRESENT || a->req.nv_tls != NV_STATE_PRESENT;
         memcpy(v->node, a->req.node, DIGEST_LEN);
         memcpy(v->boot, m.boot_id, sizeof(v->boot));
         if (r == 0)
                 r = add_image(srv, image, v);
-        if (r == 0)
-                r = add_signed(srv, a, d, image, n, v);
         if (r == 0)
                 r = add_node(srv, n, v);
         mark_ok(a, d, image, now, n);
