@@ -9,15 +9,30 @@
 #include <json-c/json.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 /* cmocka needs those, stddef.h and stdint.h */
 #include <cmocka.h>
 
-static inline char *corpus_path(const char *dir, const char *name, const char *suffix)
+static inline const char *corpus_top(void)
 {
         const char *top = getenv("MUSTER_CORPUS");
+
+        return top ? top : "../shared/data";
+}
+
+/* The first line of a test that reads the corpus: without one the test is
+ * skipped, except where CI is set. Not for setup functions. */
+static inline void corpus_or_skip(void)
+{
+        if (access(corpus_top(), F_OK) < 0 && !getenv("CI"))
+                skip();
+}
+
+static inline char *corpus_path(const char *dir, const char *name, const char *suffix)
+{
         char *p = NULL;
 
-        assert_true(asprintf(&p, "%s/%s/%s%s", top ? top : "../shared/data", dir, name, suffix) > 0);
+        assert_true(asprintf(&p, "%s/%s/%s%s", corpus_top(), dir, name, suffix) > 0);
         return p;
 }
 
