@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus.h - reads the shared corpus of real logs, quotes and certificates,
- * at $MUSTER_CORPUS. For tests: everything asserts. */
+/* corpus.h - reads event logs, quotes and certificates: those that
+ * tests/data/made/make made (MADE), and the corpus of real ones at
+ * $MUSTER_CORPUS (corpus_top()), which is laid out alike. For tests:
+ * everything asserts. */
 #ifndef MUSTER_TEST_CORPUS_H
 #define MUSTER_TEST_CORPUS_H
 
@@ -12,6 +14,8 @@
 #include <unistd.h>
 /* cmocka needs those, stddef.h and stdint.h */
 #include <cmocka.h>
+
+#define MADE "tests/data/made"
 
 static inline const char *corpus_top(void)
 {
@@ -28,11 +32,11 @@ static inline void corpus_or_skip(void)
                 skip();
 }
 
-static inline char *corpus_path(const char *dir, const char *name, const char *suffix)
+static inline char *corpus_path(const char *top, const char *dir, const char *name, const char *suffix)
 {
         char *p = NULL;
 
-        assert_true(asprintf(&p, "%s/%s/%s%s", corpus_top(), dir, name, suffix) > 0);
+        assert_true(asprintf(&p, "%s/%s/%s%s", top, dir, name, suffix) > 0);
         return p;
 }
 
@@ -50,18 +54,18 @@ static inline struct buf corpus_read(const char *path)
         return b;
 }
 
-static inline struct buf corpus_get(const char *dir, const char *name, const char *suffix)
+static inline struct buf corpus_get(const char *top, const char *dir, const char *name, const char *suffix)
 {
-        char *path = corpus_path(dir, name, suffix);
+        char *path = corpus_path(top, dir, name, suffix);
         struct buf b = corpus_read(path);
 
         free(path);
         return b;
 }
 
-static inline struct json_object *corpus_json(const char *dir, const char *name)
+static inline struct json_object *corpus_json(const char *top, const char *dir, const char *name)
 {
-        char *path = corpus_path(dir, name, "");
+        char *path = corpus_path(top, dir, name, "");
         struct json_object *o = json_object_from_file(path);
 
         if (!o)

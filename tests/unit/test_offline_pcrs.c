@@ -12,8 +12,8 @@ static int setup(void **state)
         const char *hex;
 
         (void)state;
-        json = corpus_json("quotes", "keylime_checkquote.json");
-        attest = corpus_get("quotes", "keylime_checkquote", ".attest");
+        json = corpus_json(MADE, "quotes", "one.json");
+        attest = corpus_get(MADE, "quotes", "one", ".attest");
         assert_int_equal(quote_parse(attest.p, attest.len, &quote), QUOTE_OK);
         hex = member_text(json, "tpm2tools_pcr_blob_hex");
         blob.p = malloc(strlen(hex) / 2 + 1);

@@ -13,7 +13,7 @@
 static struct fixture fx;
 static struct buf leaf, evlog_file, verdict_body;
 static char ca_dir[] = "/tmp/muster-shortage.XXXXXX";
-static const char *const ca_files[] = { "Infineon_OPTIGA_TM_ECC_Manufacturing_CA_035_6604c0.pem", "Infineon_OPTIGA_TM_ECC_Root_CA_cfeb02.pem" };
+static const char *const ca_files[] = { "issuer.pem", "root.pem" };
 
 static int read_log(void)
 {
@@ -219,10 +219,10 @@ static int setup(void **state)
         fixture_init(&fx);
         fixture_build(&fx);
         evlog_file = fixture_log(&fx);
-        leaf = corpus_get("ek-certs", "ifx_optiga_ecc_mfr035.der", "");
+        leaf = corpus_get(MADE, "ek-certs", "swtpm_ecc.der", "");
         assert_non_null(mkdtemp(ca_dir));
         for (size_t i = 0; i < ELEMENTSOF(ca_files); i++) {
-                struct buf b = corpus_get("ek-certs/ca", ca_files[i], "");
+                struct buf b = corpus_get(MADE, "ek-certs/ca", ca_files[i], "");
                 FILE *f = fopen(path_of(ca_files[i]), "we");
 
                 assert_non_null(f);
