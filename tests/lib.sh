@@ -81,6 +81,22 @@ check_says() {
         fi
 }
 
+# add_sections STUB OUT .NAME=FILE…: the stub with these sections behind its own, each on pages of its own. A stub's
+# sections begin at its ImageBase, which is zero in Debian 12 and far above it in Debian 13
+add_sections() {
+        local stub=$1 out=$2 at=0 vma size part args=()
+        shift 2
+        while read -r vma size; do
+                at=$((16#$vma + 16#$size > at ? 16#$vma + 16#$size : at))
+        done < <(objdump -h "$stub" | awk '$1 ~ /^[0-9]+$/ { print $4, $3 }')
+        for part in "$@"; do
+                at=$(((at + 4095) / 4096 * 4096))
+                args+=(--add-section "$part" --change-section-vma "${part%%=*}=$at")
+                at=$((at + $(stat -L -c %s "${part#*=}")))
+        done
+        objcopy "${args[@]}" "$stub" "$out"
+}
+
 # check_lacks NAME TEXT PATH…: passes when there is something to read in each PATH (a file, or a directory with files) and
 # none of it holds TEXT, an extended regular expression. `! grep` passes too when the file is not there
 check_lacks() {

@@ -94,8 +94,6 @@ make_uki() {
         local stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub
         printf 'ID=test\n' >"$tmp/osrel"
         printf '%s' "$2" >"$tmp/initrd"
-        objcopy --add-section .osrel="$tmp/osrel" --change-section-vma .osrel=0x2000000 \
-                --add-section .linux="$stub" --change-section-vma .linux=0x3000000 \
-                --add-section .initrd="$tmp/initrd" --change-section-vma .initrd=0x4000000 "$stub" "$1"
+        add_sections "$stub" "$1" .osrel="$tmp/osrel" .initrd="$tmp/initrd" .linux="$stub"
         chmod 644 "$1"
 }

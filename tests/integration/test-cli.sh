@@ -114,11 +114,8 @@ uki() { # OUT CMDLINE
         printf '%s' "$2" >"$tmp/cmdline"
         echo 'ID=test' >"$tmp/osrel"
         head -c 5000 /dev/urandom >"$tmp/initrd"
-        objcopy --add-section .osrel="$tmp/osrel" --change-section-vma .osrel=0x20000 \
-                --add-section .cmdline="$tmp/cmdline" --change-section-vma .cmdline=0x30000 \
-                --add-section .initrd="$tmp/initrd" --change-section-vma .initrd=0x3000000 \
-                --add-section .linux=/usr/lib/systemd/boot/efi/systemd-bootx64.efi --change-section-vma .linux=0x2000000 \
-                "$stub" "$1"
+        add_sections "$stub" "$1" .osrel="$tmp/osrel" .cmdline="$tmp/cmdline" .initrd="$tmp/initrd" \
+                .linux=/usr/lib/systemd/boot/efi/systemd-bootx64.efi
 }
 uki "$tmp/r1.efi" "$line"
 uki "$tmp/r2.efi" "$line"
@@ -196,7 +193,7 @@ wait_for 10 bash -c "[ -n \"\$(find '$state/images' -name image)\" ]"
 kill -TERM "$p"
 wait "$p"
 check "an interrupted image add exits with 4" test $? -eq 4
-is "and leaves nothing half-made" "0 1" "$(find "$state/images" -name '.work-*' | wc -l) $(find "$state/images" -name "${sealed##*/}" | wc -l)"
+check "and leaves nothing half-made" test "0 1" = "$(find "$state/images" -name '.work-*' | wc -l) $(find "$state/images" -name "${sealed##*/}" | wc -l)"
 check "image list names them" jq -e '[.images[].name] | contains(["base", "from-tar", "ready"])' <<<"$(m image list -o json)"
 check "image default" m image default ready
 check "image default back" m image default base

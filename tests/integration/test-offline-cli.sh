@@ -136,10 +136,7 @@ requires test -r "$stub"
 printf 'ID=test\nVERSION_ID=1\n' >osrel
 printf 'console=ttyS0 embedded' >cmdline
 head -c 70001 /dev/urandom >initrd
-objcopy --add-section .osrel=osrel --change-section-vma .osrel=0x20000 \
-        --add-section .cmdline=cmdline --change-section-vma .cmdline=0x30000 \
-        --add-section .linux="$kernel" --change-section-vma .linux=0x2000000 \
-        --add-section .initrd=initrd --change-section-vma .initrd=0x6000000 "$stub" test.efi
+add_sections "$stub" test.efi .osrel=osrel .cmdline=cmdline .initrd=initrd .linux="$kernel"
 more=() # stubs since 254 measure their .sbat
 if /lib/systemd/systemd-measure --help | grep -q -e --sbat; then
         objcopy -O binary --only-section=.sbat "$stub" sbat
@@ -162,7 +159,7 @@ for image in test.efi "$stub"; do
         rm -f signed.efi
         osslsigncode sign -h sha256 -certs cert.pem -key key.pem -in "$image" -out signed.efi >/dev/null 2>&1
         want=$(osslsigncode verify -in signed.efi 2>&1 | sed -n 's/^Calculated message digest *: *//p' | head -n 1 | tr 'A-F' 'a-f' | tr -d ' ')
-        objcopy --add-section .linux=signed.efi --change-section-vma .linux=0x2000000 "$stub" outer.efi
+        add_sections "$stub" outer.efi .linux=signed.efi
         check "the Authenticode digest of a signed $(basename "$image") is osslsigncode's" same \
                 "$(field .kernel_authenticode "$muster" uki -o json outer.efi)" "$want"
 done
