@@ -13,6 +13,9 @@ bin=${MUSTER_BIN:-$top/build}
 objs=${MUSTER_OBJS:-$bin/rel}
 # shellcheck disable=SC2034
 corpus=${MUSTER_CORPUS:-$top/../shared/data}
+# the little one of our own
+# shellcheck disable=SC2034
+made=$top/tests/data/made
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/muster-test.XXXXXX")
 chmod 0711 "$tmp" # musterd runs as nobody when a test runs as root
 failed=0

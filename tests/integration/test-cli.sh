@@ -200,7 +200,7 @@ check "image default back" m image default base
 check "image remove" m image remove from-tgz
 
 # ---- nodes --------------------------------------------------------------------
-ek=$corpus/ek-certs/swtpm_rsa_a.der
+ek=$made/ek-certs/swtpm_rsa.der
 check_says 1 'there is no node n1' "node list of an unknown node exits with 1" m node list n1
 check "node add says when a certificate chains to no known maker" grep -q 'M-EKCERT' <<<"$(m node add n1 --ek-cert "$ek" 2>&1)"
 m node remove n1 >/dev/null
@@ -219,7 +219,7 @@ check_says 2 "'1234' is no node id" "an id that is none is refused" m node add n
 check_says 2 '2 names, but 1 of --ek-cert' "names and sources must be as many" m node add 'n[2-3]' --ek-cert "$ek"
 echo '{"what": "no record"}' >"$tmp/record"
 check_says 2 'it is not what muster-node enroll prints' "a record that is none is refused" m node add n2 --record "$tmp/record"
-ek2=$corpus/ek-certs/stm_oaep_ica02_a.der
+ek2=$made/ek-certs/swtpm2_rsa.der
 jq -n --arg id "$(m ek "$ek2" -o json | jq -r .id)" --arg c "$(base64 -w0 "$ek2")" \
         '{id: $id, ek_certificate: $c, facts: {vendor: "QEMU"}}' >"$tmp/record"
 check "a record of muster-node enroll is taken" jq -e '.name == "rec1" and .ek_chain == "unmatched"' \

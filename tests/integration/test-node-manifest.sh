@@ -6,14 +6,13 @@
 . "$(dirname "$0")/musterd-lib.sh"
 requires jq --version
 requires python3 --version
-requires test -d "$corpus/ek-certs"
 unset MUSTER_SOCKET MUSTER_CONFIG
 m() { "$bin/muster" --socket "$sock" "$@"; }
 add() { m node add --manifest "$@"; }
 ids() { printf '%064x' "$1"; }
-der=$corpus/ek-certs/swtpm_rsa_a.der
-der2=$corpus/ek-certs/ifx_optiga_ecc_mfr035.der
-der3=$corpus/ek-certs/gcp_ecc_enc.der
+der=$made/ek-certs/swtpm_rsa.der
+der2=$made/ek-certs/swtpm_ecc.der
+der3=$made/ek-certs/swtpm2_ecc.der
 id_of() { openssl x509 -inform DER -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1; }
 
 # ---- without a server: the file is judged first ---------------------------------
@@ -92,7 +91,7 @@ bad "a file that is no certificate" 2 'line 3, column 3 (ek_cert)' name,ek_sha25
 head -c 20000 /dev/zero >"$tmp/rack/large"
 bad "a file too large for a certificate" 2 'line 3, column 3 (ek_cert)' name,ek_sha256,ek_cert "$good,\ng2,,large\n"
 bad "a certificate for signing" 2 'line 3, column 3 (ek_cert_base64)' name,ek_sha256,ek_cert_base64 \
-        "$good,\ng2,,$(base64 -w0 "$corpus/ek-certs/gcp_rsa_sign.der")\n"
+        "$good,\ng2,,$(base64 -w0 "$made/ek-certs/signing.der")\n"
 bad "a certificate that is no base64" 2 'line 3, column 3 (ek_cert_base64)' name,ek_sha256,ek_cert_base64 "$good,\ng2,,MII?\n"
 check "an error is JSON too" jq -e '(.error | contains("line 3")) and .next' <<<"$(add "$tmp/rack/bad.csv" -o json 2>/dev/null)"
 check "a dry run adds none" bash -c "'$bin/muster' --socket '$sock' node add --manifest '$rack' --dry-run"
@@ -110,11 +109,11 @@ is "one by its id alone" "$(ids 4) none" "$(of r1n004 '"\(.id) \(.ek_chain)"')"
 {
         echo 'name,ek_cert_pem,x-serial'
         printf 'pem1,"'
-        openssl x509 -inform DER -in "$corpus/ek-certs/stm_rsa_ica06_a.der"
+        openssl x509 -inform DER -in "$made/ek-certs/swtpm2_rsa.der"
         printf '",7\n'
 } >"$tmp/rack/pem.csv"
 (cd "$tmp/rack" && m node add --manifest pem.csv) >/dev/null 2>&1
-is "one from PEM within quotes" "$(id_of "$corpus/ek-certs/stm_rsa_ica06_a.der")" "$(admin GET /v1/nodes/pem1 | jq -r .id)"
+is "one from PEM within quotes" "$(id_of "$made/ek-certs/swtpm2_rsa.der")" "$(admin GET /v1/nodes/pem1 | jq -r .id)"
 
 # ---- what the server refuses ----------------------------------------------------------
 {

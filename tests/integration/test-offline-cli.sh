@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The offline commands of muster against other people's tools: tpm2-tools with a
-# private swtpm, osslsigncode, systemd-measure, openssl; and the corpus.
+# private swtpm, osslsigncode, systemd-measure, openssl; and real certificates and logs.
 . "$(dirname "$0")/../lib.sh"
 requires swtpm --version
 requires tpm2_quote --version
@@ -107,24 +107,35 @@ for k in ecc rsa; do
         check_exit 0 "an $k EK is one" "$muster" ek "$k.ek.pub"
         check_says 1 'Refused +it' "an $k AK is no EK" "$muster" ek "$k.pub"
 done
-leaf=$corpus/ek-certs/ifx_optiga_rsa_mfr029.der
+leaf=$made/ek-certs/swtpm_rsa.der
+mkdir other-ca
+cp "$made/ek-certs/another_maker.pem" other-ca
 check 'the id of a certificate is what openssl and sha256sum give' same "$(field .id "$muster" ek -o json "$leaf")" \
         "$(openssl x509 -inform DER -in "$leaf" -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)"
-check 'a chain is found' same "$(field .chain "$muster" ek -o json "$leaf" --ca "$corpus/ek-certs/ca")" ok
+check 'a chain is found' same "$(field .chain "$muster" ek -o json "$leaf" --ca "$made/ek-certs/ca")" ok
 check 'without --ca no chain is claimed' same "$(field .chain "$muster" ek -o json "$leaf")" none
-check_says 1 'Refused +no trusted CA' 'a certificate of an unknown CA does not hold' "$muster" ek "$corpus/ek-certs/swtpm_fedora33_chain_unknown.der" \
-        --ca "$corpus/ek-certs/ca"
-check_says 1 'Refused +it' 'a bare key cannot chain' "$muster" ek ecc.ek.pub --ca "$corpus/ek-certs/ca"
+check_says 1 'Refused +no trusted CA' 'a certificate of an unknown CA does not hold' "$muster" ek "$leaf" --ca other-ca
+check_says 1 'Refused +it' 'a bare key cannot chain' "$muster" ek ecc.ek.pub --ca "$made/ek-certs/ca"
 check_says 2 'read the CAs in .*No such file' 'a CA directory that is missing is an error' "$muster" ek "$leaf" --ca "$tmp/none"
-check_says 2 'it is no X.509 public key certificate' 'an attribute certificate is malformed' "$muster" ek "$corpus/ek-certs/attrcert_Intel_nuc_pc.cer"
+check_says 2 'it is no X.509 public key certificate' 'an attribute certificate is malformed' "$muster" ek "$made/ek-certs/attribute.der"
+if with_corpus; then
+        for leaf in ifx_optiga_rsa_mfr029 stm_oaep_ica02_a; do
+                check "the chain of a real $leaf is found" same "$(field .chain "$muster" ek -o json "$corpus/ek-certs/$leaf.der" --ca "$corpus/ek-certs/ca")" ok
+        done
+        check_says 2 'it is no X.509 public key certificate' 'a real attribute certificate is malformed' "$muster" ek "$corpus/ek-certs/attrcert_Intel_nuc_pc.cer"
+fi
 
 # --- event logs ---------------------------------------------------------------------
-log=$corpus/eventlogs/guard_ludmilla.bin
-jq -S '."guard_ludmilla.bin".pcrs' "$corpus/eventlogs/EXPECTED.json" >want.json
-"$muster" eventlog -o json "$log" | jq -S .pcrs >got.json
-check 'a log replays to the expected PCRs' cmp want.json got.json
+replays() { # NAME FOLDER FILE
+        jq -S --arg f "$3" '.[$f].pcrs' "$2/eventlogs/EXPECTED.json" >want.json
+        "$muster" eventlog -o json "$2/eventlogs/$3" | jq -S .pcrs >got.json
+        check "$1" cmp want.json got.json
+}
+replays 'a log replays to the expected PCRs' "$made" locality3.bin
+with_corpus && replays 'so does one of a real machine' "$corpus" guard_ludmilla.bin
+log=$made/eventlogs/boot.bin
 check 'a log is shown as text too' "$muster" eventlog "$log"
-check_says 2 'an event.s data runs past the end of the log' 'a log cut short is malformed' "$muster" eventlog "$corpus/eventlogs/mal_trunc_last_byte.bin"
+check_says 2 'an event.s data runs past the end of the log' 'a log cut short is malformed' "$muster" eventlog "$made/eventlogs/cut_by_one.bin"
 check_says 2 'read the event log .*No such file' 'a log that is missing is an error' "$muster" eventlog "$tmp/none"
 
 # --- UKIs -------------------------------------------------------------------------------

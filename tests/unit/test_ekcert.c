@@ -55,6 +55,9 @@ static const struct row made_here[] = {
         { "oaep.der", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
         { "raw_nv_header.bin", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
         { "raw_nv_padded.bin", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "swtpm2_rsa.der", 0, "rsa-2048", EK_CHAIN_OK, true, NULL },
+        { "signing.der", 0, "rsa-2048", EK_CHAIN_UNMATCHED, false, NULL },
+        { "attribute.der", -EBADMSG, NULL, EK_CHAIN_NONE, false, NULL },
         { "ca/issuer.pem", 0, "rsa-3072", EK_CHAIN_OK, false, NULL },
 };
 
