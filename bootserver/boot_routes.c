@@ -5,6 +5,7 @@
 #include "fetches.h"
 #include "ipxe_script.h"
 #include "names.h"
+#include "nodes.h"
 #include "routes.h"
 
 #include <ctype.h>
@@ -34,14 +35,6 @@ static int read_args(struct call *c, struct asked *ret)
                 for (size_t i = 0; i <= 36; i++)
                         ret->uuid[i] = (char)tolower((unsigned char)uuid[i]);
         return 0;
-}
-
-/* -ENOENT: nobody known. */
-static int find_node(struct server *srv, const struct asked *a, struct node *ret)
-{
-        if (!a->mac[0] && !a->uuid[0])
-                return -ENOENT;
-        return srv->store->ops->node_by_facts(srv->store, a->mac, a->uuid, ret);
 }
 
 /* What boots with another entry than its own is refused until it is reset,
@@ -80,7 +73,7 @@ enum MHD_Result on_ipxe(struct call *c)
 
         if (read_args(c, &a) < 0)
                 return reply_error(c, 400, "send mac, uuid and serial as iPXE does", "an argument is not well formed");
-        r = find_node(srv, &a, &n);
+        r = node_of_machine(srv->store, a.mac, a.uuid, &n);
         if (r < 0 && r != -ENOENT)
                 return ask_again(c);
         known = r == 0;

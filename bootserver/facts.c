@@ -49,6 +49,64 @@ unsigned facts_changed_text(const char *before, const struct attest_facts *now)
         return changed;
 }
 
+/* One digit alone, or one byte alone: zeros, FF, FE, 55, AA. */
+static bool is_repeated(const char *uuid)
+{
+        char pair[2] = { uuid[0], uuid[0] ? uuid[1] : '\0' };
+        size_t n = 0;
+
+        for (const char *p = uuid; *p; p++) {
+                if (*p == '-')
+                        continue;
+                if (strncasecmp(p, &pair[n % 2], 1) != 0)
+                        return false;
+                n++;
+        }
+        return true;
+}
+
+bool uuid_is_filler(const char *uuid)
+{
+        static const char *const known[] = {
+                "03000200-0400-0500-0006-000700080009", /* both orders of the bytes 00 02 00 03 00 04 ... */
+                "00020003-0004-0005-0006-000700080009",
+                "00010203-0405-0607-0809-0a0b0c0d0e0f",
+                "03020100-0504-0706-0809-0a0b0c0d0e0f",
+                "01020304-0506-0708-090a-0b0c0d0e0f10",
+                "12345678-1234-5678-90ab-cddeefaabbcc",
+                "78563412-3412-7856-90ab-cddeefaabbcc",
+                "12345678-1234-1234-1234-123456789abc",
+                "12345678-9abc-def0-1234-56789abcdef0",
+                "11223344-5566-7788-99aa-bbccddeeff00",
+                "44332211-6655-8877-99aa-bbccddeeff00",
+                "4c4c4544-0000-2010-8020-80c04f202020", /* a Dell without its service tag */
+                "deadbeef-dead-beef-dead-beefdeadbeef",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (strcasecmp(known[i], uuid) == 0)
+                        return true;
+        return is_repeated(uuid);
+}
+
+bool serial_is_filler(const char *serial)
+{
+        static const char *const known[] = {
+                "to be filled by o.e.m.", "to be filled by oem", "default string", "default_string", "system serial number",
+                "chassis serial number", "base board serial number", "serial number", "not specified", "not applicable",
+                "not available", "none", "n/a", "na", "unknown", "invalid", "empty", "o.e.m.", "oem", "0123456789", "1234567890",
+                "123456789", "12345678", "standard", "default", "sernum0", "xxxxxxxxxx",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (strcasecmp(known[i], serial) == 0)
+                        return true;
+        for (const char *p = serial; *p; p++)
+                if (*p != serial[0])
+                        return false;
+        return true; /* one character over and over, or none */
+}
+
 const char *facts_words(unsigned changed, char buf[32])
 {
         size_t n = 0;

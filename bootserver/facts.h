@@ -19,6 +19,12 @@ unsigned facts_changed(const struct attest_facts *before, const struct attest_fa
  * nothing changed. A text that is no facts: all of them count as changed. */
 unsigned facts_changed_text(const char *before, const struct attest_facts *now);
 
+/* Is this UUID (of whatever letter case) one that board makers leave in many
+ * boards, so that it names no machine? */
+bool uuid_is_filler(const char *uuid);
+/* The same for a serial number: "To be filled by O.E.M." and the like. */
+bool serial_is_filler(const char *serial);
+
 /* "serial, macs" */
 const char *facts_words(unsigned changed, char buf[32]);
 void facts_names_out(struct jout *o, const char *key, unsigned changed); /* an array */

@@ -21,6 +21,15 @@ int node_lookup(struct store *s, const char *ref, struct node *ret)
         return r;
 }
 
+int node_of_machine(struct store *s, const char *mac, const char *uuid, struct node *ret)
+{
+        int r = mac[0] ? s->ops->node_by_mac(s, mac, ret) : -ENOENT;
+
+        if (r == -ENOENT && uuid[0] && !uuid_is_filler(uuid))
+                r = s->ops->node_by_uuid(s, uuid, ret);
+        return r == -ENOTUNIQ ? -ENOENT : r;
+}
+
 static int64_t last_ipxe(const struct node *n)
 {
         int64_t heard = fetch_last(n->id);

@@ -13,6 +13,12 @@
  * -ENOTUNIQ, or the store's errors. */
 int node_lookup(struct store *s, const char *ref, struct node *ret);
 
+/* Whose machine says that it has this MAC and UUID (lower case; "": not said)?
+ * The MAC is looked for first. A UUID counts only when no node has the MAC, one
+ * record alone has the UUID, and it is none that board makers leave in many
+ * boards (facts.h). -ENOENT: nobody's. */
+int node_of_machine(struct store *s, const char *mac, const char *uuid, struct node *ret);
+
 /* "unreachable" is derived: approved, fetched its boot script over ten
  * minutes ago, and did not attest since. A hint: anyone can fetch it. */
 #define UNREACHABLE_AFTER 600

@@ -31,7 +31,7 @@ bool node_same_but_seen(const struct node *a, const struct node *b)
                     strcmp(a->assigned_image, b->assigned_image) == 0 &&
                     strcmp(a->facts ? a->facts : "", b->facts ? b->facts : "") == 0 && strcmp(a->uuid, b->uuid) == 0 &&
                     strcmp(a->facts_before ? a->facts_before : "", b->facts_before ? b->facts_before : "") == 0 &&
-                    a->has_policy_key == b->has_policy_key &&
+                    strcmp(a->why, b->why) == 0 && a->has_policy_key == b->has_policy_key &&
                     (!a->has_policy_key || same_bytes(a->policy_key, DIGEST_LEN, b->policy_key, DIGEST_LEN)) &&
                     a->first_seen == b->first_seen && a->ssh_from == b->ssh_from && a->ssh_to == b->ssh_to &&
                     a->tls_from == b->tls_from && a->tls_to == b->tls_to;
@@ -74,6 +74,28 @@ int store_same_macs(struct store *s, const char *id, const char *const *macs, si
         if (r < 0)
                 return r;
         return n_macs < 64 && !m.other && m.met == ((uint64_t)1 << n_macs) - 1;
+}
+
+int store_macs_text(const char *const *macs, size_t n_macs, char ret[STORE_MACS_TEXT])
+{
+        size_t len = 0;
+
+        ret[0] = '\0';
+        for (size_t i = 0; i < n_macs; i++) {
+                int n = snprintf(ret + len, STORE_MACS_TEXT - len, "%s ", macs[i]);
+
+                if (n < 0 || (size_t)n >= STORE_MACS_TEXT - len)
+                        return -E2BIG;
+                len += (size_t)n;
+        }
+        return 0;
+}
+
+int64_t store_mac_since(const struct node *n)
+{
+        bool approved = n->state == NODE_ENROLLED || n->state == NODE_OK || n->state == NODE_REFUSED;
+
+        return !approved ? 0 : n->last_seen > 0 ? n->last_seen : 1;
 }
 
 void node_wipe(struct node *n)

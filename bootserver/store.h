@@ -65,6 +65,7 @@ struct node {
         uint8_t policy_key[DIGEST_LEN]; /* digest part of keySign that its keys were sealed under */
         bool has_policy_key;
         char address[46]; /* the node attested from here last; "": unknown */
+        char why[256];    /* what an admin gave as the reason of its state; "": nothing */
         uint8_t pcr_digest[DIGEST_LEN]; /* of the stored evidence */
         struct buf ek_public; /* TPM2B_PUBLIC */
         struct buf bundle[4]; /* public, duplicate, seed, data */
@@ -139,7 +140,9 @@ struct store_ops {
         int (*node_get)(struct store *s, const char *id, struct node *ret);
         int (*node_find)(struct store *s, const char *name, struct node *ret);
         int (*node_prefix)(struct store *s, const char *prefix, struct node *ret); /* -ENOTUNIQ: several */
-        int (*node_by_facts)(struct store *s, const char *mac, const char *uuid, struct node *ret);
+        /* of several that claim it: an approved one first, then the one that has it for longest */
+        int (*node_by_mac)(struct store *s, const char *mac, struct node *ret);
+        int (*node_by_uuid)(struct store *s, const char *uuid, struct node *ret); /* -ENOTUNIQ: several */
         int (*node_put)(struct store *s, const struct node *n, const char *const *macs, size_t n_macs); /* macs NULL: keep */
         /* of a record that is there, only what another boot of the same node changes: state, reason, profile, chain,
          * boot, image, last_seen, last_ok, AK and its token, the counters and the clock, the mark of a cleared TPM,
@@ -219,6 +222,11 @@ void node_wipe(struct node *n);
 bool node_same_but_seen(const struct node *a, const struct node *b);
 /* 1: they are the node's MACs already, in whatever order; for backends. */
 int store_same_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs);
+/* All of them in one text, to be searched for one; -E2BIG. */
+#define STORE_MACS_TEXT 2048
+int store_macs_text(const char *const *macs, size_t n_macs, char ret[STORE_MACS_TEXT]);
+/* From when on the MACs that are put now are an approved node's; 0: it is not approved. */
+int64_t store_mac_since(const struct node *n);
 const char *node_state_text(enum node_state s);
 int node_state_parse(const char *text, enum node_state *ret);
 

@@ -263,7 +263,7 @@ const struct store_ops pg_ops = {
         .close = pg_close, .begin = pg_begin, .commit = pg_commit, .commit_soon = pg_commit_soon, .sync = pg_sync,
         .tidy = pg_tidy, .rollback = pg_rollback,
         .node_get = pg_node_get, .node_find = pg_node_find, .node_prefix = pg_node_prefix,
-        .node_by_facts = pg_node_by_facts, .node_put = pg_node_put, .node_seen = pg_node_seen,
+        .node_by_mac = pg_node_by_mac, .node_by_uuid = pg_node_by_uuid, .node_put = pg_node_put, .node_seen = pg_node_seen,
         .node_delete = pg_node_delete,
         .node_list = pg_node_list, .node_counts = pg_node_counts,
         .node_assigned = pg_node_assigned, .mac_list = pg_mac_list,

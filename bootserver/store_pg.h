@@ -39,15 +39,15 @@
 #define PG_PAUSE_MS 1000
 #define PG_PAUSE_NEWS_MS 200
 #define PG_ANSWER_MS 8000
-#define PG_PARAMS 43
+#define PG_PARAMS 44
 #define PG_PAGE 500 /* rows of a list at a time */
-#define PG_SCHEMA_VERSION 3
+#define PG_SCHEMA_VERSION 4
 #define PG_LOCK_TEXT "8391170250541621" /* of who writes */
 #define PG_NEXT "check that PostgreSQL is up and lets musterd in, and `database` in musterd.conf"
 
 enum pg_query {
         PQ_BEGIN, PQ_LOCK, PQ_COMMIT, PQ_ROLLBACK, PQ_SOON, PQ_SYNC,
-        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_FACTS, PQ_NODE_PUT, PQ_NODE_SEEN, PQ_NODE_DELETE, PQ_NODE_LIST,
+        PQ_NODE_GET, PQ_NODE_FIND, PQ_NODE_PREFIX, PQ_NODE_MAC, PQ_NODE_UUID, PQ_NODE_PUT, PQ_NODE_SEEN, PQ_NODE_DELETE, PQ_NODE_LIST,
         PQ_NODE_LIST_STATE, PQ_NODE_COUNTS, PQ_NODE_BOOT_USED, PQ_NODE_IMAGE_USED,
         PQ_MAC_CLEAR, PQ_MAC_PUT, PQ_MAC_LIST, PQ_EVIDENCE_PUT, PQ_EVIDENCE_GET,
         PQ_BOOT_PUT, PQ_BOOT_DELETE, PQ_BOOT_LIST, PQ_IMAGE_PUT, PQ_IMAGE_DELETE, PQ_IMAGE_LIST,
@@ -104,6 +104,7 @@ extern const struct pg_statement pg_statements[PQ_QUERIES];
 extern const char pg_schema[];
 extern const char pg_schema_2[]; /* what version 2 has besides */
 extern const char pg_schema_3[]; /* what version 3 has besides */
+extern const char pg_schema_4[]; /* what version 4 has besides */
 extern const struct store_ops pg_ops;
 
 static inline struct pg_store *pg_of(struct store *s)
@@ -153,7 +154,8 @@ void pg_blob(struct pgq *q, int i, const void *p, size_t n); /* NULL p: null */
 int pg_node_get(struct store *s, const char *id, struct node *ret);
 int pg_node_find(struct store *s, const char *name, struct node *ret);
 int pg_node_prefix(struct store *s, const char *prefix, struct node *ret);
-int pg_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret);
+int pg_node_by_mac(struct store *s, const char *mac, struct node *ret);
+int pg_node_by_uuid(struct store *s, const char *uuid, struct node *ret);
 int pg_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs);
 int pg_node_seen(struct store *s, const struct node *n);
 int pg_node_delete(struct store *s, const char *id);

@@ -1,37 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_pg.h"
 
-static int get_one(struct store *s, enum pg_query which, const char *a, const char *b, struct node *ret)
+static int get_one(struct store *s, enum pg_query which, const char *key, struct node *ret)
 {
         _cleanup_(pg_end) struct pgq q = { 0 };
         int r = pg_start(s, which, &q);
 
         if (r < 0)
                 return r;
-        pg_text(&q, 1, a);
-        if (b)
-                pg_text(&q, 2, b);
+        pg_text(&q, 1, key);
         return rows_one_node(&q.rows, ret);
 }
 
 int pg_node_get(struct store *s, const char *id, struct node *ret)
 {
-        return get_one(s, PQ_NODE_GET, id, NULL, ret);
+        return get_one(s, PQ_NODE_GET, id, ret);
 }
 
 int pg_node_find(struct store *s, const char *name, struct node *ret)
 {
-        return get_one(s, PQ_NODE_FIND, name, NULL, ret);
+        return get_one(s, PQ_NODE_FIND, name, ret);
 }
 
 int pg_node_prefix(struct store *s, const char *prefix, struct node *ret)
 {
-        return get_one(s, PQ_NODE_PREFIX, prefix, NULL, ret);
+        return get_one(s, PQ_NODE_PREFIX, prefix, ret);
 }
 
-int pg_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret)
+int pg_node_by_mac(struct store *s, const char *mac, struct node *ret)
 {
-        return get_one(s, PQ_NODE_FACTS, mac, uuid, ret);
+        return get_one(s, PQ_NODE_MAC, mac, ret);
+}
+
+int pg_node_by_uuid(struct store *s, const char *uuid, struct node *ret)
+{
+        return get_one(s, PQ_NODE_UUID, uuid, ret);
 }
 
 static void bind_node(struct pgq *q, const struct node *n)
@@ -75,21 +78,27 @@ static void bind_node(struct pgq *q, const struct node *n)
         pg_text(q, 41, n->former);
         pg_blob(q, 42, n->has_policy_key ? n->policy_key : NULL, sizeof(n->policy_key));
         pg_text(q, 43, n->address);
+        pg_text(q, 44, n->why);
 }
 
 /* Seldom others than before: then nothing is written. */
-static int put_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
+static int put_macs(struct store *s, const char *id, int64_t since, const char *const *macs, size_t n_macs)
 {
         _cleanup_(pg_end) struct pgq clear = { 0 };
         _cleanup_(pg_end) struct pgq put = { 0 };
-        int r = store_same_macs(s, id, macs, n_macs);
+        char all[STORE_MACS_TEXT];
+        int r = since > 0 ? 0 : store_same_macs(s, id, macs, n_macs);
 
         if (r != 0)
                 return r < 0 ? r : 0;
+        r = store_macs_text(macs, n_macs, all);
+        if (r < 0)
+                return r;
         r = pg_start(s, PQ_MAC_CLEAR, &clear);
         if (r < 0)
                 return r;
         pg_text(&clear, 1, id);
+        pg_text(&clear, 2, all);
         r = pg_run(&clear);
         for (size_t i = 0; i < n_macs && r == 0; i++) {
                 r = pg_start(s, PQ_MAC_PUT, &put);
@@ -97,6 +106,7 @@ static int put_macs(struct store *s, const char *id, const char *const *macs, si
                         return r;
                 pg_text(&put, 1, macs[i]);
                 pg_text(&put, 2, id);
+                pg_int(&put, 3, since);
                 r = pg_run(&put);
                 pg_end(&put);
         }
@@ -115,7 +125,7 @@ int pg_node_put(struct store *s, const struct node *n, const char *const *macs, 
         if (r == 0)
                 r = pg_changed(&q, -EEXIST);
         if (r == 0 && macs)
-                r = put_macs(s, n->id, macs, n_macs);
+                r = put_macs(s, n->id, store_mac_since(n), macs, n_macs);
         return r;
 }
 
@@ -162,7 +172,7 @@ int pg_node_delete(struct store *s, const char *id)
         if (r == 0)
                 r = pg_changed(&q, -ENOENT);
         if (r == 0)
-                r = put_macs(s, id, NULL, 0);
+                r = put_macs(s, id, 0, NULL, 0);
         return r < 0 ? r : pg_evidence_put(s, id, 0, NULL, 0);
 }
 

@@ -44,6 +44,13 @@ static int add_schema_3(struct pg_store *s)
         return r < 0 ? r : plain(s, "UPDATE schema_version SET version = 3");
 }
 
+static int add_schema_4(struct pg_store *s)
+{
+        int r = plain(s, pg_schema_4);
+
+        return r < 0 ? r : plain(s, "UPDATE schema_version SET version = 4");
+}
+
 static int schema_locked(struct pg_store *s, long *version)
 {
         static const char there[] = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'muster'"
@@ -63,7 +70,9 @@ static int schema_locked(struct pg_store *s, long *version)
                 r = make_schema(s);
         if (r == 0 && found < 2)
                 r = add_schema_2(s);
-        return r < 0 ? r : add_schema_3(s);
+        if (r == 0 && found < 3)
+                r = add_schema_3(s);
+        return r < 0 ? r : add_schema_4(s);
 }
 
 /* Parents that start together: one makes it, the others find it. */

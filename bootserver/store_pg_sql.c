@@ -73,9 +73,16 @@ const char pg_schema_3[] =
         " ADD COLUMN address text NOT NULL DEFAULT '';"
         "ALTER TABLE images ADD COLUMN list bytea;";
 
-/* Of nodes that claim the same MAC or UUID the approved one that was ok
- * most lately comes first: claims prove nothing. */
-#define BEST_FIRST "ORDER BY (state NOT IN (1, 2, 3)), last_ok DESC, first_seen LIMIT 1"
+/* Since when an approved node has a MAC (0: it was never approved with it), and
+ * what an admin gave as the reason of a state. */
+const char pg_schema_4[] =
+        "ALTER TABLE macs ADD COLUMN since bigint NOT NULL DEFAULT 0;"
+        "UPDATE macs SET since = greatest(n.first_seen, 1) FROM nodes n WHERE n.id = macs.node AND n.last_ok > 0;"
+        "ALTER TABLE nodes ADD COLUMN why text NOT NULL DEFAULT '';";
+
+/* Of nodes that claim the same MAC the approved ones come first, since claims
+ * prove nothing, and of those the one that has it for longest. */
+#define OWNER_FIRST "ORDER BY (state NOT IN (1, 2, 3)), (since = 0), since, first_seen LIMIT 1"
 
 const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_BEGIN] = { "", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE" },
@@ -88,13 +95,14 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_NODE_GET] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id = $1" },
         [PQ_NODE_FIND] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE name = $1" },
         [PQ_NODE_PREFIX] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT 2" },
-        [PQ_NODE_FACTS] = { "tt", "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node COLLATE \"C\" FROM macs WHERE mac = $1"
-                 " UNION SELECT n.id FROM nodes n WHERE $2 <> '' AND n.uuid = $2) " BEST_FIRST },
-        [PQ_NODE_PUT] = { "ttittiittttttiiiibibbbbbbbbbbiiiiiibiitttbt",
+        [PQ_NODE_MAC] = { "t", "SELECT " NODE_COLUMNS " FROM nodes JOIN (SELECT node COLLATE \"C\" AS node, since FROM macs"
+                 " WHERE mac = $1) AS m ON m.node = id " OWNER_FIRST },
+        [PQ_NODE_UUID] = { "t", "SELECT " NODE_COLUMNS " FROM nodes WHERE uuid = $1 LIMIT 2" },
+        [PQ_NODE_PUT] = { "ttittiittttttiiiibibbbbbbbbbbiiiiiibiitttbtt",
                  "INSERT INTO nodes (" NODE_COLUMNS ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
                  " $11, $12, $13, $14,"
                  " $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33,"
-                 " $34, $35, $36, $37, $38, $39, $40, $41, $42, $43"
+                 " $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44"
                  " WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE name = $2 AND id <> $1)"
                  " ON CONFLICT(id) DO UPDATE SET name = $2, state = $3, reason = $4, profile = $5, chain = $6,"
                  " without_cert = $7, assigned_boot = $8, assigned_image = $9, boot = $10, image = $11, facts = $12,"
@@ -104,7 +112,7 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
                  " bundle_seed = $24, bundle_data = $25, ssh_key = $26, tls_key = $27, ssh_cert = $28, tls_cert = $29,"
                  " ssh_from = $30, ssh_to = $31, tls_from = $32, tls_to = $33,"
                  " restart_count = $34, clock = $35, ak_token = $36, cleared = $37, firmware_version = $38, tpm_maker = $39,"
-                 " facts_before = $40, former = $41, policy_key = $42, address = $43" },
+                 " facts_before = $40, former = $41, policy_key = $42, address = $43, why = $44" },
         [PQ_NODE_SEEN] = { "tittittiibibiibiittt",
                  "UPDATE nodes SET state = $2, reason = $3, profile = $4, chain = $5, boot = $6, image = $7,"
                  " last_seen = $8, last_ok = $9, ak_name = $10, reset_count = $11, pcr_digest = $12,"
@@ -116,8 +124,9 @@ const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_NODE_COUNTS] = { "", "SELECT state, n FROM counts" },
         [PQ_NODE_BOOT_USED] = { "t", "SELECT 1 FROM nodes WHERE assigned_boot <> '' AND assigned_boot = $1 LIMIT 1" },
         [PQ_NODE_IMAGE_USED] = { "t", "SELECT 1 FROM nodes WHERE assigned_image <> '' AND assigned_image = $1 LIMIT 1" },
-        [PQ_MAC_CLEAR] = { "t", "DELETE FROM macs WHERE node = $1" },
-        [PQ_MAC_PUT] = { "tt", "INSERT INTO macs (mac, node) VALUES ($1, $2) ON CONFLICT DO NOTHING" },
+        [PQ_MAC_CLEAR] = { "tt", "DELETE FROM macs WHERE node = $1 AND position(mac IN $2) = 0" },
+        [PQ_MAC_PUT] = { "tti", "INSERT INTO macs (mac, node, since) VALUES ($1, $2, $3)"
+                 " ON CONFLICT(mac, node) DO UPDATE SET since = $3 WHERE macs.since = 0 AND $3 > 0" },
         [PQ_MAC_LIST] = { "t", "SELECT mac FROM macs WHERE node = $1 ORDER BY mac" },
         [PQ_EVIDENCE_PUT] = { "tib", "INSERT INTO evidence (node, time, body) VALUES ($1, $2, $3)"
                  " ON CONFLICT(node) DO UPDATE SET time = $2, body = $3" },

@@ -93,6 +93,7 @@ static void read_tpm(const struct rows *q, struct node *n)
         copy(q, 40, n->former, sizeof(n->former));
         n->has_policy_key = bytes(q, 41, n->policy_key, sizeof(n->policy_key)) == 0;
         copy(q, 42, n->address, sizeof(n->address));
+        copy(q, 43, n->why, sizeof(n->why));
 }
 
 /* NULL for none. */

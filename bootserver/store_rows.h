@@ -16,7 +16,7 @@
         "id, name, state, reason, profile, chain, without_cert, assigned_boot, assigned_image, boot, image, facts, uuid," \
         " first_seen, last_seen, last_ok, last_ipxe, ak_name, reset_count, pcr_digest, ek_public, bundle_public," \
         " bundle_duplicate, bundle_seed, bundle_data, ssh_key, tls_key, ssh_cert, tls_cert, ssh_from, ssh_to, tls_from, tls_to," \
-        " restart_count, clock, ak_token, cleared, firmware_version, tpm_maker, facts_before, former, policy_key, address"
+        " restart_count, clock, ak_token, cleared, firmware_version, tpm_maker, facts_before, former, policy_key, address, why"
 #define EVENT_COLUMNS "seq, time, node, name, event, code, incident, detail, explain, hash"
 #define BOOT_COLUMNS "name, file, cmdline, sha256, size, added, allow_shell"
 #define IMAGE_COLUMNS "name, file, format, size, plain_size, header, wrapped_key, added, list"

@@ -180,7 +180,7 @@ const struct store_ops sqlite_ops = {
         .close = sq_close, .begin = sq_begin, .commit = sq_commit, .commit_soon = sq_commit_soon, .sync = sq_sync,
         .tidy = sq_tidy, .rollback = sq_rollback,
         .node_get = sq_node_get, .node_find = sq_node_find, .node_prefix = sq_node_prefix,
-        .node_by_facts = sq_node_by_facts, .node_put = sq_node_put, .node_seen = sq_node_seen,
+        .node_by_mac = sq_node_by_mac, .node_by_uuid = sq_node_by_uuid, .node_put = sq_node_put, .node_seen = sq_node_seen,
         .node_delete = sq_node_delete,
         .node_list = sq_node_list, .node_counts = sq_node_counts,
         .node_assigned = sq_node_assigned, .mac_list = sq_mac_list,

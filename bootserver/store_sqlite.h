@@ -20,7 +20,7 @@
 
 enum query {
         Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
-        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_FACTS, Q_NODE_PUT, Q_NODE_SEEN, Q_NODE_STATE, Q_NODE_DELETE, Q_NODE_LIST,
+        Q_NODE_GET, Q_NODE_FIND, Q_NODE_PREFIX, Q_NODE_MAC, Q_NODE_UUID, Q_NODE_PUT, Q_NODE_SEEN, Q_NODE_STATE, Q_NODE_DELETE, Q_NODE_LIST,
         Q_NODE_LIST_STATE, Q_NODE_COUNTS, Q_NODE_BOOT_USED, Q_NODE_IMAGE_USED,
         Q_MAC_CLEAR, Q_MAC_PUT, Q_MAC_LIST, Q_EVIDENCE_PUT, Q_EVIDENCE_GET,
         Q_BOOT_PUT, Q_BOOT_DELETE, Q_BOOT_LIST, Q_IMAGE_PUT, Q_IMAGE_DELETE, Q_IMAGE_LIST,
@@ -68,7 +68,8 @@ extern const char *const store_queries[QUERIES];
 extern const char store_schema[];
 extern const char store_schema_2[]; /* what version 2 has besides */
 extern const char store_schema_3[]; /* what version 3 has besides */
-#define STORE_SCHEMA_VERSION 3
+extern const char store_schema_4[]; /* what version 4 has besides */
+#define STORE_SCHEMA_VERSION 4
 
 static inline struct sqlite_store *sqlite_of(struct store *s)
 {
@@ -102,7 +103,8 @@ void sq_rollback(struct store *s);
 int sq_node_get(struct store *s, const char *id, struct node *ret);
 int sq_node_find(struct store *s, const char *name, struct node *ret);
 int sq_node_prefix(struct store *s, const char *prefix, struct node *ret);
-int sq_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret);
+int sq_node_by_mac(struct store *s, const char *mac, struct node *ret);
+int sq_node_by_uuid(struct store *s, const char *uuid, struct node *ret);
 int sq_node_put(struct store *s, const struct node *n, const char *const *macs, size_t n_macs);
 int sq_node_seen(struct store *s, const struct node *n);
 int sq_node_delete(struct store *s, const char *id);

@@ -3,37 +3,40 @@
 
 #include "fault.h"
 
-static int get_one(struct store *s, enum query which, const char *a, const char *b, struct node *ret)
+static int get_one(struct store *s, enum query which, const char *key, struct node *ret)
 {
         _cleanup_(sql_end) struct sql q = { 0 };
         int r = sql_start(s, which, &q);
 
         if (r < 0)
                 return r;
-        sql_text(&q, 1, a);
-        if (b)
-                sql_text(&q, 2, b);
+        sql_text(&q, 1, key);
         return rows_one_node(&q.rows, ret);
 }
 
 int sq_node_get(struct store *s, const char *id, struct node *ret)
 {
-        return get_one(s, Q_NODE_GET, id, NULL, ret);
+        return get_one(s, Q_NODE_GET, id, ret);
 }
 
 int sq_node_find(struct store *s, const char *name, struct node *ret)
 {
-        return get_one(s, Q_NODE_FIND, name, NULL, ret);
+        return get_one(s, Q_NODE_FIND, name, ret);
 }
 
 int sq_node_prefix(struct store *s, const char *prefix, struct node *ret)
 {
-        return get_one(s, Q_NODE_PREFIX, prefix, NULL, ret);
+        return get_one(s, Q_NODE_PREFIX, prefix, ret);
 }
 
-int sq_node_by_facts(struct store *s, const char *mac, const char *uuid, struct node *ret)
+int sq_node_by_mac(struct store *s, const char *mac, struct node *ret)
 {
-        return get_one(s, Q_NODE_FACTS, mac, uuid, ret);
+        return get_one(s, Q_NODE_MAC, mac, ret);
+}
+
+int sq_node_by_uuid(struct store *s, const char *uuid, struct node *ret)
+{
+        return get_one(s, Q_NODE_UUID, uuid, ret);
 }
 
 static void bind_node(struct sql *q, const struct node *n)
@@ -77,21 +80,27 @@ static void bind_node(struct sql *q, const struct node *n)
         sql_text(q, 41, n->former);
         sql_blob(q, 42, n->has_policy_key ? n->policy_key : NULL, sizeof(n->policy_key));
         sql_text(q, 43, n->address);
+        sql_text(q, 44, n->why);
 }
 
 /* Seldom others than before: then nothing is written. */
-static int put_macs(struct store *s, const char *id, const char *const *macs, size_t n_macs)
+static int put_macs(struct store *s, const char *id, int64_t since, const char *const *macs, size_t n_macs)
 {
         _cleanup_(sql_end) struct sql clear = { 0 };
         _cleanup_(sql_end) struct sql put = { 0 };
-        int r = store_same_macs(s, id, macs, n_macs);
+        char all[STORE_MACS_TEXT];
+        int r = since > 0 ? 0 : store_same_macs(s, id, macs, n_macs);
 
         if (r != 0)
                 return r < 0 ? r : 0;
+        r = store_macs_text(macs, n_macs, all);
+        if (r < 0)
+                return r;
         r = sql_start(s, Q_MAC_CLEAR, &clear);
         if (r < 0)
                 return r;
         sql_text(&clear, 1, id);
+        sql_text(&clear, 2, all);
         r = sql_run(&clear);
         for (size_t i = 0; i < n_macs && r == 0; i++) {
                 r = sql_start(s, Q_MAC_PUT, &put);
@@ -99,6 +108,7 @@ static int put_macs(struct store *s, const char *id, const char *const *macs, si
                         return r;
                 sql_text(&put, 1, macs[i]);
                 sql_text(&put, 2, id);
+                sql_int(&put, 3, since);
                 r = sql_run(&put);
                 sql_end(&put);
         }
@@ -116,7 +126,7 @@ int sq_node_put(struct store *s, const struct node *n, const char *const *macs, 
         FAULT_POINT("node-write");
         r = sql_run(&q);
         if (r == 0 && macs)
-                r = put_macs(s, n->id, macs, n_macs);
+                r = put_macs(s, n->id, store_mac_since(n), macs, n_macs);
         FAULT_POINT("node-written");
         return r;
 }
@@ -182,7 +192,7 @@ int sq_node_delete(struct store *s, const char *id)
         if (r == 0)
                 r = sql_changed(&q);
         if (r == 0)
-                r = put_macs(s, id, NULL, 0);
+                r = put_macs(s, id, 0, NULL, 0);
         return r < 0 ? r : sq_evidence_put(s, id, 0, NULL, 0);
 }
 

@@ -64,8 +64,10 @@ static int make_schema(sqlite3 *db, int version)
                 rc = sqlite3_exec(db, store_schema, NULL, NULL, NULL);
         if (rc == SQLITE_OK && version < 2)
                 rc = sqlite3_exec(db, store_schema_2, NULL, NULL, NULL);
-        if (rc == SQLITE_OK)
+        if (rc == SQLITE_OK && version < 3)
                 rc = sqlite3_exec(db, store_schema_3, NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_exec(db, store_schema_4, NULL, NULL, NULL);
         if (rc == SQLITE_OK)
                 rc = sqlite3_exec(db, set, NULL, NULL, NULL);
         return rc;

@@ -81,9 +81,16 @@ const char store_schema_3[] =
         "ALTER TABLE nodes ADD COLUMN address TEXT NOT NULL DEFAULT '';"
         "ALTER TABLE images ADD COLUMN list BLOB;";
 
-/* Of nodes that claim the same MAC or UUID the approved one that was ok
- * most lately comes first: claims prove nothing. */
-#define BEST_FIRST "ORDER BY (state NOT IN (1, 2, 3)), last_ok DESC, first_seen LIMIT 1"
+/* Since when an approved node has a MAC (0: it was never approved with it), and
+ * what an admin gave as the reason of a state. */
+const char store_schema_4[] =
+        "ALTER TABLE macs ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE macs SET since = coalesce((SELECT max(first_seen, 1) FROM nodes WHERE id = macs.node AND last_ok > 0), 0);"
+        "ALTER TABLE nodes ADD COLUMN why TEXT NOT NULL DEFAULT '';";
+
+/* Of nodes that claim the same MAC the approved ones come first, since claims
+ * prove nothing, and of those the one that has it for longest. */
+#define OWNER_FIRST "ORDER BY (state NOT IN (1, 2, 3)), (since = 0), since, first_seen LIMIT 1"
 
 const char *const store_queries[QUERIES] = {
         [Q_BEGIN] = "BEGIN IMMEDIATE",
@@ -92,11 +99,12 @@ const char *const store_queries[QUERIES] = {
         [Q_NODE_GET] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id = ?1",
         [Q_NODE_FIND] = "SELECT " NODE_COLUMNS " FROM nodes WHERE name = ?1",
         [Q_NODE_PREFIX] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 2",
-        [Q_NODE_FACTS] = "SELECT " NODE_COLUMNS " FROM nodes WHERE id IN (SELECT node FROM macs WHERE mac = ?1)"
-                         " OR (?2 <> '' AND uuid = ?2) " BEST_FIRST,
+        [Q_NODE_MAC] = "SELECT " NODE_COLUMNS " FROM nodes JOIN (SELECT node, since FROM macs WHERE mac = ?1) ON node = id "
+                       OWNER_FIRST,
+        [Q_NODE_UUID] = "SELECT " NODE_COLUMNS " FROM nodes WHERE uuid = ?1 LIMIT 2",
         [Q_NODE_PUT] = "INSERT INTO nodes (" NODE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
                        " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
-                       " ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)"
+                       " ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44)"
                        " ON CONFLICT(id) DO UPDATE SET name = ?2, state = ?3, reason = ?4, profile = ?5, chain = ?6,"
                        " without_cert = ?7, assigned_boot = ?8, assigned_image = ?9, boot = ?10, image = ?11, facts = ?12,"
                        " uuid = ?13, first_seen = ?14, last_seen = ?15, last_ok = ?16, last_ipxe = max(last_ipxe, ?17), ak_name = ?18,"
@@ -104,7 +112,7 @@ const char *const store_queries[QUERIES] = {
                        " bundle_seed = ?24, bundle_data = ?25, ssh_key = ?26, tls_key = ?27, ssh_cert = ?28, tls_cert = ?29,"
                        " ssh_from = ?30, ssh_to = ?31, tls_from = ?32, tls_to = ?33,"
                        " restart_count = ?34, clock = ?35, ak_token = ?36, cleared = ?37, firmware_version = ?38, tpm_maker = ?39,"
-                       " facts_before = ?40, former = ?41, policy_key = ?42, address = ?43",
+                       " facts_before = ?40, former = ?41, policy_key = ?42, address = ?43, why = ?44",
         [Q_NODE_SEEN] = "UPDATE nodes SET reason = ?2, profile = ?3, chain = ?4, boot = ?5, image = ?6, last_seen = ?7,"
                         " last_ok = ?8, ak_name = ?9, reset_count = ?10, pcr_digest = ?11,"
                         " restart_count = ?12, clock = ?13, ak_token = ?14, cleared = ?15,"
@@ -116,8 +124,9 @@ const char *const store_queries[QUERIES] = {
         [Q_NODE_COUNTS] = "SELECT state, n FROM counts",
         [Q_NODE_BOOT_USED] = "SELECT 1 FROM nodes WHERE assigned_boot <> '' AND assigned_boot = ?1 LIMIT 1",
         [Q_NODE_IMAGE_USED] = "SELECT 1 FROM nodes WHERE assigned_image <> '' AND assigned_image = ?1 LIMIT 1",
-        [Q_MAC_CLEAR] = "DELETE FROM macs WHERE node = ?1",
-        [Q_MAC_PUT] = "INSERT OR IGNORE INTO macs (mac, node) VALUES (?1, ?2)",
+        [Q_MAC_CLEAR] = "DELETE FROM macs WHERE node = ?1 AND instr(?2, mac) = 0",
+        [Q_MAC_PUT] = "INSERT INTO macs (mac, node, since) VALUES (?1, ?2, ?3)"
+                      " ON CONFLICT(mac, node) DO UPDATE SET since = ?3 WHERE since = 0 AND ?3 > 0",
         [Q_MAC_LIST] = "SELECT mac FROM macs WHERE node = ?1 ORDER BY mac",
         [Q_EVIDENCE_PUT] = "INSERT INTO evidence (node, time, body) VALUES (?1, ?2, ?3)"
                            " ON CONFLICT(node) DO UPDATE SET time = ?2, body = ?3",

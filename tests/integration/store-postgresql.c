@@ -59,8 +59,8 @@ static const struct store_backend pg_backend = {
                  "DROP INDEX nodes_state; DROP INDEX nodes_assigned_boot; DROP INDEX nodes_assigned_image;"
                  "ALTER TABLE nodes DROP COLUMN restart_count, DROP COLUMN clock, DROP COLUMN ak_token, DROP COLUMN cleared,"
                  " DROP COLUMN firmware_version, DROP COLUMN tpm_maker, DROP COLUMN facts_before, DROP COLUMN former,"
-                 " DROP COLUMN policy_key, DROP COLUMN address;"
-                 "ALTER TABLE images DROP COLUMN list;"
+                 " DROP COLUMN policy_key, DROP COLUMN address, DROP COLUMN why;"
+                 "ALTER TABLE images DROP COLUMN list; ALTER TABLE macs DROP COLUMN since;"
                  "UPDATE schema_version SET version = 1",
 };
 

@@ -27,7 +27,8 @@ second() {
                 ALTER TABLE nodes DROP COLUMN firmware_version; ALTER TABLE nodes DROP COLUMN tpm_maker;
                 ALTER TABLE nodes DROP COLUMN facts_before; ALTER TABLE nodes DROP COLUMN former;
                 ALTER TABLE nodes DROP COLUMN policy_key; ALTER TABLE nodes DROP COLUMN address;
-                ALTER TABLE images DROP COLUMN list; PRAGMA user_version = 2; ${2:-}"
+                ALTER TABLE images DROP COLUMN list; ALTER TABLE macs DROP COLUMN since;
+                ALTER TABLE nodes DROP COLUMN why; PRAGMA user_version = 2; ${2:-}"
 }
 # told BACKUP: its manifest holds what it is now
 told() { jq --arg d "$(sha256sum "$1/muster.db" | cut -c1-64)" --argjson s "$(stat -c %s "$1/muster.db")" \
@@ -43,7 +44,7 @@ check_says 1 'journal in .* was altered: event 2' "an older backup whose journal
 check_says 1 'journal in .* was altered' "one whose journal was cut is refused" to "$tmp/cut" x
 check "nothing of them is put in place" test ! -e "$tmp/x/state"
 check "an older musterd's backup is restored" to "$tmp/b2" y
-is "it is of this version then" 3 "$(sqlite3 "$tmp/y/state/muster.db" 'PRAGMA user_version')"
+is "it is of this version then" 4 "$(sqlite3 "$tmp/y/state/muster.db" 'PRAGMA user_version')"
 check "with its journal" m log verify --database "$tmp/y/state/muster.db"
 is "and its nodes" "n1|1 n2|5 n3|1" "$(states "$tmp/y/state")"
 out=$(m restore "$tmp/b" --etc "$p/etc" --state "$p/state" --force 2>&1)

@@ -41,6 +41,7 @@ static void a_node_comes_back_as_it_went_in(void **state)
         n.facts = strdup("{\"serial\":\"x\"}");
         n.facts_before = strdup("{\"serial\":\"w\"}");
         set_tpm(&n, 0x20);
+        (void)snprintf(n.why, sizeof(n.why), "its fan is loud");
         n.has_policy_key = true;
         memset(n.policy_key, 0x77, sizeof(n.policy_key));
         assert_int_equal(s->ops->node_put(s, &n, NULL, 0), 0);
@@ -54,12 +55,16 @@ static void a_node_comes_back_as_it_went_in(void **state)
         assert_string_equal(got.facts, "{\"serial\":\"x\"}");
         assert_string_equal(got.facts_before, "{\"serial\":\"w\"}");
         same_tpm(&got, &n);
+        assert_string_equal(got.why, "its fan is loud");
         assert_true(got.has_policy_key);
         assert_memory_equal(got.policy_key, n.policy_key, sizeof(n.policy_key));
         assert_true(node_same_but_seen(&got, &n));
         got.policy_key[0] ^= 1;
         assert_false(node_same_but_seen(&got, &n));
         got.policy_key[0] ^= 1;
+        got.why[0] = 'I';
+        assert_false(node_same_but_seen(&got, &n));
+        got.why[0] = 'i';
         got.facts_before[0] = '[';
         assert_false(node_same_but_seen(&got, &n));
         node_wipe(&got);
@@ -103,17 +108,106 @@ static void of_claims_to_a_mac_the_approved_node_wins(void **state)
         fake.uuid[0] = '\0';
         assert_int_equal(s->ops->node_put(s, &fake, macs, 1), 0);
         assert_int_equal(s->ops->node_put(s, &good, macs, 1), 0);
-        assert_int_equal(s->ops->node_by_facts(s, macs[0], "", &got), 0);
+        assert_int_equal(node_of_machine(s, macs[0], "", &got), 0);
         assert_string_equal(got.name, "good");
         node_wipe(&got);
-        assert_int_equal(s->ops->node_by_facts(s, "", good.uuid, &got), 0);
+        assert_int_equal(node_of_machine(s, "", good.uuid, &got), 0);
         node_wipe(&got);
-        assert_int_equal(s->ops->node_by_facts(s, "", "", &got), -ENOENT);
+        assert_int_equal(node_of_machine(s, "", "", &got), -ENOENT);
         assert_int_equal(s->ops->node_delete(s, good.id), 0);
         assert_int_equal(s->ops->node_delete(s, good.id), -ENOENT);
-        assert_int_equal(s->ops->node_by_facts(s, macs[0], "", &got), 0);
+        assert_int_equal(node_of_machine(s, macs[0], "", &got), 0);
         assert_string_equal(got.name, "");
         node_wipe(&got);
+}
+
+/* The name of the node that asks, "?" for nobody's. */
+static const char *asks(struct store *s, const char *mac, const char *uuid)
+{
+        static char name[NAME_MAX_LEN + 1];
+        struct node got = { 0 };
+        int r = node_of_machine(s, mac, uuid, &got);
+
+        assert_true(r == 0 || r == -ENOENT);
+        (void)snprintf(name, sizeof(name), "%s", r == 0 ? got.name : "?");
+        node_wipe(&got);
+        return name;
+}
+
+#define SHARED "4c4c4544-0034-4410-8053-c2c04f4b4e32"
+
+static void nodes_that_share_a_uuid_are_told_apart_by_their_macs(void **state)
+{
+        static const char *const mac_1[] = { "52:54:00:00:00:01" };
+        static const char *const mac_2[] = { "52:54:00:00:00:02" };
+        struct store *s = *state;
+        struct node n1 = suite_node('a', "n1");
+        struct node n2 = suite_node('b', "n2");
+
+        (void)snprintf(n1.uuid, sizeof(n1.uuid), SHARED);
+        n1.last_ok = n2.last_ok = 9;
+        assert_int_equal(s->ops->node_put(s, &n1, mac_1, 1), 0);
+        assert_int_equal(s->ops->node_put(s, &n2, mac_2, 1), 0);
+        assert_string_equal(asks(s, mac_2[0], SHARED), "n2"); /* the UUID is another record's */
+        assert_string_equal(asks(s, "52:54:00:00:00:07", SHARED), "n1"); /* a new card */
+        assert_string_equal(asks(s, "", SHARED), "n1");
+        (void)snprintf(n2.uuid, sizeof(n2.uuid), SHARED);
+        n2.last_ok = 10;
+        assert_int_equal(s->ops->node_put(s, &n2, NULL, 0), 0);
+        assert_string_equal(asks(s, mac_1[0], SHARED), "n1");
+        assert_string_equal(asks(s, mac_2[0], SHARED), "n2");
+        assert_string_equal(asks(s, "52:54:00:00:00:07", SHARED), "?");
+        assert_string_equal(asks(s, "", SHARED), "?");
+}
+
+static void a_uuid_that_board_makers_leave_in_many_boards_finds_nobody(void **state)
+{
+        static const char *const fillers[] = { "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+                                               "03000200-0400-0500-0006-000700080009" };
+        struct store *s = *state;
+        struct node n = suite_node('a', "n1");
+
+        for (size_t i = 0; i < ELEMENTSOF(fillers); i++) {
+                (void)snprintf(n.uuid, sizeof(n.uuid), "%s", fillers[i]);
+                assert_int_equal(s->ops->node_put(s, &n, NULL, 0), 0);
+                assert_string_equal(asks(s, "", n.uuid), "?");
+                assert_string_equal(asks(s, "52:54:00:00:00:07", n.uuid), "?");
+        }
+        (void)snprintf(n.uuid, sizeof(n.uuid), SHARED); /* control */
+        assert_int_equal(s->ops->node_put(s, &n, NULL, 0), 0);
+        assert_string_equal(asks(s, "", n.uuid), "n1");
+}
+
+static void of_approved_nodes_the_one_that_has_a_mac_for_longest_keeps_it(void **state)
+{
+        static const char *const macs[] = { "52:54:00:00:00:01", "52:54:00:00:00:02" };
+        struct store *s = *state;
+        struct node old = suite_node('b', "old");
+        struct node new = suite_node('a', "new");
+
+        new.state = NODE_PENDING; /* it claimed the MAC first, but nobody approved it */
+        new.first_seen = 1;
+        new.last_seen = 2;
+        assert_int_equal(s->ops->node_put(s, &new, macs, 1), 0);
+        old.last_seen = old.last_ok = 10;
+        assert_int_equal(s->ops->node_put(s, &old, macs, 1), 0);
+        new.state = NODE_ENROLLED;
+        assert_int_equal(s->ops->node_put(s, &new, NULL, 0), 0);
+        assert_string_equal(asks(s, macs[0], ""), "old");
+        new.state = NODE_OK;
+        new.last_seen = new.last_ok = 20;
+        assert_int_equal(s->ops->node_put(s, &new, macs, 1), 0);
+        assert_string_equal(asks(s, macs[0], ""), "old");
+        old.last_seen = 30;
+        assert_int_equal(s->ops->node_put(s, &old, macs, 2), 0); /* one more card changes nothing of the first */
+        assert_string_equal(asks(s, macs[0], ""), "old");
+        assert_int_equal(s->ops->node_put(s, &old, macs + 1, 1), 0);
+        assert_string_equal(asks(s, macs[0], ""), "new"); /* given up */
+        old.last_seen = 40;
+        assert_int_equal(s->ops->node_put(s, &old, macs, 2), 0);
+        assert_string_equal(asks(s, macs[0], ""), "new");
+        assert_int_equal(s->ops->node_delete(s, new.id), 0);
+        assert_string_equal(asks(s, macs[0], ""), "old");
 }
 
 static int keep_last(void *ctx, const struct node *n)
@@ -348,6 +442,9 @@ int store_suite_nodes(void)
                 T(a_node_comes_back_as_it_went_in),
                 T(names_are_of_one_node_and_ids_of_one_record),
                 T(of_claims_to_a_mac_the_approved_node_wins),
+                T(nodes_that_share_a_uuid_are_told_apart_by_their_macs),
+                T(a_uuid_that_board_makers_leave_in_many_boards_finds_nobody),
+                T(of_approved_nodes_the_one_that_has_a_mac_for_longest_keeps_it),
                 T(nodes_are_listed_by_state_from_one_on),
                 T(a_boot_changes_of_a_record_what_it_may_and_nothing_else),
                 T(pages_have_each_node_once_while_others_come_and_go),

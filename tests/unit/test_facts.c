@@ -149,6 +149,26 @@ static void what_changed_is_said_in_words(void **state)
         assert_string_equal(facts_words(0, words), "");
 }
 
+static void what_board_makers_leave_in_many_boards_names_no_machine(void **state)
+{
+        static const char *const fillers[] = {
+                "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+                "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "fefefefe-fefe-fefe-fefe-fefefefefefe",
+                "03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009",
+                "12345678-1234-5678-90AB-CDDEEFAABBCC", "00010203-0405-0607-0809-0a0b0c0d0e0f",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(fillers); i++)
+                assert_true(uuid_is_filler(fillers[i]));
+        assert_false(uuid_is_filler(UUID));
+        assert_false(uuid_is_filler("00000000-0000-0000-0000-ac1f6b000001")); /* Supermicro's ends in the MAC */
+        assert_false(uuid_is_filler("fefefefe-fefe-fefe-fefe-fefefefefeff"));
+        assert_true(serial_is_filler("To Be Filled By O.E.M.") && serial_is_filler("Default string") && serial_is_filler("0000000"));
+        assert_true(serial_is_filler("") && serial_is_filler("None"));
+        assert_false(serial_is_filler("S1") || serial_is_filler("CZ1234ABCD"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -158,6 +178,7 @@ int main(void)
                 cmocka_unit_test(facts_stored_without_the_tpms_maker_are_compared_too),
                 cmocka_unit_test(the_longest_change_fits_into_what_hooks_are_given),
                 cmocka_unit_test(what_changed_is_said_in_words),
+                cmocka_unit_test(what_board_makers_leave_in_many_boards_names_no_machine),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

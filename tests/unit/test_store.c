@@ -62,7 +62,8 @@ static const struct store_backend sqlite_backend = {
                  "ALTER TABLE nodes DROP COLUMN firmware_version; ALTER TABLE nodes DROP COLUMN tpm_maker;"
                  "ALTER TABLE nodes DROP COLUMN facts_before; ALTER TABLE nodes DROP COLUMN former;"
                  "ALTER TABLE nodes DROP COLUMN policy_key; ALTER TABLE nodes DROP COLUMN address;"
-                 "ALTER TABLE images DROP COLUMN list; PRAGMA user_version = 1",
+                 "ALTER TABLE images DROP COLUMN list; ALTER TABLE macs DROP COLUMN since; ALTER TABLE nodes DROP COLUMN why;"
+                 "PRAGMA user_version = 1",
 };
 
 static off_t size_of(const char *end)
