@@ -68,7 +68,7 @@ CLILIB    := -lsqlite3 -lpq -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
 
-.PHONY: all help deps fixtures check check-fast check-boot demo bench bench-tpm install clean tools
+.PHONY: all help packages deps fixtures check check-fast check-boot demo bench bench-tpm install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -281,24 +281,28 @@ DEPS_BUILD := build-essential pkg-config libssl-dev zlib1g-dev libzstd-dev libjs
               libcmocka-dev autoconf automake libtool autoconf-archive dpkg-dev xz-utils zstd
 DEPS_RUN   := squashfs-tools erofs-utils dracut-core dracut-network systemd-boot-efi binutils kmod cpio isc-dhcp-client \
               iputils-arping iproute2 dnsmasq-base curl openssl openssh-client ca-certificates
-DEPS_TEST  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf e2fsprogs mmdebstrap busybox-static python3 python3-tpm2-pytss python3-cryptography jq socat \
-              systemd clang valgrind shellcheck mandoc libtss2-dev uidmap netcat-openbsd procps strace file osslsigncode sqlite3 postgresql xxd
+DEPS_DEMO  := swtpm swtpm-tools tpm2-tools qemu-system-x86 ovmf mmdebstrap jq socat uidmap procps
+DEPS_TEST  := $(DEPS_DEMO) e2fsprogs busybox-static python3 python3-tpm2-pytss python3-cryptography systemd clang valgrind \
+              shellcheck mandoc libtss2-dev netcat-openbsd strace file osslsigncode sqlite3 postgresql xxd
 DEPS_BENCH := gnuplot-nox
-DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(DEPS_TEST)) $(if $(TOOLS),$(DEPS_TOOLS)) $(if $(BENCH),$(DEPS_BENCH))
+DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(if $(BUILD_ONLY),,$(if $(DEMO),$(DEPS_DEMO),$(DEPS_TEST))) $(if $(TOOLS),$(DEPS_TOOLS)) $(if $(BENCH),$(DEPS_BENCH))
 
-deps:
+# LIST=1 only says what it would install
+packages:
 	@missing=; for p in $(DEPS); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  echo "muster needs these Debian packages, installing them with apt:$$missing"; \
+	  [ -z "$(LIST)" ] || exit 0; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  $$sudo apt-get update -q || exit 1; \
 	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -q -y --no-install-recommends $$missing || exit 1; \
 	else echo 'all packages muster needs are installed'; fi
+deps: packages
 	initramfs/build-tss.sh $(TSS)
 	initramfs/build-openssl.sh $(OSSL)
 	ipxe/fetch.sh build/ipxe
-	$(if $(BUILD_ONLY),,tests/fetch-nginx.sh build/nginx)
+	$(if $(BUILD_ONLY)$(DEMO),,tests/fetch-nginx.sh build/nginx)
 
 # what boots need: a kernel and a node image, made once
 fixtures: build/kernel/vmlinuz build/image/rootfs.tar
@@ -309,10 +313,7 @@ build/image/rootfs.tar: qemu-harness/build-image.sh
 
 # ---- main job, figures, installation ----------------------------------------
 demo:
-	$(MAKE) deps
-	$(MAKE) -j$(JOBS) all
-	$(MAKE) fixtures
-	qemu-harness/demo
+	@V=$(V) qemu-harness/demo
 
 # PARTS="decide images": only those of tests/bench/part-*
 bench:

@@ -252,6 +252,23 @@ static void show_members(struct json_object *o, const char *prefix)
         }
 }
 
+/* What the node's TPM held when it attested, which was before it wrote the
+ * keys that the answer brought. */
+static void show_nv(struct json_object *nv, bool bundle)
+{
+        if (!json_object_is_type(nv, json_type_object))
+                return;
+        json_object_object_foreach(nv, purpose, state)
+        {
+                const char *text = as_text(state);
+                char name[32];
+
+                (void)snprintf(name, sizeof(name), "NV index %s:", purpose);
+                show_line(name, "%s when it last attested%s", text,
+                          bundle && strcmp(text, "absent") == 0 ? ", before its keys were sent to it" : "");
+        }
+}
+
 static void show_time(struct json_object *n, const char *key, const char *label)
 {
         char text[TIME_TEXT_MAX];
@@ -311,7 +328,7 @@ static void show_node(struct json_object *n)
                 show_members(admin_get(n, "facts_before"), "fact before ");
         }
         show_members(admin_get(n, "evidence"), "evidence ");
-        show_members(admin_get(admin_get(n, "evidence"), "nv"), "NV index ");
+        show_nv(admin_get(admin_get(n, "evidence"), "nv"), admin_bool(n, "bundle"));
         if (admin_get(n, "evidence"))
                 show_line("more evidence:", "quote, event log, PCRs, EK certificates: -o json");
 }

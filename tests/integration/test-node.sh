@@ -28,6 +28,8 @@ check "no key is written before approval" test ! -e "$run/ssh_host_ed25519_key"
 check "the admin approves it" "$bin/muster" node approve "$id" --name r1n001 --without-ek-certificate
 if wait "$pid"; then ok "the waiting node boots on without a restart"; else not_ok "the waiting node boots on without a restart" "$(cat "$tmp/first.log" "$p.log")"; fi
 check "the first boot uses the bundle" test "$(fact "$run" .bundle)" = true
+check "what its record says of NV is of the moment it attested" grep -qE '^NV index ssh: +absent when it last attested, before its keys were sent' \
+        <<<"$("$bin/muster" node show "$id")"
 check "it writes both NV indices once" test "$(fact "$run" .nv.bytes_written)" = 2560
 check "it caps PCR 15" test "$(fact "$run" .capped)" = true
 echo "# TPM commands of a first boot: $(fact "$run" .tpm.commands_total)"
