@@ -15,6 +15,7 @@ struct add {
         uint8_t list[DIGEST_LEN];
         struct buf key;
         bool standard;
+        bool unchecked; /* the one who added it overrode what its look found */
 };
 
 static const struct jfield add_tab[] = {
@@ -27,6 +28,7 @@ static const struct jfield add_tab[] = {
         { "list", JT_HEX, offsetof(struct add, list), DIGEST_LEN, JF_REQUIRED },
         { "key", JT_B64, offsetof(struct add, key), 32, JF_REQUIRED | JF_SECRET },
         { "default", JT_BOOL, offsetof(struct add, standard), 0, 0 },
+        { "unchecked", JT_BOOL, offsetof(struct add, unchecked), 0, 0 },
 };
 
 static void add_wipe(struct add *a)
@@ -92,16 +94,22 @@ static void image_detail(struct jout *o, const void *ctx)
         }
 }
 
-static int commit(struct call *c, struct store_tx *tx, const struct image_row *row, const char *event)
+static void unchecked_detail(struct jout *o, const void *ctx)
 {
-        int r = admin_journal(c, NULL, event, image_detail, row);
+        image_detail(o, ctx);
+        jout_bool(o, "unchecked", true);
+}
+
+static int commit(struct call *c, struct store_tx *tx, const struct image_row *row, bool unchecked, const char *event)
+{
+        int r = admin_journal(c, NULL, event, unchecked ? unchecked_detail : image_detail, row);
 
         if (r == 0)
                 r = store_tx_commit(tx);
         return r < 0 ? r : catalog_reload(c->srv->catalog);
 }
 
-static int add_locked(struct call *c, const struct image_row *row, bool standard)
+static int add_locked(struct call *c, const struct image_row *row, const struct add *a)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         struct store *s = c->srv->store;
@@ -109,9 +117,9 @@ static int add_locked(struct call *c, const struct image_row *row, bool standard
 
         if (r == 0)
                 r = s->ops->image_put(s, row);
-        if (r == 0 && standard)
+        if (r == 0 && a->standard)
                 r = catalog_set_default(c->srv->catalog, true, row->name);
-        return r < 0 ? r : commit(c, &tx, row, standard ? "image-added-default" : "image-added");
+        return r < 0 ? r : commit(c, &tx, row, a->unchecked, a->standard ? "image-added-default" : "image-added");
 }
 
 enum MHD_Result on_image_add(struct call *c)
@@ -142,7 +150,7 @@ enum MHD_Result on_image_add(struct call *c)
         r = signer_wrap(c->srv->signer, &(struct image_ref){ row.name, row.header, row.list }, a.key.p, row.wrapped_key);
         if (r == 0) {
                 catalog_write(c->srv->catalog);
-                r = add_locked(c, &row, a.standard);
+                r = add_locked(c, &row, &a);
                 catalog_done(c->srv->catalog);
         }
         if (r == -EEXIST)
@@ -163,7 +171,7 @@ static int default_locked(struct call *c, const struct image_row *row)
         r = store_tx_begin(&tx, c->srv->store);
         if (r == 0)
                 r = catalog_set_default(c->srv->catalog, true, row->name);
-        return r < 0 ? r : commit(c, &tx, row, "image-default");
+        return r < 0 ? r : commit(c, &tx, row, false, "image-default");
 }
 
 enum MHD_Result on_image_default(struct call *c)
@@ -199,7 +207,7 @@ static int delete_locked(struct call *c, const struct image_row *row)
                 r = s->ops->image_delete(s, row->name);
         if (r == 0 && strcmp(row->name, catalog_default(c->srv->catalog, true, true)) == 0)
                 r = s->ops->setting_put(s, "previous_image", NULL);
-        return r < 0 ? r : commit(c, &tx, row, "image-removed");
+        return r < 0 ? r : commit(c, &tx, row, false, "image-removed");
 }
 
 enum MHD_Result on_image_delete(struct call *c)

@@ -235,7 +235,7 @@ static int write_root(struct node *n)
 
         if (root < 0)
                 return mount_fail(n, -errno, "open the new root");
-        etc = open_dir(root, "etc", false);
+        etc = open_dir(root, "etc", true); /* a system may have all of it in /usr */
         if (etc < 0)
                 return mount_fail(n, etc, "open /etc");
         k = snprintf(text, sizeof(text), "%s\n", n->verdict.name);

@@ -82,7 +82,7 @@ static int random_name(char ret[24])
 
         if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
                 return -EIO;
-        (void)snprintf(ret, 24, ".work-%016llx", (unsigned long long)r);
+        (void)snprintf(ret, 24, BELOW_WORK "%016llx", (unsigned long long)r);
         return 0;
 }
 

@@ -36,6 +36,9 @@ int below_read(int dir, const char *name, int *ret_fd);
  * copied. */
 int below_copy(int in, int dir, const char *name, mode_t mode, uint8_t ret_sha256[DIGEST_LEN]);
 
+/* What the names of such directories begin with. */
+#define BELOW_WORK ".work-"
+
 /* A new directory of root's own in dir, mode 0700; ret_name of 24 bytes is its
  * name. -EPERM: somebody has put another one in its place. */
 int below_work(int dir, char ret_name[24], int *ret_dir);

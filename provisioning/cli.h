@@ -83,6 +83,9 @@ int cli_fail(int rc, const struct fail *f);
 void cli_complain(const struct fail *f);
 /* A line for a person: standard error with -o json, else standard output. */
 void cli_say(const char *fmt, ...) _printf_(1, 2);
+/* A person at a terminal says yes: standard input and error are one, and the answer begins with y. */
+bool cli_asks(void); /* is there one to ask? */
+bool cli_ask(const char *fmt, ...) _printf_(1, 2);
 /* Prints the document on standard output: MUSTER_OK, or MUSTER_IO when that fails. */
 int cli_print_json(struct json_object *o);
 /* The same on one line. */

@@ -4,8 +4,10 @@
 #include "image.h"
 #include "tool.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 struct watch {
@@ -13,12 +15,55 @@ struct watch {
         const char *path;
 };
 
+#define LOCK_TRIES 50 /* of 100 ms */
+
+/* One at a time looks for what is left over, or makes a directory that is not locked yet. false: somebody else holds it
+ * for longer than that takes. */
+static bool lock_dir(int dir)
+{
+        for (int i = 0; i < LOCK_TRIES; i++) {
+                if (flock(dir, LOCK_EX | LOCK_NB) == 0)
+                        return true;
+                (void)usleep(100000);
+        }
+        return false;
+}
+
+/* A directory whose lock nobody holds is of a run that was killed. */
+static void remove_left_over(int dir)
+{
+        int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = own < 0 ? NULL : fdopendir(own);
+        struct dirent *e;
+
+        if (!d)
+                closep(&own);
+        while (d && (e = readdir(d))) {
+                _cleanup_(closep) int work = -1;
+                struct stat st;
+
+                if (strncmp(e->d_name, BELOW_WORK, strlen(BELOW_WORK)) != 0 || below_dir(dir, e->d_name, &work) < 0)
+                        continue;
+                if (fstat(work, &st) == 0 && st.st_uid == geteuid() && flock(work, LOCK_EX | LOCK_NB) == 0)
+                        tree_remove_at(dir, e->d_name);
+        }
+        if (d)
+                (void)closedir(d);
+}
+
 int image_job_begin(struct image_job *j, struct fail *f)
 {
         int r = below_top(j->dir, &j->dir_fd);
+        bool locked = r == 0 && lock_dir(j->dir_fd);
 
+        if (locked)
+                remove_left_over(j->dir_fd);
         if (r == 0)
                 r = below_work(j->dir_fd, j->work_name, &j->work_fd);
+        if (r == 0 && flock(j->work_fd, LOCK_EX | LOCK_NB) < 0)
+                r = -errno;
+        if (locked)
+                (void)flock(j->dir_fd, LOCK_UN);
         if (r < 0)
                 return fail_set(f, MUSTER_IO, "", r == -EACCES ? "use sudo" : "", "make a directory in the directory of images: %s",
                                 below_why(r));
@@ -69,40 +114,6 @@ static void tick(void *ctx)
                 image_progress(w->job, "making the image", (uint64_t)st.st_size, 0);
 }
 
-static int open_source(const struct image_source *s, int *ret, struct fail *f)
-{
-        *ret = open(s->path, O_RDONLY | O_CLOEXEC);
-        if (*ret < 0)
-                return fail_set(f, MUSTER_IO, "", "", "read the image source %s: %s", s->path, strerror(errno));
-        return 0;
-}
-
-/* Runs argv with the tar, unpacked, as its standard input. */
-static int run_on_tar(const struct image_source *s, const char *const *argv, struct watch *w, struct fail *f)
-{
-        _cleanup_(tool_freep) struct tool *unpacker = NULL;
-        _cleanup_(closep) int file = -1;
-        _cleanup_(closep) int plain = -1;
-        struct fail inner = { 0 };
-        int rc = open_source(s, &file, f);
-
-        if (rc == 0 && s->unpacker)
-                rc = tool_start((const char *const[]){ s->unpacker, "-dc", NULL }, file, &plain, &unpacker, f);
-        if (rc)
-                return rc;
-        rc = tool_run(argv, s->unpacker ? plain : file, tick, w, f);
-        if (!unpacker || (rc && tool_interrupted()))
-                return rc;
-        closep(&plain);
-        plain = -1;
-        if (rc == 0)
-                return tool_finish(unpacker, NULL, NULL, f);
-        /* a damaged archive is the better reason, if that is one */
-        if (tool_finish(unpacker, NULL, NULL, &inner) != 0 && !strstr(inner.what, "signal"))
-                *f = inner;
-        return rc;
-}
-
 static int make_squashfs(const struct image_source *s, const char *out, struct watch *w, struct fail *f)
 {
         bool tar = s->kind == IMAGE_TAR;
@@ -112,29 +123,14 @@ static int make_squashfs(const struct image_source *s, const char *out, struct w
                                tar ? "-tar" : NULL, "-root-mode", "0755", "-root-uid", "0", "-root-gid", "0",
                                "-root-time", "0", NULL };
 
-        return tar ? run_on_tar(s, argv, w, f) : tool_run(argv, -1, tick, w, f);
-}
-
-/* Nodes mount squashfs only, so an erofs is unpacked and made into one. */
-static int unpack_erofs(const struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct watch *w,
-                        struct fail *f)
-{
-        char option[PATH_MAX];
-
-        if (geteuid() != 0)
-                return fail_set(f, MUSTER_IO, "", "use sudo, or give a directory, a tar or a squashfs",
-                                "make a squashfs of the erofs %s: only root can unpack it with its owners", s->path);
-        (void)snprintf(ret, PATH_MAX, "%.4000s/root", j->work);
-        (void)snprintf(option, sizeof(option), "--extract=%.4000s/root", j->work);
-        return tool_run((const char *const[]){ "fsck.erofs", option, "--preserve", s->path, NULL }, -1, tick, w, f);
+        return tar ? image_run_on_tar(s, argv, tick, w, f) : tool_run(argv, -1, tick, w, f);
 }
 
 int image_make(struct image_job *j, const struct image_source *s, char ret[PATH_MAX], struct fail *f)
 {
-        struct image_source from = *s;
         struct watch w = { j, ret };
-        char root[PATH_MAX];
-        int rc = 0;
+        char what[PATH_MAX + 64];
+        int rc;
 
         if (s->kind == IMAGE_SQUASHFS) {
                 (void)snprintf(ret, PATH_MAX, "%s", s->path);
@@ -143,15 +139,10 @@ int image_make(struct image_job *j, const struct image_source *s, char ret[PATH_
         if (s->kind == IMAGE_DIR && access(s->path, R_OK | X_OK) < 0)
                 return fail_set(f, MUSTER_IO, "", "use sudo", "read the image source %s: %s", s->path, strerror(errno));
         (void)snprintf(ret, PATH_MAX, "%.4000s/image", j->work);
-        if (s->kind == IMAGE_EROFS) {
-                rc = unpack_erofs(j, s, root, &w, f);
-                from = (struct image_source){ .path = root, .kind = IMAGE_DIR };
-        }
-        if (rc == 0)
-                rc = make_squashfs(&from, ret, &w, f);
+        (void)snprintf(what, sizeof(what), "make a squashfs of %s", j->source ? j->source : s->path);
+        rc = make_squashfs(s, ret, &w, f);
         image_progress_end(j);
-        if (rc && !f->next[0])
-                (void)snprintf(f->next, sizeof(f->next), "check the source's permissions and the free space of %.150s",
-                               j->dir);
+        if (rc)
+                image_explain(j, what, f);
         return rc;
 }

@@ -34,6 +34,7 @@ static const struct subcommand commands[] = {
         { "boot", "default", cmd_boot_default, "NAME", "make a boot entry the default" },
         { "boot", "remove", cmd_boot_remove, "NAME", "stop serving a boot entry" },
         { "image", "add", cmd_image_add, "NAME SOURCE", "make, seal and serve an image" },
+        { "image", "check", cmd_image_check, "SOURCE", "look whether a node can boot it" },
         { "image", "list", cmd_image_list, "", "list images" },
         { "image", "default", cmd_image_default, "NAME", "make an image the default" },
         { "image", "remove", cmd_image_remove, "NAME", "stop serving an image" },

@@ -38,6 +38,14 @@ int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH
         return 0;
 }
 
+bool served_default(enum served_wish wish, const char *kind, const char *name, const char *now)
+{
+        if (wish != SERVED_ASK)
+                return wish == SERVED_DEFAULT;
+        return !now[0] || cli_ask("Make %s %s the default of every node without an assignment, from its next boot on? It is %s now.",
+                                  kind, name, now);
+}
+
 bool served_name_ok(const char *s)
 {
         static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";

@@ -15,6 +15,11 @@
  * another directory in its place. Fails when it cannot be written to. */
 int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH_MAX], struct fail *f);
 
+/* Does a new entry become what every node without an assignment gets? `now` is the default that there is: the first
+ * entry becomes it, a later one when --default says so or a person at the terminal does. */
+enum served_wish { SERVED_ASK, SERVED_DEFAULT, SERVED_NO_DEFAULT };
+bool served_default(enum served_wish wish, const char *kind, const char *name, const char *now);
+
 /* The grammar of boot entries' and images' names. */
 bool served_name_ok(const char *s);
 

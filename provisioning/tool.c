@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define TOOL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -56,13 +57,16 @@ static bool find(const char *name, char ret[PATH_MAX])
         return false;
 }
 
-static void child(const char *path, const char *const *argv, int in, int out, int err)
+static void child(pid_t parent, const char *path, const char *const *argv, int in, int out, int err)
 {
         static const char *const env[] = { "LC_ALL=C", "PATH=" TOOL_PATH, NULL };
         int null = open("/dev/null", O_RDWR);
         struct sigaction sa = { .sa_handler = SIG_DFL };
 
         (void)sigaction(SIGPIPE, &sa, NULL);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would wait for what it makes */
+        if (getppid() != parent)
+                _exit(127);
         (void)setpgid(0, 0); /* a Ctrl-C reaches us first, and we it */
         if (null < 0 || dup2(in >= 0 ? in : null, 0) < 0 || dup2(out >= 0 ? out : null, 1) < 0 || dup2(err, 2) < 0)
                 _exit(127);
@@ -78,6 +82,7 @@ int tool_start(const char *const *argv, int input, int *ret_output, struct tool 
         int out_pipe[2] = { -1, -1 };
         int err_pipe[2];
         char path[PATH_MAX];
+        pid_t parent;
 
         if (t)
                 t->err = -1;
@@ -91,9 +96,10 @@ int tool_start(const char *const *argv, int input, int *ret_output, struct tool 
         if (ret_output && pipe2(out_pipe, O_CLOEXEC) < 0)
                 return fail_set(f, MUSTER_IO, "", "", "run %s: %s", argv[0], strerror(errno));
         out_to = out_pipe[1];
+        parent = getpid();
         t->pid = fork();
         if (t->pid == 0)
-                child(path, argv, input, out_to, err_to);
+                child(parent, path, argv, input, out_to, err_to);
         if (t->pid < 0) {
                 t->pid = 0;
                 closep(&out_pipe[0]);
@@ -170,6 +176,11 @@ int tool_finish(struct tool *t, tool_tick_fn tick, void *ctx, struct fail *f)
         if (WIFSIGNALED(status))
                 return fail_set(f, MUSTER_IO, "", "", "run %s: ended by signal %d", t->name, WTERMSIG(status));
         return fail_set(f, MUSTER_IO, "", "", "run %s: exit code %d: %s", t->name, WEXITSTATUS(status), last_words(t));
+}
+
+const char *tool_words(struct tool *t)
+{
+        return t->n_words ? last_words(t) : "";
 }
 
 void tool_free(struct tool *t)

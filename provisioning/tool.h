@@ -4,7 +4,8 @@
  * argv[0] is looked for in a fixed path, the environment is LC_ALL=C and
  * PATH only. Its standard output goes nowhere, its standard error is kept
  * for the error message. SIGINT and SIGTERM end it, and then tool_run()
- * fails: what was half-made is the caller's to remove. */
+ * fails: what was half-made is the caller's to remove. It is killed when the
+ * thread that started it ends. */
 #ifndef MUSTER_TOOL_H
 #define MUSTER_TOOL_H
 
@@ -22,6 +23,8 @@ int tool_run(const char *const *argv, int input, tool_tick_fn tick, void *ctx, s
 struct tool;
 int tool_start(const char *const *argv, int input, int *ret_output, struct tool **ret, struct fail *f);
 int tool_finish(struct tool *t, tool_tick_fn tick, void *ctx, struct fail *f);
+/* After tool_finish(): what it said on standard error, on one line; "" for nothing. */
+const char *tool_words(struct tool *t);
 /* Kills and reaps it, unless it was finished; NULL-safe. */
 void tool_free(struct tool *t);
 DEFINE_CLEANUP(struct tool *, tool_free)

@@ -58,7 +58,7 @@ check "the host key is the same" test "$(host_key "$d")" = "$key1"
 
 # --- new UKI and new image --------------------------------------------------------
 check "a new UKI is added with one command" m boot add r2 "$fixture/r2.efi"
-check "a new image is added with one command" m image add second "$fixture/image2.squashfs"
+check "a new image is added with one command" m image add second "$fixture/image2.squashfs" --default
 node_again "$d"
 check "the node boots into them" console "$d" 'muster-node: .*: passed at'
 check "ssh answers after the update" ssh_up "$d"

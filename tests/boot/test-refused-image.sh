@@ -63,7 +63,7 @@ printf 'hsqs' | dd of="$tmp/noise" conv=notrunc status=none
 check_exit 2 "image add refuses what is no file system" m image add noise "$tmp/noise"
 mkdir -p "$tmp/empty/nothing-to-boot"
 mksquashfs "$tmp/empty" "$tmp/empty.squashfs" -quiet -no-progress >/dev/null
-check "an image without an init can be added, and is the default" m image add empty "$tmp/empty.squashfs"
+check "an image without an init can be added unchecked, and be the default" m image add empty "$tmp/empty.squashfs" --unchecked --default
 check "the console says why the image cannot be started" console "$d" 'E-MOUNT'
 no_shell "$d" E-MOUNT
 

@@ -56,7 +56,7 @@ if [ "$(id -u)" = 0 ]; then
                 is "$name: nothing else is left" "" "$(find "$dir" -name '.*' -mindepth 1)"
         }
         linked "boot add" "$p/state/boot" m boot add linked "$tmp/x.efi" --no-default --allow-shell
-        linked "image add" "$p/state/images" m image add linked "$tmp/away/root" --no-default
+        linked "image add" "$p/state/images" m image add linked "$tmp/away/root" --no-default --unchecked
         m boot remove linked >/dev/null && m image remove linked >/dev/null
         rm -f "$p"/state/boot/linked-* "$p"/state/images/linked-*
         check "muster init makes a state" made

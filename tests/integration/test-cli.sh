@@ -10,6 +10,8 @@ stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub
 requires test -f "$stub"
 
 m() { "$bin/muster" "$@"; }
+# is NAME WANTED GOT
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted '$2', got '$3'"; fi; }
 etc=$tmp/etc
 state=$tmp/state
 user=$(id -un)
@@ -147,6 +149,7 @@ check_says 1 'there is no boot entry nothing' "an unknown boot entry is refused"
 mkdir -p "$tmp/root/etc" "$tmp/root/sbin"
 echo muster >"$tmp/root/etc/hostname"
 head -c 3000000 /dev/urandom >"$tmp/root/sbin/init"
+chmod 755 "$tmp/root/sbin/init"
 tar -C "$tmp/root" -cf "$tmp/root.tar" .
 gzip -k "$tmp/root.tar"
 mksquashfs "$tmp/root" "$tmp/ready.squashfs" -no-progress -quiet >/dev/null
@@ -168,6 +171,75 @@ if [ "$(id -u)" -eq 0 ]; then
         mkfs.erofs --quiet "$tmp/ready.erofs" "$tmp/root"
         check "image add makes a squashfs of an erofs" jq -e '.format == "squashfs"' <<<"$(m image add ero "$tmp/ready.erofs" --no-default -o json)"
 fi
+# an image is looked at, whatever form it is given in; what no node can boot is refused
+served() { m image list -o json | jq -r --arg name "$1" '[.images[] | select(.name == $name)] | length'; }
+default_image() { m image list -o json | jq -r '.images[] | select(.default) | .name'; }
+mkdir -p "$tmp/bare/etc/ssh"
+echo 0123456789abcdef0123456789abcdef >"$tmp/bare/etc/machine-id"
+echo key >"$tmp/bare/etc/ssh/ssh_host_rsa_key"
+echo Port 22 >"$tmp/bare/etc/ssh/sshd_config"
+tar -C "$tmp/bare" -czf "$tmp/bare.tgz" .
+mksquashfs "$tmp/bare" "$tmp/bare.squashfs" -no-progress -quiet >/dev/null
+mkfs.erofs --quiet "$tmp/bare.erofs" "$tmp/bare"
+forms=(bare bare.tgz bare.squashfs)
+[ "$(id -u)" -ne 0 ] || forms+=(bare.erofs)
+for form in "${forms[@]}"; do
+        check_says 1 'no program /sbin/init, nor systemd.*--unchecked' "$form: without an init it is refused" m image add bare "$tmp/$form"
+        is "$form: and not served" 0 "$(served bare)"
+        looked=$(m image check "$tmp/$form" -o json)
+        is "$form: keys and names that nodes would share are told, and an sshd that does not take theirs" 3 \
+                "$(jq '[.findings[] | select(.refused | not) | select(.what | test("host keys|machine-id is fixed|does not include"))] | length' <<<"$looked")"
+done
+check "--unchecked serves it all the same" m image add bare "$tmp/bare" --unchecked
+check "which the journal records" jq -e '[.events[] | select(.detail.image == "bare")] | length == 1 and .[0].detail.unchecked' <<<"$(m log -o json)"
+check "and does not of one that was looked at" jq -e '.events | map(select(.detail.image == "base")) | .[0].detail | has("unchecked") | not' <<<"$(m log -o json)"
+is "a later image is not the default unless that is asked for" base "$(default_image)"
+check "the look alone serves nothing" m image check "$tmp/root"
+check "--default asks for it" m image add second "$tmp/root" --default
+is "and then it is" second "$(default_image)"
+check "at a terminal a person is asked, and says no" script -qec "echo n | '$bin/muster' image add third '$tmp/root'" /dev/null
+is "then it is not" second "$(default_image)"
+m image default base >/dev/null
+
+# a tar is unpacked as tar does it: what the look finds then is what tar would have made
+unpacks() { m image check "$1" 2>/dev/null; }
+mkdir -p "$tmp/first/sbin" "$tmp/later/sbin" "$tmp/linked/usr/sbin" "$tmp/odd/sbin"
+install -m 644 /bin/true "$tmp/first/sbin/init"
+install -m 755 /bin/true "$tmp/later/sbin/init"
+ln -s usr/sbin "$tmp/linked/sbin"
+install -m 755 /bin/true "$tmp/odd/sbin/init"
+truncate -s 300000 "$tmp/odd/sparse"
+echo end >>"$tmp/odd/sparse"
+touch -d '2040-01-01 UTC' "$tmp/odd/sbin/init" # squashfs has 32 bits of it
+for format in gnu pax; do
+        twice() { (cd "$tmp/$1" && tar --format="$format" -cf "$tmp/$1$2.tar" -- *) && tar -C "$tmp/$2" --format="$format" -rf "$tmp/$1$2.tar" sbin/init; }
+        twice first later && twice later first && twice linked later
+        tar -C "$tmp/odd" -S --format="$format" -cf "$tmp/odd.tar" .
+        if [ "$(id -u)" -eq 0 ]; then
+                check "$format: the later of two entries of one name counts" unpacks "$tmp/firstlater.tar"
+                check_exit 1 "$format: control: as it does in the other order" unpacks "$tmp/laterfirst.tar"
+                check "$format: an entry below a link is where the link leads" unpacks "$tmp/linkedlater.tar"
+        fi
+        check "$format: sparse files, and times after 2038" unpacks "$tmp/odd.tar"
+        gzip -kf "$tmp/odd.tar"
+        check "$format: the same, compressed, becomes an image" m image add "odd-$format" "$tmp/odd.tar.gz" --no-default
+done
+if [ "$(id -u)" -eq 0 ]; then
+        python3 -c 'import os, struct, sys
+e = [(1, 7, 2**32 - 1), (2, 7, 1000), (4, 5, 2**32 - 1), (16, 7, 2**32 - 1), (32, 5, 2**32 - 1)]
+os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *x) for x in e))' "$tmp/odd/sbin/init"
+        tar -C "$tmp/odd" --acls -cf "$tmp/acl.tar" .
+        for form in odd acl.tar; do
+                check_says 0 'POSIX ACLs, which a squashfs cannot hold.*/sbin/init' "$form: ACLs that are left out are told" m image check "$tmp/$form"
+        done
+fi
+tar -C "$tmp/root" -cf "$tmp/block.tar" .
+truncate -s -$(($(stat -c %s "$tmp/block.tar") - 100100)) "$tmp/block.tar"
+check_says 4 'block.tar: it is truncated' "a tar that ends within a block is said to be truncated" m image add short "$tmp/block.tar"
+printf 'x' >"$tmp/evil"
+(cd "$tmp/root" && tar -P -cf "$tmp/dotdot.tar" ../evil sbin)
+rm "$tmp/evil"
+check_says 4 "leaves its directory" "a tar with an entry that leaves its directory is refused" m image add dotdot "$tmp/dotdot.tar"
 check "the list that was said is that of the file" test "$(tail -c +65 "$sealed" | head -c $((32 * (($(jq .plain_size <<<"$out") + 262143) / 262144))) | sha256sum | cut -d' ' -f1)" = "$(jq -r .list <<<"$out")"
 n=$(find "$state/images" -mindepth 1 | wc -l)
 head -c 100000 /dev/urandom >"$tmp/noise"
@@ -176,7 +248,7 @@ head -c 100000 "$tmp/root.tar.gz" >"$tmp/short.tgz"
 check_says 1 'there is an image of that name' "a name that is taken is refused" m image add base "$tmp/root"
 check_says 2 'none of those that can be an image' "what can be no image is refused" m image add noise "$tmp/noise"
 check_says 2 'it is cut off' "a squashfs that was cut off is refused" m image add short "$tmp/short.squashfs"
-check_says 4 'unexpected end of file' "a tar that was cut off is refused" m image add short "$tmp/short.tgz"
+check_says 4 'short.tgz: it is truncated' "a tar that was cut off is refused" m image add short "$tmp/short.tgz"
 check_says 4 'absent: No such file' "a source that is not there is refused" m image add absent "$tmp/absent"
 check_says 2 'format' "there is no other format" m image add ready2 "$tmp/ready.squashfs" --format erofs
 if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/small" && mount -t tmpfs -o size=2m none "$tmp/small" 2>/dev/null; then
@@ -187,7 +259,7 @@ if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/small" && mount -t tmpfs -o size=2m none 
         check "and nothing half-made is left there" test "$(find "$tmp/small/images" -mindepth 1 | wc -l)" -eq 0
 fi
 check "nothing half-made is left" test "$(find "$state/images" -mindepth 1 | wc -l)" -eq "$n"
-"$bin/muster" image add slow /usr/bin >/dev/null 2>&1 &
+"$bin/muster" image add slow /usr/bin --unchecked >/dev/null 2>&1 &
 p=$!
 wait_for 10 bash -c "[ -n \"\$(find '$state/images' -name image)\" ]"
 kill -TERM "$p"

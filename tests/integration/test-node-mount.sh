@@ -88,7 +88,7 @@ tpm_off
 mksquashfs "$tmp/root" "$tmp/broken.squashfs" -quiet -no-progress >/dev/null
 size=$(stat -c %s "$tmp/broken.squashfs")
 head -c $((size - 96)) /dev/urandom | dd of="$tmp/broken.squashfs" bs=4096 seek=96 oflag=seek_bytes conv=notrunc status=none
-check "a broken file system can be added" "$bin/muster" image add broken "$tmp/broken.squashfs"
+check "a broken file system can be added" "$bin/muster" image add broken "$tmp/broken.squashfs" --default --unchecked
 tpm_on "$tmp/tpm"
 unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
 check "an image that cannot be mounted is refused" has 'error E-MOUNT: .*Next: '
@@ -104,7 +104,7 @@ tpm_off
 # images that could not be started: noticed before the cap, when it can still
 # be tried again
 unbootable() { # NAME IMAGE
-        "$bin/muster" image add "$2" "$tmp/$2" >/dev/null
+        "$bin/muster" image add "$2" "$tmp/$2" --default --unchecked >/dev/null 2>&1
         tpm_on "$tmp/tpm"
         unshare -m bash "$tmp/inside" "$p/node.conf" >"$tmp/out" 2>&1
         check "$1 is refused" has 'error E-MOUNT: .*/sbin/init.*Next: '
