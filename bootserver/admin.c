@@ -2,6 +2,7 @@
 #include "admin.h"
 
 #include "journal.h"
+#include "names.h"
 #include "nodes.h"
 
 #include <inttypes.h>
@@ -53,10 +54,16 @@ int admin_journal(struct call *c, const struct node *n, const char *event, detai
 
 enum MHD_Result admin_no_node(struct call *c, int r)
 {
+        size_t n = strlen(c->param);
+
+        if (r == -ENOENT && n >= 4 && n < 8 && hex_ok(c->param, n))
+                return reply_error(c, 404, "see `muster node list`; of an id give at least 8 digits",
+                                   "there is no node named %s, and %zu digits are too few for an id", c->param, n);
         if (r == -ENOENT)
                 return reply_error(c, 404, "see `muster node list`", "there is no node %s", c->param);
         if (r == -ENOTUNIQ)
-                return reply_error(c, 409, "give more digits of the id", "several nodes begin with %s", c->param);
+                return reply_error(c, 409, "give more digits of the id, or all 64",
+                                   "%s stands for several nodes: their ids begin with it, or it is the name of one of them", c->param);
         return reply_failure(c, r, "cannot read the node's record");
 }
 

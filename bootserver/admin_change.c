@@ -126,7 +126,7 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
         n->without_cert = n->chain != EK_CHAIN_OK && (n->without_cert || a->without);
         if (!node_approved(n))
                 n->state = NODE_ENROLLED;
-        n->reason[0] = '\0';
+        n->reason[0] = n->why[0] = '\0';
         facts_before = take_ptr(n->facts_before);
         detail.facts_before = facts_before;
         detail.cleared = n->cleared;
@@ -155,6 +155,9 @@ enum MHD_Result on_node_approve(struct call *c)
                 return result;
         if (a.name[0] && !wire_name_ok(a.name))
                 return reply_error(c, 400, "use a-z, 0-9 and -, at most 63", "%s is no name for a node", a.name);
+        if (a.name[0] && wire_name_like_id(a.name))
+                return reply_error(c, 400, "choose another name, for example with another letter before it",
+                                   "%s is no name for a node: it could be the beginning of a node's id", a.name);
         catalog_write(srv->catalog);
         {
                 _cleanup_(store_tx_end) struct store_tx tx = { 0 };
@@ -221,6 +224,7 @@ static enum MHD_Result set_state(struct call *c, enum node_state to, const char 
                 return reply_error(c, 409, "a revoked node stays so until it is removed", "node %s is revoked", c->param);
         n.state = to;
         (void)snprintf(n.reason, sizeof(n.reason), "%s", code);
+        (void)snprintf(n.why, sizeof(n.why), "%s", why.text);
         r = srv->store->ops->node_put(srv->store, &n, NULL, 0);
         if (r == 0)
                 r = admin_journal(c, &n, node_state_text(to), reason_detail, &why);

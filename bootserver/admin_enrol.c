@@ -121,6 +121,11 @@ static void check(struct server *srv, const char *text, size_t len, struct enrol
                 refuse(e, 400, "use a-z, 0-9 and -, at most 63", "%s is no name for a node", e->a.name);
                 return;
         }
+        if (wire_name_like_id(e->a.name)) {
+                refuse(e, 400, "choose another name, for example with another letter before it", "%s is no name for a node: it could be the beginning of a node's id",
+                       e->a.name);
+                return;
+        }
         why = identify(srv, &e->a, &e->n);
         if (why) {
                 refuse(e, 400, "see muster(8), node add", "add node %s: %s", e->a.name, why);
@@ -148,6 +153,21 @@ static int there(struct store *s, const struct node *n, struct node *ret)
         return r == -ENOENT ? s->ops->node_find(s, n->name, ret) : r;
 }
 
+static void refuse_known(struct enrol *e, const struct node *old)
+{
+        const char *state = node_state_text(old->state);
+
+        if (strcmp(old->id, e->n.id) != 0)
+                refuse(e, 409, "choose another name; if this TPM replaces that node's, see `muster node replace`",
+                       "add node %s: the name is there already: it is of the %s node with the id %s", e->a.name, state, old->id);
+        else if (old->state == NODE_PENDING)
+                refuse(e, 409, "approve it with `muster node approve`", "add node %s: this EK is there already: as the pending node %s",
+                       e->a.name, old->id);
+        else
+                refuse(e, 409, "see `muster node list`", "add node %s: this EK is there already: as the %s node %s", e->a.name, state,
+                       old->name[0] ? old->name : old->id);
+}
+
 /* Inside a transaction: 0, also when it was refused. */
 static int add_one(struct call *c, bool again, struct enrol *e)
 {
@@ -163,7 +183,7 @@ static int add_one(struct call *c, bool again, struct enrol *e)
                         e->n = old;
                         old = (struct node){ 0 };
                 } else {
-                        refuse(e, 409, "see `muster node list`", "add node %s: this name or this EK is there already", e->a.name);
+                        refuse_known(e, &old);
                 }
                 return 0;
         }

@@ -122,6 +122,12 @@ int facts_note(struct server *srv, const struct attest *a, const struct node *wa
 int facts_journal(struct server *srv, const struct attest *a, const struct node *was, const struct node *n, unsigned changed,
                   struct buf *ret_json);
 void facts_told(struct server *srv, const struct node *n, unsigned changed, const char *from, const struct buf *json);
+/* Which of the MACs, new to this record or to its approval, does another approved
+ * node have? Written down as mac-shared, inside the transaction and before the
+ * record is put; told after the commit. ret_json: empty when there is none. */
+int facts_macs_journal(struct server *srv, const struct attest *a, const struct node *was, const struct node *n,
+                       const struct mac_list *macs, struct buf *ret_json);
+void facts_macs_told(struct server *srv, const struct node *n, const char *from, const struct buf *json);
 /* The node is quarantined for such a change: 0 when that is on disk. -EAGAIN:
  * the record changed meanwhile, decide again. */
 int facts_quarantine(struct server *srv, const struct attest *a, const struct node *judged);

@@ -46,6 +46,81 @@ void facts_told(struct server *srv, const struct node *n, unsigned changed, cons
         hooks_event(srv->hooks, n, "facts-changed", (const char *)json->p);
 }
 
+struct known {
+        char text[WIRE_MACS][18];
+        size_t n;
+};
+
+static int known_one(void *ctx, const char *mac, const char *none)
+{
+        struct known *k = ctx;
+
+        (void)none;
+        if (k->n < WIRE_MACS)
+                (void)snprintf(k->text[k->n++], sizeof(k->text[0]), "%s", mac);
+        return 0;
+}
+
+static bool is_known(const struct known *k, const char *mac)
+{
+        for (size_t i = 0; i < k->n; i++)
+                if (strcmp(k->text[i], mac) == 0)
+                        return true;
+        return false;
+}
+
+/* 1: another approved node had this MAC before; it is added to `o`. */
+static int add_owner(struct store *s, const struct node *n, const char *mac, struct jout *o)
+{
+        _cleanup_(node_wipe) struct node owner = { 0 };
+        int r = s->ops->node_by_mac(s, mac, &owner);
+
+        if (r < 0 || strcmp(owner.id, n->id) == 0 || !node_approved(&owner))
+                return r == -ENOENT ? 0 : r < 0 ? r : 0;
+        jout_obj(o, NULL);
+        jout_str(o, "mac", mac);
+        jout_str(o, "node", owner.id);
+        jout_str(o, "name", owner.name);
+        jout_end(o, '}');
+        return 1;
+}
+
+int facts_macs_journal(struct server *srv, const struct attest *a, const struct node *was, const struct node *n,
+                       const struct mac_list *macs, struct buf *ret_json)
+{
+        struct journal_entry e = { .node = n->id, .name = n->name, .event = "mac-shared" };
+        struct store *s = srv->store;
+        struct jout o = { 0 };
+        struct known k = { 0 };
+        size_t found = 0;
+        int r = was->last_ok > 0 ? s->ops->mac_list(s, n->id, known_one, &k) : 0;
+
+        jout_obj(&o, NULL);
+        jout_arr(&o, "macs");
+        for (size_t i = 0; i < macs->n && r >= 0; i++) {
+                r = is_known(&k, macs->v[i]) ? 0 : add_owner(s, n, macs->v[i], &o);
+                found += r > 0;
+        }
+        jout_end(&o, ']');
+        jout_str(&o, "from", a->from);
+        jout_end(&o, '}');
+        if (r >= 0 && found > 0)
+                r = jout_take(&o, ret_json);
+        jout_wipe(&o);
+        if (r < 0 || found == 0)
+                return r < 0 ? r : 0;
+        e.detail = (const char *)ret_json->p;
+        return journal_append(s, n->last_seen, &e, NULL);
+}
+
+void facts_macs_told(struct server *srv, const struct node *n, const char *from, const struct buf *json)
+{
+        log_warn("node=%s name=%s has a MAC address that another enrolled node has, which keeps it: the boot script for that "
+                 "address stays the other node's, from=%s. Next: see mac-shared in `muster log %s`, and remove the record of a "
+                 "machine that has gone", n->id, n->name, from, n->name[0] ? n->name : n->id);
+        hooks_event(srv->hooks, n, "mac-shared", (const char *)json->p);
+}
+
 int facts_quarantine(struct server *srv, const struct attest *a, const struct node *judged)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };

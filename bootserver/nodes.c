@@ -7,18 +7,31 @@
 #include "hex.h"
 #include "names.h"
 #include "sshcert.h"
+#include "wire_verdict.h"
 
 int node_lookup(struct store *s, const char *ref, struct node *ret)
 {
-        size_t n = strlen(ref);
+        struct node other = { 0 };
+        int as_id;
         int r;
 
         if (hex_ok(ref, NODE_ID_HEX))
                 return s->ops->node_get(s, ref, ret);
         r = s->ops->node_find(s, ref, ret);
-        if (r == -ENOENT && n >= 8 && n < NODE_ID_HEX && hex_ok(ref, n))
-                r = s->ops->node_prefix(s, ref, ret);
-        return r;
+        if (!wire_name_like_id(ref))
+                return r;
+        if (r == -ENOENT)
+                return s->ops->node_prefix(s, ref, ret);
+        if (r < 0)
+                return r;
+        as_id = s->ops->node_prefix(s, ref, &other);
+        if (as_id == 0 && strcmp(other.id, ret->id) != 0)
+                as_id = -ENOTUNIQ; /* one node's name, another one's id */
+        node_wipe(&other);
+        if (as_id == 0 || as_id == -ENOENT)
+                return 0;
+        node_wipe(ret);
+        return as_id;
 }
 
 int node_of_machine(struct store *s, const char *mac, const char *uuid, struct node *ret)
@@ -103,7 +116,9 @@ static void node_identity(struct jout *o, struct catalog *cat, const struct node
         text_or_null(o, "name", n->name);
         jout_str(o, "state", node_shown_state(n, now));
         text_or_null(o, "reason", n->reason);
+        text_or_null(o, "why", n->why);
         text_or_null(o, "profile", n->profile);
+        jout_bool(o, "profile_known", n->profile[0] && catalog_profile(cat, n->profile));
         jout_str(o, "ek_chain", ek_chain_name(n->chain));
         jout_str(o, "ek_mode", n->without_cert ? "without" : "certificate");
         text_or_null(o, "boot", n->assigned_boot[0] ? n->assigned_boot : catalog_default(cat, false, false));

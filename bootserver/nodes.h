@@ -9,8 +9,9 @@
 #include "jout.h"
 #include "store.h"
 
-/* A node id, a unique prefix of at least 8 digits, or a name: -ENOENT,
- * -ENOTUNIQ, or the store's errors. */
+/* A node id, a unique prefix of at least 8 digits, or a name: -ENOENT, -ENOTUNIQ
+ * (also what is one node's name and the beginning of another one's id), or the
+ * store's errors. */
 int node_lookup(struct store *s, const char *ref, struct node *ret);
 
 /* Whose machine says that it has this MAC and UUID (lower case; "": not said)?

@@ -220,6 +220,7 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
         _cleanup_(node_wipe) struct node now = { 0 };
         _cleanup_(buf_wipe) struct buf change = { 0 };
         struct mac_list macs;
+        bool seen_only;
         int r = 0;
 
         if (n->ek_public.len == 0)
@@ -232,10 +233,12 @@ static int commit(struct server *srv, const struct attest *a, const struct node 
                 r = facts_note(srv, a, &now, n, &macs, &m->facts_changed);
         if (r == 0)
                 r = attest_store_evidence(srv, a, n, now.last_seen);
-        if (r == 0 && node_same_but_seen(&now, n)) /* addresses are of the facts */
-                r = srv->store->ops->node_seen(srv->store, n);
-        else if (r == 0)
-                r = srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
+        seen_only = node_same_but_seen(&now, n); /* addresses are of the facts */
+        if (r == 0 && !seen_only)
+                r = facts_macs_journal(srv, a, &now, n, &macs, &rel->mac_shared);
+        if (r == 0)
+                r = seen_only ? srv->store->ops->node_seen(srv->store, n)
+                              : srv->store->ops->node_put(srv->store, n, macs.v, macs.n);
         if (r == 0)
                 r = journal_ok(srv, a, n, m, n->last_ok);
         if (r == 0 && m->ak_changed)

@@ -45,6 +45,7 @@ struct release {
         char image[NAME_MAX_LEN + 1];
         struct buf new_ak;       /* of a node that had another: what its TPM counted, as JSON; else empty */
         struct buf facts_change; /* what changed, as JSON; empty when it is not to be told */
+        struct buf mac_shared;   /* which of its MACs another node has, as JSON; else empty */
         char from[SOURCE_ADDRESS];
         char advice[33]; /* the first advisory that names its TPM, when that is to be told */
 };

@@ -17,6 +17,7 @@ void release_free(struct release *r)
         verdict_wipe(&r->verdict);
         buf_wipe(&r->new_ak);
         buf_wipe(&r->facts_change);
+        buf_wipe(&r->mac_shared);
         wipe(r, sizeof(*r));
         free(r);
 }
@@ -111,6 +112,8 @@ static void told(struct server *srv, const struct release *rel)
                 new_ak_told(srv, &n, rel);
         if (rel->facts_change.len > 0)
                 facts_told(srv, &n, rel->made.facts_changed, rel->from, &rel->facts_change);
+        if (rel->mac_shared.len > 0)
+                facts_macs_told(srv, &n, rel->from, &rel->mac_shared);
         if (rel->before == NODE_OK && !rel->made.unasked)
                 return;
         if (rel->made.unasked) {

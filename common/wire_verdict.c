@@ -126,6 +126,13 @@ bool wire_name_ok(const char *name)
                strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
+bool wire_name_like_id(const char *text)
+{
+        size_t n = strlen(text);
+
+        return n >= 8 && n <= 64 && strspn(text, "0123456789abcdef") == n;
+}
+
 static bool hex16(const char *s)
 {
         return strlen(s) == 16 && strspn(s, "0123456789abcdef") == 16;

@@ -81,5 +81,7 @@ int wire_manifest_parse(const char *text, struct manifest *ret, char err[JTAB_ER
 
 /* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?, the names of nodes. */
 bool wire_name_ok(const char *name);
+/* Could it be an id, or the beginning of one, that is given in a name's place: 8 to 64 hex digits? */
+bool wire_name_like_id(const char *text);
 
 #endif

@@ -79,9 +79,9 @@ static const char *note_text(struct json_object *n, char *out, size_t size)
         char changed[64];
         char ids[80];
 
-        out[0] = '\0';
+        (void)snprintf(out, size, "%s", admin_str(n, "why") ? admin_text(n, "why") : "");
         if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0])
-                (void)snprintf(out, size, "facts changed: %s", changed);
+                (void)snprintf(out + strlen(out), size - strlen(out), "%sfacts changed: %s", out[0] ? "; " : "", changed);
         if (admin_int(n, "tpm_cleared") > 0)
                 (void)snprintf(out + strlen(out), size - strlen(out), "%sTPM was cleared or lost its AK", out[0] ? "; " : "");
         if (admin_bool(admin_get(n, "tpm"), "told"))
@@ -95,7 +95,7 @@ static void show_one(struct listing *l, struct json_object *n)
         char id[13];
         char ok[TIME_TEXT_MAX];
         char seen[TIME_TEXT_MAX];
-        char note[160];
+        char note[420];
 
         if (l->named && !*advisories_text(n, note, sizeof(note)))
                 return;
@@ -301,6 +301,8 @@ static void show_node(struct json_object *n)
         show_line("id:", "%s", admin_text(n, "id"));
         show_line("state:", "%s%s%s%s", admin_text(n, "state"), admin_str(n, "reason") ? " (" : "",
                   admin_text(n, "reason"), admin_str(n, "reason") ? ")" : "");
+        if (admin_str(n, "why"))
+                show_line("because:", "%s", admin_text(n, "why"));
         show_line("ek certificate:", "%s%s", admin_text(n, "ek_chain"),
                   strcmp(admin_text(n, "ek_mode"), "without") == 0 ? "; ENROLLED WITHOUT an EK certificate" : "");
         show_line("firmware profile:", "%s", admin_text(n, "profile"));

@@ -98,6 +98,10 @@ static int add_record(struct json_object *body, const char *path, struct fail *f
         node_add_text(body, "id", admin_str(o, "id"));
         node_add_text(body, "ek_public", admin_str(o, "ek_public"));
         node_add_text(body, "ek_certificate", admin_str(o, "ek_certificate"));
+        if (!admin_str(o, "ek_certificate"))
+                fprintf(stderr,
+                        "muster: warning: the record %s has no EK certificate: nothing shows that its key is in a TPM. Next: give "
+                        "--without-ek-certificate if you know this machine, or its certificate with --ek-cert\n", path);
         return 0;
 }
 
@@ -137,6 +141,12 @@ void node_add_said(const char *name, struct json_object *o)
         if (!cli_json())
                 cli_say("%s: %s, id %s%s", name, admin_text(o, "state"), admin_text(o, "id"),
                         admin_bool(o, "known") ? " (there already)" : "");
+        if (admin_str(o, "profile") && !admin_bool(o, "profile_known"))
+                fprintf(stderr,
+                        "muster: warning: node %s: there is no firmware profile '%s', so its boots will be refused (M-FIRMWARE) "
+                        "until one is learnt. Next: check the name (muster policy show lists them), or boot it and run muster "
+                        "policy learn %s\n",
+                        name, admin_text(o, "profile"), name);
         if (strcmp(admin_text(o, "ek_chain"), "unmatched") == 0 && strcmp(admin_text(o, "ek_mode"), "certificate") == 0)
                 fprintf(stderr,
                         "muster: warning: node %s: its EK certificate chains to no CA of this parent, so it will be refused "

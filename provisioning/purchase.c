@@ -151,6 +151,10 @@ static int read_row(struct purchase *p, size_t i, struct fail *f)
         if (!wire_name_ok(purchase_get(p, i, PC_NAME)))
                 return purchase_fail(p, i, PC_NAME, f, "use a-z, 0-9 and -, at most 63, no - at either end",
                                      "'%s' is no name for a node", show(purchase_get(p, i, PC_NAME), shown));
+        if (wire_name_like_id(purchase_get(p, i, PC_NAME)))
+                return purchase_fail(p, i, PC_NAME, f, "choose another name",
+                                     "'%s' is no name for a node: it could be the beginning of a node's id",
+                                     show(purchase_get(p, i, PC_NAME), shown));
         if (strlen(purchase_get(p, i, PC_PROFILE)) > PROFILE_NAME_MAX)
                 return purchase_fail(p, i, PC_PROFILE, f, "muster policy show lists the profiles",
                                      "it is longer than a profile's name may be");

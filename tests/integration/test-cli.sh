@@ -282,7 +282,7 @@ check "but not when told to do without" test ! -s "$tmp/err"
 check "node add enrols by EK certificate" jq -e '.name == "n1" and .state == "enrolled"' <<<"$out"
 check "its id is the digest of the certificate's key" test "$id" = \
         "$(openssl x509 -inform DER -in "$ek" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)"
-check_says 1 'this name or this EK is there already' "the same node again is refused" m node add n2 --ek-cert "$ek" --without-ek-certificate
+check_says 1 'add node n2: this EK is there already: as the enrolled node n1' "the same node again is refused, and whose it is is said" m node add n2 --ek-cert "$ek" --without-ek-certificate
 head -c 700 /dev/urandom >"$tmp/noise.der"
 check_says 2 'noise\.der: it is no certificate in DER' "a certificate that is none is refused" m node add n2 --ek-cert "$tmp/noise.der" --without-ek-certificate
 check_says 2 'File too large' "and a file that is far too long for one" m node add n2 --ek-cert "$tmp/noise" --without-ek-certificate
@@ -297,6 +297,25 @@ jq -n --arg id "$(m ek "$ek2" -o json | jq -r .id)" --arg c "$(base64 -w0 "$ek2"
 check "a record of muster-node enroll is taken" jq -e '.name == "rec1" and .ek_chain == "unmatched"' \
         <<<"$(m node add rec1 --record "$tmp/record" -o json 2>/dev/null)"
 m node remove rec1 >/dev/null
+jq -n --arg id "$(printf '%064d' 9)" '{id: $id, ek_certificate: null}' >"$tmp/record"
+check "a record without an EK certificate is warned about" grep -q 'warning: the record .* has no EK certificate' \
+        <<<"$(m node add rec2 --record "$tmp/record" --without-ek-certificate 2>&1)"
+m node remove rec2 >/dev/null
+check "a firmware profile that is not there is warned about" grep -q "warning: node p1: there is no firmware profile 'Dell', so its boots will be refused" \
+        <<<"$(m node add p1 --id "$(printf 'ab%062d' 1)" --without-ek-certificate --profile Dell 2>&1)"
+check "without one there is no warning" test -z "$(m node add p2 --id "$(printf 'ac%062d' 1)" --without-ek-certificate 2>&1 >/dev/null)"
+
+# ---- names that could be ids ----------------------------------------------------
+check_says 1 'could be the beginning of a node.s id' "a name of 8 hex digits is refused" m node add ab000000 --id "$(printf 'ad%062d' 1)"
+check "control: with another letter before it it is a name" m node add xab000000 --id "$(printf 'ad%062d' 1)" --without-ek-certificate
+check_says 1 '7 digits are too few for an id' "7 digits of an id: that 8 are needed is said" m node show ab00000
+check "8 are enough" m node show ab000000
+check "a node is quarantined with a reason" m node quarantine p1 --reason 'its fan is loud'
+check "node show says the reason" grep -q '^because: *its fan is loud' <<<"$(m node show p1)"
+check "and node list" grep -q 'p1 .*its fan is loud' <<<"$(m node list)"
+m node approve p1 --without-ek-certificate >/dev/null
+check "an approval ends it" test "$(m node show p1 -o json | jq -c .why)" = null
+m node remove p1,p2,xab000000 >/dev/null
 ids=()
 for i in 1 2 3; do ids+=(--id "$(printf '%064d' "$i")"); done
 out=$(m node add 'r1n[01-03]' "${ids[@]}" --without-ek-certificate -o json)

@@ -145,3 +145,33 @@ boots approved
 check "the same facts in an approved boot do quarantine" test "$(n '[.state, .reason, .facts_changed]')" = '["quarantined","M-QUARANTINED",["serial","macs"]]'
 check "the journal verifies" m log verify
 tpm_off
+
+# ---- another TPM with the node's MAC -----------------------------------------------------
+# whose: for whom the script is that this MAC gets
+mac=$(cat "$tmp/facts.1/class/net/eth0/address")
+whose() { curl -sS "$public/ipxe?mac=$mac&uuid=$1" | grep -o 'r1n00[12]\|unknown' | head -n1; }
+public=$(sed -n 's/^public-url = //p' "$p/etc/musterd.conf")
+uuid=$(m node show r1n001 -o json | jq -r '(.nodes[0] // .).facts.uuid')
+m policy facts warn >/dev/null
+m node approve r1n001 >/dev/null
+tpm_on "$tmp/tpm"
+node_facts 1
+boots mine
+tpm_off
+check "the node has its own machine again" test "$rc $(whose "$uuid")" = "0 r1n001"
+tpm_on "$tmp/tpm.2"
+timeout 90 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$tmp/run.2" --image-file "$tmp/image" --cap >"$tmp/second.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+wait_for 20 grep -q "waiting for approval" "$tmp/second.log"
+id2=$(sed -n 's/.*muster node approve \([0-9a-f]\{64\}\).*/\1/p' "$tmp/second.log" | head -n1)
+check "control: while it is pending nothing is said of its MAC" test "$(events mac-shared)" = '[]'
+check "the second TPM is approved" m node approve "$id2" --name r1n002 --without-ek-certificate
+wait "$pid"
+check "and boots" test $? = 0
+check "that it has another node's MAC is in the journal" test "$(events mac-shared | jq -r --arg m "$mac" '.[0].macs[] | select(.mac == $m) | .name')" = r1n001
+check "the log warns" grep -q 'r1n002 has a MAC address that another enrolled node has, which keeps it' "$p.log"
+check "a hook gets it" wait_for 10 grep -q '"event":"mac-shared"' "$tmp/hooked"
+check "the script for that MAC stays the older owner's" test "$(whose "$uuid")" = r1n001
+check "when the older one is removed it is the other's" test "$(m node remove r1n001 >/dev/null; whose "$uuid")" = r1n002
+tpm_off

@@ -77,7 +77,8 @@ for line in text("tests/mutants.list").splitlines():
             wrong.append(f"{f[0]}: its text is {n} times in {f[1]}")
     if re.match(r"test_\w+$", f[4]):
         source = text(f"tests/unit/{f[4]}.c") or ""
-        source += "".join(text(f"tests/unit/{x}.c") or "" for x in re.findall(r'#include "(\w+_suite)\.h"', source))
+        source += "".join((text(f"tests/unit/{x}.c") or "") + (text(f"tests/unit/{x}_nodes.c") or "")
+                          for x in re.findall(r'#include "(\w+_suite)\.h"', source))
         if f[5] not in source:
             wrong.append(f"{f[0]}: no {f[5]} in {f[4]}")
     elif text(f[4]) is None:

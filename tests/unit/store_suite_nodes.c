@@ -94,6 +94,19 @@ static void names_are_of_one_node_and_ids_of_one_record(void **state)
         b.id[63] = 'f';
         assert_int_equal(s->ops->node_put(s, &b, NULL, 0), 0);
         assert_int_equal(node_lookup(s, "aaaaaaaa", &got), -ENOTUNIQ);
+        assert_int_equal(node_lookup(s, a.id, &got), 0);
+        node_wipe(&got);
+        (void)snprintf(b.name, sizeof(b.name), "cccccccc"); /* one node's name, the beginning of another one's id */
+        assert_int_equal(s->ops->node_put(s, &b, NULL, 0), 0);
+        assert_int_equal(node_lookup(s, "cccccccc", &got), -ENOTUNIQ);
+        (void)snprintf(b.name, sizeof(b.name), "%.8s", b.id);
+        assert_int_equal(s->ops->node_put(s, &b, NULL, 0), 0);
+        assert_int_equal(node_lookup(s, b.name, &got), -ENOTUNIQ); /* also of a's id */
+        (void)snprintf(b.name, sizeof(b.name), "dddddddd");
+        assert_int_equal(s->ops->node_put(s, &b, NULL, 0), 0);
+        assert_int_equal(node_lookup(s, "dddddddd", &got), 0); /* control: it is the beginning of no id */
+        assert_string_equal(got.id, b.id);
+        node_wipe(&got);
 }
 
 static void of_claims_to_a_mac_the_approved_node_wins(void **state)

@@ -189,6 +189,8 @@ static void node_names_follow_the_protocol(void **state)
         (void)state;
         assert_true(wire_name_ok("a"));
         assert_true(wire_name_ok("r1-n001"));
+        assert_true(wire_name_like_id("deadbeef") && wire_name_like_id("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
+        assert_false(wire_name_like_id("deadbee") || wire_name_like_id("deadbeeg") || wire_name_like_id("n1"));
         assert_false(wire_name_ok(""));
         assert_false(wire_name_ok("-a"));
         assert_false(wire_name_ok("a-"));
