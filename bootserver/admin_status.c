@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin.h"
 
+#include "ek_cas.h"
 #include "isolation.h"
 #include "unreachable.h"
 #include "version.h"
@@ -52,6 +53,39 @@ static void catalog_json(struct jout *o, struct catalog *cat)
         catalog_done(cat);
 }
 
+static void unusable(struct jout *o, const char *state_dir, const char *sub, const char *file)
+{
+        char path[CONF_STR + 160];
+
+        (void)snprintf(path, sizeof(path), "%s/%s/%s", state_dir, sub, file);
+        jout_obj(o, NULL);
+        jout_str(o, "file", path);
+        jout_str(o, "why", "it cannot be read, or is not the file that was added; musterd's log says which");
+        jout_end(o, '}');
+}
+
+/* What lies in a directory of musterd's and is not used. */
+static void unused_files(struct jout *o, struct server *srv)
+{
+        struct unused u = { 0 };
+        const char *dir;
+
+        jout_int(o, "ek_cas", (int64_t)ek_cas_now(srv->ek_cas, &u));
+        jout_arr(o, "unused_files");
+        unused_json(&u, srv->conf.ek_ca_dir, o);
+        dir = catalog_ipxe_unused(srv->catalog, &u);
+        unused_json(&u, dir, o);
+        catalog_read(srv->catalog);
+        for (const struct catalog_boot *b = catalog_boots(srv->catalog); b; b = b->next)
+                if (!b->usable)
+                        unusable(o, srv->conf.state_dir, "boot", b->row.file);
+        for (const struct catalog_image *i = catalog_images(srv->catalog); i; i = i->next)
+                if (!i->usable)
+                        unusable(o, srv->conf.state_dir, "images", i->row.file);
+        catalog_done(srv->catalog);
+        jout_end(o, ']');
+}
+
 enum MHD_Result on_status(struct call *c)
 {
         const struct sandbox_facts sandbox = sandbox_facts();
@@ -75,6 +109,7 @@ enum MHD_Result on_status(struct call *c)
                 jout_int(&o, shown_names[i], (int64_t)t.n[i]);
         jout_end(&o, '}');
         catalog_json(&o, srv->catalog);
+        unused_files(&o, srv);
         jout_str(&o, "state_dir", srv->conf.state_dir);
         jout_obj(&o, "journal");
         jout_int(&o, "seq", (int64_t)seq);

@@ -234,15 +234,35 @@ int catalog_reload_ipxe(struct catalog *c)
 {
         struct ipxe_file files[REFS_IPXE_MAX] = { 0 };
         struct ipxe_set set = { 0 };
-        int r = ipxe_load(c, &set, files);
+        struct unused unused = { 0 };
+        int r = ipxe_load(c, &set, files, &unused);
 
         catalog_write(c);
         c->ipxe = set;
+        c->ipxe_unused = unused;
         memcpy(c->ipxe_files, files, sizeof(files));
         catalog_done(c);
         if (r < 0)
                 log_warn("no iPXE binary is vouched for: cannot read %s: %s", c->ipxe_dir, strerror(-r));
         return r;
+}
+
+int catalog_look_at_ipxe(const struct conf *conf, struct unused *ret)
+{
+        _cleanup_(freep) struct catalog *c = calloc(1, sizeof(*c));
+        struct ipxe_file files[REFS_IPXE_MAX] = { 0 };
+        struct ipxe_set set = { 0 };
+        int r = c ? conf_path(conf->state_dir, "ipxe", c->ipxe_dir, sizeof(c->ipxe_dir)) : -ENOMEM;
+
+        return r < 0 ? r : ipxe_load(c, &set, files, ret);
+}
+
+const char *catalog_ipxe_unused(struct catalog *c, struct unused *ret)
+{
+        catalog_read(c);
+        *ret = c->ipxe_unused;
+        catalog_done(c);
+        return c->ipxe_dir;
 }
 
 const struct tpm_advices *catalog_advices(struct catalog *c)

@@ -17,6 +17,7 @@
 #include "refs.h"
 #include "store.h"
 #include "tpmadvice.h"
+#include "unused.h"
 
 #include <sys/stat.h>
 
@@ -55,6 +56,9 @@ struct catalog;
 int catalog_open(const struct conf *conf, struct store *store, struct catalog **ret, struct fail *fail);
 void catalog_free(struct catalog *c);
 int catalog_reload_ipxe(struct catalog *c); /* number of binaries, or negative */
+/* Without a catalogue: which files of the directory would not be used. */
+int catalog_look_at_ipxe(const struct conf *conf, struct unused *ret);
+const char *catalog_ipxe_unused(struct catalog *c, struct unused *ret); /* the directory; no lock needed */
 int catalog_reload_advices(struct catalog *c); /* number of advisories, or negative: those read before stay */
 const struct tpm_advices *catalog_advices(struct catalog *c); /* NULL: none were read */
 /* -ENOENT: there is no such file. */

@@ -143,7 +143,17 @@ static int ipxe_one(const struct catalog *c, const char *name, struct ipxe_set *
         return r < 0 ? r : ipxe_set_add(set, name, b.p, b.len);
 }
 
-int ipxe_load(struct catalog *c, struct ipxe_set *ret, struct ipxe_file files[REFS_IPXE_MAX])
+static const char *ipxe_why(int r)
+{
+        switch (r) {
+        case -EBADMSG: return "it is no EFI program";
+        case -ELOOP: return "it is a symbolic link";
+        case -EBADF: return "it is no regular file";
+        default: return strerror(-r);
+        }
+}
+
+int ipxe_load(struct catalog *c, struct ipxe_set *ret, struct ipxe_file files[REFS_IPXE_MAX], struct unused *ret_unused)
 {
         struct ipxe_set set = { 0 };
         DIR *d = opendir(c->ipxe_dir);
@@ -160,19 +170,21 @@ int ipxe_load(struct catalog *c, struct ipxe_set *ret, struct ipxe_file files[RE
                 if (n < 5 || strcmp(e->d_name + n - 4, ".efi") != 0)
                         continue;
                 if (n > REFS_FILE_MAX || at == REFS_IPXE_MAX) {
-                        log_warn("%s/%s is not used: %s", c->ipxe_dir, e->d_name,
-                                 at == REFS_IPXE_MAX ? "there are too many iPXE binaries" : "its name is too long");
+                        unused_add(ret_unused, e->d_name,
+                                   at == REFS_IPXE_MAX ? "there are too many iPXE binaries" : "its name is too long");
                         continue;
                 }
                 r = ipxe_one(c, e->d_name, &set, &id);
                 if (r < 0) {
-                        log_warn("%s/%s is not used as iPXE: %s", c->ipxe_dir, e->d_name, strerror(-r));
+                        unused_add(ret_unused, e->d_name, ipxe_why(r));
                         continue;
                 }
                 (void)snprintf(files[at].name, sizeof(files[at].name), "%s", e->d_name);
                 files[at].id = id;
         }
         (void)closedir(d);
+        unused_log(ret_unused, c->ipxe_dir, "iPXE",
+                   "put an iPXE binary for UEFI there that musterd's user can read, or remove the file; then systemctl reload musterd");
         *ret = set;
         return (int)set.n;
 }

@@ -28,6 +28,7 @@ struct catalog {
         struct catalog_profile *profiles;
         struct ipxe_set ipxe;
         struct ipxe_file ipxe_files[REFS_IPXE_MAX];
+        struct unused ipxe_unused;
         char standard[2][2][NAME_MAX_LEN + 1]; /* [image][previous] */
         unsigned choice[CHOICES];
         char advices_file[CONF_STR];
@@ -43,6 +44,7 @@ int boot_load(const struct catalog *c, struct boot_row *row, bool fill_digest, s
 /* The file's header and list are those of the row. -ESTALE: they are not.
  * -EPROTO: it was sealed by another version of `muster image add`. */
 int image_load(const struct catalog *c, const struct image_row *row, struct file_id *ret);
-int ipxe_load(struct catalog *c, struct ipxe_set *ret, struct ipxe_file files[REFS_IPXE_MAX]);
+int ipxe_load(struct catalog *c, struct ipxe_set *ret, struct ipxe_file files[REFS_IPXE_MAX],
+              struct unused *ret_unused);
 
 #endif

@@ -11,6 +11,8 @@ struct ek_cas {
         pthread_rwlock_t lock;
         char dir[256];
         struct ekca *set; /* NULL: none */
+        size_t n;            /* certificates in it */
+        struct unused unused; /* files that were read for it, and are not in it */
         uint64_t generation; /* of it */
         struct ek_memo *memo; /* of what it was asked */
 };
@@ -53,32 +55,61 @@ static void warn_of_odd(const struct ekca *set)
                          "Next: take them out unless a node needs them", n, log_quote(first, text, sizeof(text)));
 }
 
+static void note_unused(void *ctx, const char *file, const char *why)
+{
+        unused_add(ctx, file, why);
+}
+
+int ek_cas_read(const char *dir, struct ekca **ret, struct unused *ret_unused)
+{
+        _cleanup_(ekca_freep) struct ekca *set = NULL;
+        int n = ekca_new(&set);
+
+        if (n == 0)
+                n = ekca_load_dir(set, dir, note_unused, ret_unused);
+        if (n < 0 && n != -ENOENT) {
+                log_err("cannot read the directory of the EK CA certificates, %s: %s. Next: let the user that musterd runs as read it",
+                        dir, strerror(-n));
+                return n;
+        }
+        unused_log(ret_unused, dir, "an EK CA",
+                   "put a CA certificate there that musterd's user can read, in PEM or DER, or remove the file; "
+                   "then systemctl reload musterd");
+        if (n <= 0)
+                log_warn("no EK CA certificates in %s: no EK certificate will chain. Next: put the TPM vendors' CAs there", dir);
+        warn_of_odd(set);
+        *ret = take_ptr(set);
+        return n > 0 ? n : 0;
+}
+
 int ek_cas_reload(struct ek_cas *c)
 {
         _cleanup_(ekca_freep) struct ekca *set = NULL;
-        _cleanup_(freep) char *file = NULL;
+        struct unused unused = { 0 };
         struct ekca *old;
-        int r = ekca_new(&set);
-        int n = r;
+        int n = ek_cas_read(c->dir, &set, &unused);
 
-        if (r == 0)
-                n = ekca_load_dir(set, c->dir, &file);
-        if (n == -ENOENT) {
-                log_warn("no EK CA certificates in %s: no EK certificate will chain. Next: put the TPM vendors' CAs there",
-                         c->dir);
-                n = 0;
-        } else if (n < 0) {
-                log_err("cannot read the EK CA certificates: %s: %s. Next: correct or remove it; the set in use stays",
-                        file ? file : c->dir, strerror(-n));
+        if (n < 0)
                 return n;
-        }
-        warn_of_odd(set);
         (void)pthread_rwlock_wrlock(&c->lock);
         old = c->set;
         c->set = take_ptr(set);
+        c->n = (size_t)n;
+        c->unused = unused;
         c->generation++;
         (void)pthread_rwlock_unlock(&c->lock);
         ekca_free(old);
+        return n;
+}
+
+size_t ek_cas_now(struct ek_cas *c, struct unused *ret_unused)
+{
+        size_t n;
+
+        (void)pthread_rwlock_rdlock(&c->lock);
+        n = c->n;
+        *ret_unused = c->unused;
+        (void)pthread_rwlock_unlock(&c->lock);
         return n;
 }
 

@@ -109,6 +109,41 @@ static void run_one(const char *path, const struct buf *text)
                 log_warn("hook %s cannot be run: %s", path, strerror(r));
 }
 
+/* NULL: it is run. */
+static const char *why_not_run(const char *path)
+{
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return strerror(errno);
+        if (!S_ISREG(st.st_mode))
+                return "it is no regular file";
+        return access(path, X_OK) == 0 ? NULL : "musterd's user may not execute it";
+}
+
+int hooks_look(const char *dir, struct unused *ret)
+{
+        struct dirent **names = NULL;
+        int n = scandir(dir, &names, wanted, by_name);
+        int r = n < 0 ? -errno : 0;
+
+        for (int i = 0; i < n; i++) {
+                char path[600];
+                const char *why;
+
+                (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+                why = i < HOOKS_MAX ? why_not_run(path) : "there are 64 files before it";
+                if (why)
+                        unused_add(ret, names[i]->d_name, why);
+                free(names[i]);
+        }
+        free(names);
+        if (r < 0)
+                log_warn("no hook is run: cannot read %s: %s. Next: let the user that musterd runs as read it", dir, strerror(-r));
+        unused_log(ret, dir, "a hook", "chmod 755 it, or give it a name that begins with a dot");
+        return r;
+}
+
 static void run_all(const struct runner *q, const struct buf *text)
 {
         struct dirent **names = NULL;
@@ -116,10 +151,9 @@ static void run_all(const struct runner *q, const struct buf *text)
 
         for (int i = 0; i < n; i++) {
                 char path[600];
-                struct stat st;
 
                 (void)snprintf(path, sizeof(path), "%s/%s", q->dir, names[i]->d_name);
-                if (i < HOOKS_MAX && stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0)
+                if (i < HOOKS_MAX && !why_not_run(path))
                         run_one(path, text);
                 free(names[i]);
         }
@@ -177,10 +211,12 @@ static void enqueue(struct runner *q, const void *p, size_t len)
 void hooks_runner(const char *dir, int fd)
 {
         static struct runner q = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+        struct unused unused = { 0 };
         char text[HOOK_TEXT_MAX];
         pthread_t thread;
 
         q.dir = dir;
+        (void)hooks_look(dir, &unused);
         if (pthread_create(&thread, NULL, worker, &q) != 0) {
                 log_err("hooks: cannot make a thread");
                 _exit(1);

@@ -11,8 +11,13 @@
 #ifndef MUSTER_HOOKS_RUNNER_H
 #define MUSTER_HOOKS_RUNNER_H
 
+#include "unused.h"
+
 #define HOOK_TEXT_MAX 32768 /* all that a client may say of its machine, twice, escaped: tests/unit/test_facts.c */
 
+/* Names and logs the files that this user cannot run, each by itself; negative:
+ * the directory cannot be read. */
+int hooks_look(const char *dir, struct unused *ret);
 _Noreturn void hooks_runner(const char *dir, int fd);
 
 #endif

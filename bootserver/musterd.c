@@ -5,6 +5,7 @@
 #include "ek_cas.h"
 #include "ek_recheck.h"
 #include "hooks.h"
+#include "hooks_runner.h"
 #include "isolation.h"
 #include "keycache.h"
 #include "listen.h"
@@ -17,10 +18,13 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_CONFIG = 2, EXIT_KEYS = 3, EXIT_STORE = 4, EXIT_LISTEN = 5,
        EXIT_SIGNER = 6, EXIT_DISK = 7 };
+
+DEFINE_CLEANUP(struct ekca *, ekca_free)
 
 #define DEFAULT_CONF "/etc/muster/musterd.conf"
 #define TEMPLATE_MAX 16384
@@ -109,6 +113,25 @@ static int check_keys(const struct conf *conf)
                 return EXIT_CONFIG;
         if (signer_keys_load(conf->pki_dir, &signing, &f) < 0 || keys_load(conf->pki_dir, &keys, &f) < 0)
                 return failed(EXIT_KEYS, &f);
+        return EXIT_OK;
+}
+
+/* Directories that are read whole, as the user that will read them: what is not
+ * used there keeps nothing else from being used, so it is named and no more. */
+static int check_directories(const struct conf *conf, size_t *ret_unused)
+{
+        _cleanup_(ekca_freep) struct ekca *set = NULL;
+        struct unused unused[3] = { 0 };
+        struct fail f = { 0 };
+        struct stat st;
+
+        if (geteuid() == 0 && isolation_drop(conf->user, conf->group, &f) < 0)
+                return failed(EXIT_CONFIG, &f);
+        (void)ek_cas_read(conf->ek_ca_dir, &set, &unused[0]);
+        (void)catalog_look_at_ipxe(conf, &unused[1]);
+        if (stat(conf->hooks_dir, &st) == 0 && S_ISDIR(st.st_mode))
+                (void)hooks_look(conf->hooks_dir, &unused[2]);
+        *ret_unused = unused[0].n + unused[1].n + unused[2].n;
         return EXIT_OK;
 }
 
@@ -223,11 +246,18 @@ static int start(struct server *srv)
 
 static void reload(struct server *srv)
 {
-        int cas = ek_cas_reload(srv->ek_cas);
+        struct unused cas = { 0 };
+        struct unused binaries = { 0 };
+        int r = ek_cas_reload(srv->ek_cas);
         int ipxe = catalog_reload_ipxe(srv->catalog);
         int advices = catalog_reload_advices(srv->catalog);
+        size_t n = ek_cas_now(srv->ek_cas, &cas);
 
-        log_info("reloaded: %d EK CA certificates, %d iPXE binaries, %d TPM advisories", cas, ipxe, advices);
+        catalog_ipxe_unused(srv->catalog, &binaries);
+        log_info("reloaded: %zu EK CA certificates%s, %d iPXE binaries%s, %d TPM advisories%s; %zu files are not used%s", n,
+                 r < 0 ? " as before" : "", ipxe < 0 ? 0 : ipxe, ipxe < 0 ? " (their directory cannot be read)" : "",
+                 advices < 0 ? 0 : advices, advices < 0 ? " read anew, those of before stay" : "", cas.n + binaries.n,
+                 cas.n + binaries.n > 0 ? ", named in the lines before and by `muster status`" : "");
         ek_recheck_start(srv, true);
 }
 
@@ -301,6 +331,21 @@ static void stop(struct server *srv)
         buf_wipe(&srv->ipxe_template);
 }
 
+static int check_config(const struct args *args, const struct conf *conf)
+{
+        size_t unused = 0;
+        int r = check_keys(conf);
+
+        if (r == EXIT_OK)
+                r = check_directories(conf, &unused);
+        if (r == EXIT_OK && unused > 0)
+                log_warn("%s and the keys in %s are in order, but %zu files would not be used: see the lines before", args->conf,
+                         conf->pki_dir, unused);
+        else if (r == EXIT_OK)
+                log_info("%s and the keys in %s are in order", args->conf, conf->pki_dir);
+        return r;
+}
+
 int main(int argc, char **argv)
 {
         struct server *srv = &server;
@@ -328,10 +373,7 @@ int main(int argc, char **argv)
         if (conf_load(args.conf, &srv->conf, &f) < 0)
                 return failed(EXIT_CONFIG, &f);
         if (args.check) {
-                r = check_keys(&srv->conf);
-                if (r == EXIT_OK)
-                        log_info("%s and the keys in %s are in order", args.conf, srv->conf.pki_dir);
-                return r;
+                return check_config(&args, &srv->conf);
         }
         r = prepare(srv, &uid);
         notify_open();

@@ -17,12 +17,18 @@ static int bad(const char **ret_why, const char *why)
         return -EBADMSG;
 }
 
+/* One octet again and again, whichever it is: makers fill their NV indices with
+ * different ones. Or line breaks, which makers' servers put behind a file. */
 static bool is_padding(const struct cursor *c)
 {
-        for (size_t i = 0; i < c->left; i++)
-                if (c->p[i] != c->p[0] || (c->p[i] != 0x00 && c->p[i] != 0xff))
-                        return false;
-        return true;
+        bool same = true;
+        bool breaks = true;
+
+        for (size_t i = 0; i < c->left; i++) {
+                same = same && c->p[i] == c->p[0];
+                breaks = breaks && (c->p[i] == '\r' || c->p[i] == '\n');
+        }
+        return same || breaks;
 }
 
 /* The whole outermost SEQUENCE, of at least 256 bytes as any certificate. */
@@ -76,7 +82,7 @@ static int check_unread(const uint8_t *der, size_t n, const char **ret_why)
 
 static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
 {
-        const uint8_t *der, *end;
+        const uint8_t *der;
         const char *odd = NULL;
         size_t n;
         X509 *x;
@@ -88,14 +94,9 @@ static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const c
                 (void)ekcert_key_check(der, n, &odd);
         if (r < 0)
                 return r;
-        end = der;
-        x = d2i_X509(NULL, &end, (long)n);
+        x = ekcert_x509(der, n);
         if (!x)
                 return bad(ret_why, "it is no X.509 public key certificate");
-        if (end != der + n) {
-                X509_free(x);
-                return bad(ret_why, "it is no X.509 public key certificate");
-        }
         *ret = x;
         if (ret_odd)
                 *ret_odd = odd;
@@ -203,6 +204,20 @@ static bool eku_has_ek(X509 *x)
         return found;
 }
 
+/* An RSA key is given secrets by enciphering, an ECC key by agreement. */
+static const char *why_not_used(uint32_t usage, int type)
+{
+        if (usage & (type == EVP_PKEY_RSA ? KU_KEY_ENCIPHERMENT : KU_KEY_AGREEMENT))
+                return NULL;
+        if (usage & KU_KEY_ENCIPHERMENT)
+                return "its key usage has keyEncipherment and not keyAgreement, which that of an ECC endorsement key has";
+        if (usage & KU_KEY_AGREEMENT)
+                return "its key usage has keyAgreement and not keyEncipherment, which that of an RSA endorsement key has";
+        if (usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION | KU_KEY_CERT_SIGN | KU_CRL_SIGN))
+                return "its key is for signing only, so it is no endorsement key";
+        return "its key usage has neither keyEncipherment nor keyAgreement, so it is no endorsement key";
+}
+
 /* What is absent does not speak against it: old vendors left it all out. */
 static const char *why_not_ek(X509 *x, const EVP_PKEY *key)
 {
@@ -214,8 +229,8 @@ static const char *why_not_ek(X509 *x, const EVP_PKEY *key)
                 return "it is a CA certificate, not an EK's";
         if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC)
                 return "its key is neither RSA nor ECC";
-        if ((flags & EXFLAG_KUSAGE) && !(usage & (type == EVP_PKEY_RSA ? KU_KEY_ENCIPHERMENT : KU_KEY_AGREEMENT)))
-                return "its key is for signing only, so it is no endorsement key";
+        if ((flags & EXFLAG_KUSAGE) && why_not_used(usage, type))
+                return why_not_used(usage, type);
         if ((flags & EXFLAG_XKUSAGE) && !eku_has_ek(x))
                 return "its extended key usage is not that of an EK certificate";
         return NULL;

@@ -3,7 +3,7 @@
  *
  * Parsing and chain building are pure; ekca_load_dir() (ekcert_dir.c) reads
  * files. ekcert_parse() takes DER or PEM, with the TCG stored-certificate
- * header before it or NV padding (00 or ff) after it. Not an X.509
+ * header before it, and NV padding (one octet, repeated) or line breaks after it. Not an X.509
  * certificate, or damaged: -EBADMSG with a static reason.
  *
  * The key is always re-encoded as rsaEncryption or id-ecPublicKey, so that
@@ -64,13 +64,19 @@ int ekca_digest(const struct ekca *ca, uint8_t ret[DIGEST_LEN]);
  * have, and the first one's subject; NULL: none has. They anchor chains, but
  * what they sign costs more to verify, or is worth less. */
 const char *ekca_odd(const struct ekca *ca, size_t *ret_n);
+size_t ekca_count(const struct ekca *ca); /* of the trusted ones */
 /* trusted: PEM (any number) or one DER certificate, which may anchor a chain.
- * Pass false for what a TPM's NV or a request brought: one certificate. */
+ * Of PEM, those that are whole are kept when another one is damaged, which
+ * gives -EBADMSG. Pass false for what a TPM's NV or a request brought: one
+ * certificate. */
 int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const char **ret_why);
-/* Every *.pem, *.crt, *.cer, *.der in the directory, trusted. On error
- * ret_file names the file (caller frees). Returns how many files were
- * read, or negative errno; -ENOENT when there were none. */
-int ekca_load_dir(struct ekca *ca, const char *dir, char **ret_file);
+/* Every *.pem, *.crt, *.cer, *.der in the directory, trusted, in the order of
+ * their names. A file that is of no use, or of which a part is damaged, keeps
+ * no other one from being read: `unused` is called for it with a static reason
+ * (it may be NULL). Returns how many certificates were read; -ENOENT when there
+ * is no such file or directory, -ENOMEM, or what the directory failed with. */
+typedef void (*ekca_unused_fn)(void *ctx, const char *file, const char *why);
+int ekca_load_dir(struct ekca *ca, const char *dir, ekca_unused_fn unused, void *ctx);
 
 /* `extra`: intermediates given along, or NULL. ret_why: static reason when
  * unmatched. */

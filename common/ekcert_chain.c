@@ -64,6 +64,15 @@ int ekca_digest(const struct ekca *ca, uint8_t ret[DIGEST_LEN])
         return 0;
 }
 
+size_t ekca_count(const struct ekca *ca)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < ca->n; i++)
+                n += ca->v[i].trusted;
+        return n;
+}
+
 const char *ekca_odd(const struct ekca *ca, size_t *ret_n)
 {
         *ret_n = ca->n_odd;
@@ -93,47 +102,70 @@ static void note_odd(struct ekca *ca, X509 *x)
                 (void)X509_NAME_oneline(X509_get_subject_name(x), ca->odd, sizeof(ca->odd));
 }
 
-static bool is_odd(X509 *x)
+static int add_own(struct ekca *ca, const void *p, size_t len, const char **ret_why)
 {
-        unsigned char *der = NULL;
-        int n = i2d_X509(x, &der);
-        const char *why;
-        bool odd = n <= 0 || ekcert_key_check(der, (size_t)n, &why) < 0;
+        _cleanup_(X509_freep) X509 *x = NULL;
+        const char *odd = NULL;
+        int r = ekcert_read(p, len, true, &x, &odd, ret_why);
 
-        OPENSSL_free(der);
-        return odd;
+        if (r == 0)
+                r = push(ca, &(struct ca){ .x = x, .trusted = true });
+        if (r == -E2BIG && ret_why)
+                *ret_why = "there are too many CA certificates";
+        if (r < 0)
+                return r;
+        if (odd)
+                note_odd(ca, x);
+        x = NULL; /* now the set's */
+        return 0;
 }
 
-/* The admin's file, of any number of certificates. */
+/* The next block between BEGIN and END: 0, -ENOENT at the end, -EBADMSG for one
+ * that is damaged, after which there may be another. */
+static int next_pem(BIO *bio, unsigned char **ret, long *ret_len)
+{
+        size_t left = BIO_ctrl_pending(bio);
+        int r = 0;
+
+        if (PEM_bytes_read_bio(ret, ret_len, NULL, PEM_STRING_X509, bio, NULL, (void *)"") != 1)
+                r = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE || BIO_ctrl_pending(bio) == left ? -ENOENT
+                                                                                                             : -EBADMSG;
+        ERR_clear_error();
+        return r;
+}
+
+/* The admin's file, of any number of certificates. Those that are whole are kept. */
 static int add_pem(struct ekca *ca, const void *p, size_t len, const char **ret_why)
 {
         _cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(p, (int)len);
-        size_t before = ca->n;
+        const char *why = NULL;
+        size_t good = 0;
+        size_t damaged = 0;
+        int r = bio ? 0 : -ENOMEM;
 
-        if (!bio)
-                return -ENOMEM;
-        for (;;) {
-                X509 *x = PEM_read_bio_X509(bio, NULL, NULL, (void *)"");
-                int r;
+        while (r != -ENOENT) {
+                unsigned char *der = NULL;
+                long n = 0;
 
-                if (!x)
-                        break;
-                r = push(ca, &(struct ca){ .x = x, .trusted = true });
-                if (r < 0) {
-                        X509_free(x);
+                if (r == -ENOMEM)
                         return r;
-                }
-                if (is_odd(x))
-                        note_odd(ca, x);
+                r = next_pem(bio, &der, &n);
+                if (r == 0)
+                        r = add_own(ca, der, (size_t)n, &why);
+                OPENSSL_free(der);
+                if (r == -E2BIG)
+                        break;
+                good += r == 0;
+                damaged += r == -EBADMSG;
         }
-        if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE || ca->n == before) {
-                ERR_clear_error();
-                if (ret_why)
-                        *ret_why = ca->n == before ? "it holds no certificate in PEM" : "a certificate in it is damaged";
-                return -EBADMSG;
-        }
-        ERR_clear_error();
-        return 0;
+        if (r != -E2BIG && damaged > 0)
+                why = good > 0 ? "a certificate in it is damaged; the others in it are used" : "the certificate in it is damaged";
+        else if (r != -E2BIG && good == 0)
+                why = memmem(p, len, "PRIVATE KEY-----", 16) ? "it holds a private key and no certificate"
+                                                             : "it holds no certificate in PEM";
+        if (why && ret_why)
+                *ret_why = why;
+        return r == -E2BIG ? r : why ? -EBADMSG : 0;
 }
 
 static int add_given(struct ekca *ca, const void *p, size_t len, const char **ret_why)
@@ -163,10 +195,6 @@ static int add_given(struct ekca *ca, const void *p, size_t len, const char **re
 
 int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const char **ret_why)
 {
-        _cleanup_(X509_freep) X509 *x = NULL;
-        const char *odd = NULL;
-        int r;
-
         if (len == 0 || len > (trusted ? EKCA_FILE_MAX : EKCERT_MAX)) {
                 if (ret_why)
                         *ret_why = len ? "it is too large" : "it is empty";
@@ -176,15 +204,7 @@ int ekca_add(struct ekca *ca, const void *p, size_t len, bool trusted, const cha
                 return add_given(ca, p, len, ret_why);
         if (memmem(p, len, "-----BEGIN ", 11))
                 return add_pem(ca, p, len, ret_why);
-        r = ekcert_read(p, len, true, &x, &odd, ret_why);
-        if (r == 0)
-                r = push(ca, &(struct ca){ .x = x, .trusted = true });
-        if (r < 0)
-                return r;
-        if (odd)
-                note_odd(ca, x);
-        x = NULL; /* now the set's */
-        return 0;
+        return add_own(ca, p, len, ret_why);
 }
 
 /* ---- chains ------------------------------------------------------------------ */
@@ -258,7 +278,7 @@ static bool verify(struct search *s, X509 *subject, X509 *issuer)
         if (!key || s->checks == 0 || s->wrong == 0)
                 return false;
         s->checks--;
-        if (X509_verify(subject, key) == 1)
+        if (ekcert_signed_by(subject, key))
                 return true;
         s->wrong--;
         return false;
@@ -325,11 +345,9 @@ static bool may_be_issued(const struct search *s, const struct ca *c, unsigned r
  * anchor or of the leaf, or when it is no certificate at all. */
 static X509 *ready(struct search *s, struct ca *c)
 {
-        const uint8_t *p = c->der.p;
-
-        if (!c->x && p)
-                c->x = d2i_X509(NULL, &p, (long)c->der.len);
-        if (!c->x && p) { /* it cost as much as a wrong signature */
+        if (!c->x && c->der.p)
+                c->x = ekcert_x509(c->der.p, c->der.len);
+        if (!c->x && c->der.p) { /* it cost as much as a wrong signature */
                 buf_wipe(&c->der);
                 s->wrong--;
         }

@@ -5,17 +5,18 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static bool wanted(const char *name)
+static int wanted(const struct dirent *e)
 {
+        const char *name = e->d_name;
         static const char *const ends[] = { ".pem", ".crt", ".cer", ".der" };
         const char *dot = strrchr(name, '.');
 
         if (!dot || name[0] == '.')
-                return false;
+                return 0;
         for (size_t i = 0; i < ELEMENTSOF(ends); i++)
                 if (strcasecmp(dot, ends[i]) == 0)
-                        return true;
-        return false;
+                        return 1;
+        return 0;
 }
 
 static int read_file(int fd, struct buf *ret)
@@ -45,43 +46,49 @@ static int read_file(int fd, struct buf *ret)
         return 0;
 }
 
-static int load_one(struct ekca *ca, int dirfd_, const char *name)
+static const char *why_of(int r)
+{
+        switch (r) {
+        case -EBADMSG: return "it is empty, or no regular file";
+        case -E2BIG: return "it is larger than 1 MiB";
+        case -EACCES: return "it cannot be read: Permission denied";
+        case -ENOENT: return "it cannot be read: the link leads nowhere";
+        default: return "it cannot be read: Input/output error";
+        }
+}
+
+static int load_one(struct ekca *ca, int dirfd_, const char *name, const char **ret_why)
 {
         _cleanup_(closep) int fd = openat(dirfd_, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         _cleanup_(buf_wipe) struct buf b = { 0 };
-        int r;
+        int r = fd < 0 ? -errno : read_file(fd, &b);
 
-        if (fd < 0)
-                return -errno;
-        r = read_file(fd, &b);
-        return r < 0 ? r : ekca_add(ca, b.p, b.len, true, NULL);
+        if (r < 0) {
+                *ret_why = why_of(r);
+                return r;
+        }
+        return ekca_add(ca, b.p, b.len, true, ret_why);
 }
 
-int ekca_load_dir(struct ekca *ca, const char *dir, char **ret_file)
+int ekca_load_dir(struct ekca *ca, const char *dir, ekca_unused_fn unused, void *ctx)
 {
-        DIR *d = opendir(dir);
-        int r = 0;
-        int files = 0;
+        _cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct dirent **list = NULL;
+        size_t before = ekca_count(ca);
+        int n = fd < 0 ? -1 : scandirat(fd, ".", &list, wanted, alphasort);
+        int r = n < 0 ? -errno : 0;
 
-        if (!d)
-                return -errno;
-        for (;;) {
-                const struct dirent *e = readdir(d);
+        for (int i = 0; i < n; i++) {
+                const char *why = NULL;
 
-                if (!e)
-                        break;
-                if (!wanted(e->d_name))
-                        continue;
-                r = load_one(ca, dirfd(d), e->d_name);
-                if (r < 0) {
-                        if (ret_file && asprintf(ret_file, "%s/%s", dir, e->d_name) < 0)
-                                *ret_file = NULL;
-                        break;
-                }
-                files++;
+                if (r != -ENOMEM)
+                        r = load_one(ca, fd, list[i]->d_name, &why);
+                if (r < 0 && r != -ENOMEM && unused)
+                        unused(ctx, list[i]->d_name, why ? why : "it is no certificate");
+                free(list[i]);
         }
-        (void)closedir(d);
-        if (r < 0)
-                return r;
-        return files > 0 ? files : -ENOENT;
+        free(list);
+        if (n <= 0)
+                return n < 0 ? r : -ENOENT;
+        return r == -ENOMEM ? r : (int)(ekca_count(ca) - before);
 }

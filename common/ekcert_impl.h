@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ekcert_impl.h - shared by ekcert.c, ekcert_chain.c and ekcert_key.c. */
+/* ekcert_impl.h - shared by the files ekcert*.c. */
 #ifndef MUSTER_EKCERT_IMPL_H
 #define MUSTER_EKCERT_IMPL_H
 
@@ -28,5 +28,11 @@ int ekcert_take(const void *p, size_t len, struct buf *ret, const char **ret_why
  * names, for what the admin trusts; *ret_odd then says what the check of the key
  * would have, or NULL. */
 int ekcert_read(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why);
+
+/* The certificate in exactly these bytes, or NULL. Its serial number may have
+ * needless leading octets, as no DER may. */
+X509 *ekcert_x509(const uint8_t *der, size_t len);
+/* Does the signature of what ekcert_x509() gave hold with this key? */
+bool ekcert_signed_by(X509 *x, EVP_PKEY *key);
 
 #endif

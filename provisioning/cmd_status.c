@@ -42,6 +42,18 @@ static void print_sandbox(struct json_object *sandbox)
                 show_line("confined:", "system calls, files (Landlock ABI %" PRId64 ")", admin_int(sandbox, "landlock"));
 }
 
+/* Each by its name: what is wrong with one file concerns no other one. */
+static void print_unused(struct json_object *files)
+{
+        if (!json_object_is_type(files, json_type_array))
+                return; /* an older musterd */
+        for (size_t i = 0; i < json_object_array_length(files); i++) {
+                struct json_object *f = json_object_array_get_idx(files, i);
+
+                show_line("NOT USED:", "%s: %s", admin_text(f, "file"), admin_text(f, "why"));
+        }
+}
+
 static void print_status(struct json_object *o)
 {
         struct json_object *listeners = admin_get(o, "listeners");
@@ -55,6 +67,11 @@ static void print_status(struct json_object *o)
                   admin_str(o, "default_boot") ? admin_str(o, "default_boot") : "none");
         show_line("images:", "%" PRId64 ", default %s", admin_int(o, "images"),
                   admin_str(o, "default_image") ? admin_str(o, "default_image") : "none");
+        if (admin_get(o, "ek_cas"))
+                show_line("EK CAs:", "%" PRId64 " certificates%s", admin_int(o, "ek_cas"),
+                          admin_int(o, "ek_cas") == 0 ? ": no node's EK certificate will chain. Next: put the TPM makers' CA "
+                                                        "certificates into ek-ca, then systemctl reload musterd" : "");
+        print_unused(admin_get(o, "unused_files"));
         show_line("journal:", "%" PRId64 " events, head %.16s", admin_int(journal, "seq"), admin_text(journal, "head"));
         if (!json_object_is_type(listeners, json_type_array))
                 return;

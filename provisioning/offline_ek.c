@@ -64,22 +64,32 @@ static int read_ek(const struct buf *b, const char *path, struct ek *e)
         return offline_bad("read the EK", path, why, "give a certificate or public key, in DER, PEM or a TPM's format");
 }
 
+/* One bad file keeps no other CA from being used, and is named. */
+static void say_unused(void *ctx, const char *file, const char *why)
+{
+        char shown[256];
+
+        (void)fprintf(stderr, "muster: warning: %s/%s is not used as a CA: %s\n", (const char *)ctx,
+                      log_escape(file, strlen(file), shown, sizeof(shown)), why);
+}
+
 static int check_chain(struct ek *e, const char *dir)
 {
         _cleanup_(ekca_freep) struct ekca *ca = NULL;
-        _cleanup_(freep) char *file = NULL;
         const char *why = NULL;
         int n;
 
         if (ekca_new(&ca) < 0)
                 return offline_bad("read the CAs in", dir, "out of memory", "");
-        n = ekca_load_dir(ca, dir, &file);
+        n = ekca_load_dir(ca, dir, say_unused, (void *)(uintptr_t)dir);
         if (n == -ENOENT && access(dir, F_OK) == 0)
                 return offline_bad("read the CAs in", dir, "it holds no certificate (*.pem, *.crt, *.cer, *.der)",
                                    "put the TPM makers' CA certificates there");
         if (n < 0)
-                return offline_bad("read the CAs in", file ? file : dir,
-                                   n == -EBADMSG ? "it is no certificate" : strerror(-n), "repair or remove the file");
+                return offline_bad("read the CAs in", dir, strerror(-n), "check the path and its permissions");
+        if (n == 0)
+                return offline_bad("read the CAs in", dir, "none of its files is a CA certificate",
+                                   "repair or remove the files that the lines before name");
         e->chain = ekcert_chain(e->cert.cert ? &e->cert : NULL, ca, NULL, &why);
         if (e->chain == EK_CHAIN_NONE)
                 why = "it is a bare public key: there is no certificate to check";

@@ -255,6 +255,44 @@ check "an image of an older version keeps no musterd from starting; it is said w
         grep -q 'image i is not served: .*older version.*Next: `muster image add` it again' "$tmp/musterd.log"
 is "and it is not served" 404 "$(boot_status /image/i.img)"
 is "a row changed behind its back is found" 2 "$(admin GET /v1/events/verify | jq .bad)"
+# ---- a file that is of no use, in each directory that is read whole ----------
+# a CA of a maker's with a line break behind its DER, as their servers send it, and beside it what does not belong there
+openssl x509 -in "$tmp/pki/ca.pem" -outform DER -out "$tmp/ek-ca/maker.crt" && printf '\r\n' >>"$tmp/ek-ca/maker.crt"
+cp "$tmp/pki/policy.key" "$tmp/ek-ca/oops.pem"
+chmod 644 "$tmp"/ek-ca/*
+head -c 300 /dev/urandom >"$state/ipxe/noise.efi"
+chmod 644 "$state/ipxe/noise.efi"
+reloaded() { tail -n +"$((lines + 1))" "$tmp/musterd.log" | grep -q "reloaded.*EK CA"; }
+lines=$(wc -l <"$tmp/musterd.log")
+kill -HUP "$musterd_pid"
+check "a reload with a file of no use" wait_for 10 reloaded
+new=$(tail -n +"$((lines + 1))" "$tmp/musterd.log")
+check "keeps the CA beside it, and counts what is not used" grep -q 'reloaded: 1 EK CA certificates, .*; 2 files are not used, named' <<<"$new"
+check "it is named in the log with the reason" grep -q "$tmp/ek-ca/oops.pem is not used as an EK CA: it holds a private key" <<<"$new"
+check "so is the one among the iPXE binaries" grep -q "$state/ipxe/noise.efi is not used as iPXE" <<<"$new"
+is "muster status has the CA" 1 "$(admin GET /v1/status | jq .ek_cas)"
+is "and names each file" "$tmp/ek-ca/oops.pem $state/ipxe/noise.efi" \
+        "$(admin GET /v1/status | jq -r '[.unused_files[] | select(.file | test("boot/|images/") | not) | .file] | join(" ")')"
+is "and the boot entry and the image that are not served" "$state/boot/one.efi $state/images/i.img" \
+        "$(admin GET /v1/status | jq -r '[.unused_files[] | select(.file | test("boot/|images/")) | .file] | join(" ")')"
+start_fails 0 "--check-config names a CA file that is not used" "$tmp/ek-ca/oops.pem is not used as an EK CA" --check-config --config "$conf"
+start_fails 0 "and an iPXE binary" "$state/ipxe/noise.efi is not used as iPXE" --check-config --config "$conf"
+start_fails 0 "and a hook" "$tmp/hooks.d/30-readme is not used as a hook: musterd's user may not execute it" --check-config --config "$conf"
+start_fails 0 "and does not say that all is in order" "but 3 files would not be used" --check-config --config "$conf"
+check "a start names the hook" grep -q "$tmp/hooks.d/30-readme is not used as a hook" "$tmp/musterd.log"
+if [ "$(id -u)" = 0 ]; then
+        chmod 600 "$tmp/ek-ca/maker.crt"
+        start_fails 0 "a CA that only root can read is found as musterd's user" "maker.crt is not used as an EK CA: it cannot be read: Permission denied" --check-config --config "$conf"
+        chmod 644 "$tmp/ek-ca/maker.crt"
+fi
+lines=$(wc -l <"$tmp/musterd.log")
+musterd_stop
+musterd_start || exit 1
+check "at the next start the file is named again" grep -q "oops.pem is not used" <(tail -n +"$((lines + 1))" "$tmp/musterd.log")
+is "and the CA beside it is in use" 1 "$(admin GET /v1/status | jq .ek_cas)"
+rm "$tmp/ek-ca/oops.pem" "$state/ipxe/noise.efi" "$tmp/hooks.d/30-readme"
+start_fails 0 "control: without them --check-config finds all in order" "are in order" --check-config --config "$conf"
+is "and names nothing" 0 "$("$bin/musterd" --check-config --config "$conf" 2>&1 | grep -c 'not used')"
 is "SIGHUP keeps it running" 200 "$(kill -HUP "$musterd_pid"; sleep 0.3; admin_status GET /v1/status)"
 musterd_stop
 in_log() { cat "$@" | grep -cF -e "$key" -e "$(sed -n 2p "$tmp/pki/ca.key")"; }

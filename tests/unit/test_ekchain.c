@@ -496,6 +496,76 @@ static void the_admins_own_cas_may_have_any_key_and_are_named(void **state)
         EVP_PKEY_free(old);
 }
 
+/* ---- serial numbers -------------------------------------------------------------- */
+
+/* The certificate with another serial number, as octets; signed anew by `by`. */
+static struct buf renumbered(struct buf cert, EVP_PKEY *by, const void *number, size_t n)
+{
+        static const uint8_t alg[] = { 0x30, 0x0a, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2 };
+        static const uint8_t old[] = { 0xa0, 3, 2, 1, 2, 2, 1, 7 };
+        static uint8_t inner[2000], tbs[2000], bits[200], whole[2500];
+        const uint8_t *at = memmem(cert.p, cert.len, old, sizeof(old));
+        const uint8_t *end = at;
+        struct wbuf w = wb_of(inner, sizeof(inner)), t = wb_of(tbs, sizeof(tbs)), c = wb_of(whole, sizeof(whole));
+        _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
+        size_t len = sizeof(bits) - 1;
+        struct buf ret;
+
+        assert_non_null(at);
+        end += at[-4] == 0x30 && at[-3] == 0x82 ? (size_t)at[-2] << 8 | at[-1] : at[-1];
+        wb_put(&w, old, 5);
+        wb_u8(&w, 2);
+        wb_u8(&w, (uint8_t)n);
+        wb_put(&w, number, n);
+        wb_put(&w, at + sizeof(old), (size_t)(end - at) - sizeof(old));
+        put(&t, 0x30, inner, w.len);
+        bits[0] = 0;
+        assert_int_equal(EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, by), 1);
+        assert_int_equal(EVP_DigestSign(md, bits + 1, &len, tbs, t.len), 1);
+        wb_put(&t, alg, sizeof(alg));
+        put(&t, 0x03, bits, len + 1);
+        put(&c, 0x30, tbs, t.len);
+        assert_int_equal(w.err | t.err | c.err, 0);
+        ret = (struct buf){ malloc(c.len), c.len };
+        memcpy(ret.p, whole, c.len);
+        buf_wipe(&cert);
+        return ret;
+}
+
+static void a_serial_number_with_needless_octets_is_read_and_its_signature_judged(void **state)
+{
+        static const struct { const char *octets; size_t n; } of[] = {
+                { "\x07", 1 }, { "\x00\x07", 2 }, { "\x00\x00\x00\x00\x12\x34", 6 }, { "\x00\x00\x00\x92\x34", 5 },
+                { "\x92\x34", 2 }, { "\xff\xff\x92\x34", 4 }, { "\x00\x00", 2 },
+        };
+        unsigned n;
+
+        add(true, renumbered(root_named("root", keys[0]), keys[0], "\x00\x00\x09", 3)); /* a CA may have one too */
+        for (size_t i = 0; i < ELEMENTSOF(of); i++) {
+                struct buf b = renumbered(leaf_of(0), keys[0], of[i].octets, of[i].n);
+                struct ekcert c = { 0 };
+                uint8_t *number;
+
+                assert_int_equal(ekcert_parse(b.p, b.len, &c, NULL), 0);
+                assert_int_equal(ekcert_chain(&c, set.trusted, NULL, NULL), EK_CHAIN_OK);
+                ekcert_free(&c);
+                /* one octet of what was signed changed, of those that are not kept too */
+                number = memmem(b.p, b.len, of[i].octets, of[i].n);
+                assert_non_null(number);
+                number[of[i].n - 1] ^= 0x40;
+                if (ekcert_parse(b.p, b.len, &c, NULL) == 0)
+                        assert_int_equal(ekcert_chain(&c, set.trusted, NULL, NULL), EK_CHAIN_UNMATCHED);
+                ekcert_free(&c);
+                buf_wipe(&b);
+                /* signed by another key */
+                assert_int_equal(ask(renumbered(leaf_of(0), keys[1], of[i].octets, of[i].n), &n), EK_CHAIN_UNMATCHED);
+        }
+        start_anew(state);
+        add(true, root_named("root", keys[0]));
+        add(false, renumbered(issue("one", keys[1], "root", keys[0], ANY, NULL), keys[0], "\x00\x07", 2)); /* and one given along */
+        assert_int_equal(ask(leaf_of(1), &n), EK_CHAIN_OK);
+}
+
 /* Each length of a certificate made longer or shorter: refused or read, and never more than is there. */
 static void a_certificate_with_any_length_changed_is_read_within_its_bytes(void **state)
 {
@@ -533,6 +603,7 @@ int main(void)
                 CHAIN(below_a_ca_stand_no_more_cas_than_it_allows),
                 CHAIN(a_key_of_another_kind_or_size_is_refused_unread),
                 CHAIN(the_admins_own_cas_may_have_any_key_and_are_named),
+                CHAIN(a_serial_number_with_needless_octets_is_read_and_its_signature_judged),
                 CHAIN(a_certificate_with_any_length_changed_is_read_within_its_bytes),
         };
 

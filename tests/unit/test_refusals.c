@@ -287,9 +287,32 @@ static void a_verdict_that_lacks_what_a_boot_needs_is_refused(void **state)
 }
 
 /* ---- files of CA certificates ---------------------------------------------------- */
-static void a_directory_of_cas_is_loaded_whole_or_not_at_all(void **state)
+static struct {
+        char file[64];
+        const char *why;
+        unsigned n;
+} unused;
+
+static void note_unused(void *ctx, const char *file, const char *why)
 {
-        char dir[] = "/tmp/muster-refusals.XXXXXX", path[200], *file = NULL;
+        (void)ctx;
+        (void)snprintf(unused.file, sizeof(unused.file), "%s", file);
+        unused.why = why;
+        unused.n++;
+}
+
+static void unused_is(struct ekca *ca, const char *dir, const char *file, const char *why)
+{
+        unused.n = 0;
+        assert_int_equal(ekca_load_dir(ca, dir, note_unused, NULL), 0);
+        assert_int_equal(unused.n, 1);
+        assert_string_equal(unused.file, file);
+        assert_non_null(strstr(unused.why, why));
+}
+
+static void a_file_of_a_directory_of_cas_that_cannot_be_read_is_named(void **state)
+{
+        char dir[] = "/tmp/muster-refusals.XXXXXX", path[200];
         struct ekca *ca = NULL;
         const char *why = NULL;
         void *large = calloc(1, EKCA_FILE_MAX + 1);
@@ -297,28 +320,24 @@ static void a_directory_of_cas_is_loaded_whole_or_not_at_all(void **state)
         (void)state;
         assert_int_equal(ekca_new(&ca), 0);
         assert_non_null(mkdtemp(dir));
-        assert_int_equal(ekca_load_dir(ca, "/nonexistent", &file), -ENOENT);
-        assert_int_equal(ekca_load_dir(ca, dir, &file), -ENOENT); /* it is empty */
+        assert_int_equal(ekca_load_dir(ca, "/nonexistent", note_unused, NULL), -ENOENT);
+        assert_int_equal(ekca_load_dir(ca, dir, note_unused, NULL), -ENOENT); /* it is empty */
         (void)snprintf(path, sizeof(path), "%s/.hidden.pem", dir);
         assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
-        assert_int_equal(ekca_load_dir(ca, dir, &file), -ENOENT);
+        assert_int_equal(ekca_load_dir(ca, dir, note_unused, NULL), -ENOENT);
+        assert_int_equal(unused.n, 0);
         assert_int_equal(unlink(path), 0);
         (void)snprintf(path, sizeof(path), "%s/fifo.PEM", dir);
         assert_int_equal(mkfifo(path, 0600), 0);
-        assert_int_equal(ekca_load_dir(ca, dir, &file), -EBADMSG); /* and does not wait for a writer */
-        assert_string_equal(file, path);
-        free(file);
-        file = NULL;
+        unused_is(ca, dir, "fifo.PEM", "no regular file"); /* and does not wait for a writer */
         assert_int_equal(unlink(path), 0);
         assert_int_equal(symlink("nothing", path), 0);
-        assert_int_equal(ekca_load_dir(ca, dir, &file), -ENOENT);
-        assert_string_equal(file, path);
-        free(file);
-        file = NULL;
+        unused_is(ca, dir, "fifo.PEM", "leads nowhere");
         assert_int_equal(unlink(path), 0);
         assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+        unused_is(ca, dir, "fifo.PEM", "empty");
         assert_int_equal(truncate(path, EKCA_FILE_MAX + 1), 0);
-        assert_int_equal(ekca_load_dir(ca, dir, NULL), -E2BIG);
+        unused_is(ca, dir, "fifo.PEM", "larger than 1 MiB");
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(dir), 0);
         assert_int_equal(ekca_add(ca, large, EKCA_FILE_MAX + 1, true, &why), -E2BIG);
@@ -354,7 +373,7 @@ int main(void)
                 cmocka_unit_test(a_scheme_that_does_not_fit_the_key_is_none),
                 cmocka_unit_test(each_way_a_quote_can_be_wrong_has_its_words),
                 cmocka_unit_test(a_verdict_that_lacks_what_a_boot_needs_is_refused),
-                cmocka_unit_test(a_directory_of_cas_is_loaded_whole_or_not_at_all),
+                cmocka_unit_test(a_file_of_a_directory_of_cas_that_cannot_be_read_is_named),
                 cmocka_unit_test(what_no_line_may_hold_is_escaped_and_cut),
         };
 

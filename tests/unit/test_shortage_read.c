@@ -144,16 +144,14 @@ static int read_certificate(void)
         struct ekcert c = { 0 };
         struct ekca *ca = NULL;
         const char *why;
-        char *file = NULL;
         int r = ekca_new(&ca);
 
         if (r == 0)
-                r = ekca_load_dir(ca, ca_dir, &file);
+                r = ekca_load_dir(ca, ca_dir, NULL, NULL);
         if (r > 0)
                 r = ekcert_parse(leaf.p, leaf.len, &c, &why);
         if (r == 0 && ekcert_chain(&c, ca, NULL, &why) != EK_CHAIN_OK)
                 r = -EIO;
-        free(file);
         ekcert_free(&c);
         ekca_free(ca);
         return r;
