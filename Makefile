@@ -68,7 +68,7 @@ CLILIB    := -lsqlite3 -lpq -ljson-c -lssl -lcrypto
 
 PROGRAMS := $(BIN)/muster-node $(BIN)/musterd $(BIN)/muster
 
-.PHONY: all help packages deps fixtures check check-fast check-boot demo bench bench-tpm install clean tools
+.PHONY: all help packages deps fixtures check check-fast check-long demo bench bench-tpm install clean tools
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -77,8 +77,9 @@ all: $(PROGRAMS)
 help:
 	@echo 'make deps        install what is missing (apt, sudo when not root), build static tpm2-tss and OpenSSL'
 	@echo 'make all         build/muster-node build/musterd build/muster'
-	@echo 'make check-fast  unit and quick integration tests (under a minute)'
+	@echo 'make check-fast  unit and quick integration tests (three minutes on two cores)'
 	@echo 'make check       all tests, boots in QEMU included'
+	@echo 'make check-long  what does not fit there: the whole check on the other Debian, in a chroot (root); all benchmarks'
 	@echo 'make demo        one virtual node boots through real firmware and is reached by ssh'
 	@echo 'make bench       figures, as tables, JSON and pictures in $(O)/bench; PARTS="decide images" for some'
 	@echo 'make bench-tpm   TPM commands of a boot, and what they take on a slow TPM'
@@ -264,8 +265,10 @@ check-fast: tools units
 check:
 	$(MAKE) deps
 	$(MAKE) -j$(JOBS) tools units
-	$(MAKE) -j$(JOBS) SAN=1 tools units
-	tests/run all $(O) $(B)
+	tests/run all $(O) $(B) $(MAKE) -j$(JOBS) SAN=1 tools units
+check-long:
+	tests/other-debian
+	$(MAKE) bench
 units: $(UNITBIN) $(FUZZBIN) $(STORM) $(B)/bench/image_fetch $(B)/store_postgresql
 .PHONY: units
 
