@@ -67,6 +67,22 @@ enum MHD_Result admin_no_node(struct call *c, int r)
         return reply_failure(c, r, "cannot read the node's record");
 }
 
+enum MHD_Result admin_reply_removed(struct call *c, const char *name, const char *file, uint64_t size, int gone)
+{
+        struct jout o = { 0 };
+
+        if (gone < 0 && gone != -ENOENT && gone != -EEXIST)
+                log_warn("%s is removed, but its file %s cannot be deleted: %s. Next: delete it in %s", name, file, strerror(-gone),
+                         c->srv->conf.state_dir);
+        jout_obj(&o, NULL);
+        jout_str(&o, "removed", name);
+        jout_str(&o, "file", file);
+        jout_bool(&o, "deleted", gone == 0);
+        jout_int(&o, "freed", gone == 0 ? (int64_t)size : 0);
+        jout_end(&o, '}');
+        return reply_json(c, 200, &o);
+}
+
 enum MHD_Result admin_reply_node(struct call *c, const struct node *n, const char *learned, bool with_learned)
 {
         struct jout o = { 0 };

@@ -21,6 +21,12 @@ int admin_journal(struct call *c, const struct node *n, const char *event, detai
 /* The 404 or 409 for what node_lookup() said. */
 enum MHD_Result admin_no_node(struct call *c, int r);
 
+/* 409: what to do when an entry's file is not what was added. */
+#define ADMIN_NO_FILE_NEXT "put the file back and restart musterd, or remove the entry and add it again"
+
+/* What `remove` of a boot entry or an image answers: 200. gone: what catalog_delete_file() said of its file. */
+enum MHD_Result admin_reply_removed(struct call *c, const char *name, const char *file, uint64_t size, int gone);
+
 /* The node as JSON, 200; takes the catalogue's read lock. */
 enum MHD_Result admin_reply_node(struct call *c, const struct node *n, const char *learned, bool with_learned);
 

@@ -54,22 +54,31 @@ enum MHD_Result on_node_assign(struct call *c)
         struct server *srv = c->srv;
         struct assign a = { 0 };
         enum MHD_Result result = MHD_NO;
+        const struct catalog_boot *b;
+        const struct catalog_image *i;
         bool boot;
         bool image;
+        bool files = false;
         int r = 0;
 
         if (!admin_body(c, assign_tab, ELEMENTSOF(assign_tab), &a, &result))
                 return result;
         catalog_read(srv->catalog);
-        boot = a.boot_state != JS_SET || catalog_boot(srv->catalog, a.boot);
-        image = a.image_state != JS_SET || catalog_image(srv->catalog, a.image);
-        if (boot && image)
+        b = a.boot_state == JS_SET ? catalog_boot(srv->catalog, a.boot) : NULL;
+        i = a.image_state == JS_SET ? catalog_image(srv->catalog, a.image) : NULL;
+        boot = a.boot_state != JS_SET || b;
+        image = a.image_state != JS_SET || i;
+        files = (!b || catalog_boot_usable(srv->catalog, b)) && (!i || catalog_image_usable(srv->catalog, i));
+        if (boot && image && files)
                 r = assign_locked(c, &a, &n);
         catalog_done(srv->catalog);
         if (!boot)
                 return reply_error(c, 404, "see `muster boot list`", "there is no boot entry %s", a.boot);
         if (!image)
                 return reply_error(c, 404, "see `muster image list`", "there is no image %s", a.image);
+        if (!files)
+                return reply_error(c, 409, ADMIN_NO_FILE_NEXT, "%s cannot be assigned: a file is gone or was altered (see `muster boot list` and "
+                                   "`muster image list`)", b && i ? "boot entry and image" : b ? a.boot : a.image);
         if (r < 0)
                 return admin_no_node(c, r);
         waiters_wake(srv->waiters, n.id);

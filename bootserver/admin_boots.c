@@ -42,7 +42,7 @@ static void boot_json(struct jout *o, struct catalog *cat, const struct catalog_
         jout_int(o, "added", b->row.added);
         jout_bool(o, "default", strcmp(b->row.name, catalog_default(cat, false, false)) == 0);
         jout_bool(o, "previous", strcmp(b->row.name, catalog_default(cat, false, true)) == 0);
-        jout_bool(o, "usable", b->usable);
+        jout_bool(o, "usable", catalog_boot_usable(cat, b));
         jout_end(o, '}');
 }
 
@@ -143,10 +143,11 @@ enum MHD_Result on_boot_add(struct call *c)
 static int default_locked(struct call *c, struct boot_row *row)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
+        const struct catalog_boot *b = catalog_boot(c->srv->catalog, row->name);
         int r;
 
-        if (!catalog_boot(c->srv->catalog, row->name))
-                return -ENOENT;
+        if (!b || !catalog_boot_usable(c->srv->catalog, b))
+                return b ? -ESTALE : -ENOENT;
         r = store_tx_begin(&tx, c->srv->store);
         if (r == 0)
                 r = catalog_set_default(c->srv->catalog, false, row->name);
@@ -168,6 +169,8 @@ enum MHD_Result on_boot_default(struct call *c)
         catalog_write(c->srv->catalog);
         r = default_locked(c, &row);
         catalog_done(c->srv->catalog);
+        if (r == -ESTALE)
+                return reply_error(c, 409, ADMIN_NO_FILE_NEXT, "boot entry %s cannot be the default: its file is gone or was altered", row.name);
         if (r < 0 && r != -ENOENT)
                 return reply_failure(c, r, "cannot change the default boot entry");
         return reply_boot(c, row.name);
@@ -199,14 +202,24 @@ static int delete_locked(struct call *c, const struct boot_row *row)
 
 enum MHD_Result on_boot_delete(struct call *c)
 {
+        const struct catalog_boot *b;
+        char file[sizeof(b->row.file)] = "";
         struct boot_row row = { 0 };
-        struct jout o = { 0 };
+        uint64_t size = 0;
         int r = -ENOENT;
+        int gone = 0;
 
         if (entry_name_ok(c->param)) {
                 (void)snprintf(row.name, sizeof(row.name), "%.63s", c->param);
                 catalog_write(c->srv->catalog);
+                b = catalog_boot(c->srv->catalog, row.name);
+                if (b) {
+                        (void)snprintf(file, sizeof(file), "%s", b->row.file);
+                        size = b->row.size;
+                }
                 r = delete_locked(c, &row);
+                if (r == 0)
+                        gone = catalog_delete_file(c->srv->catalog, false, file);
                 catalog_done(c->srv->catalog);
         }
         if (r == -ENOENT)
@@ -216,8 +229,5 @@ enum MHD_Result on_boot_delete(struct call *c)
                                    "boot entry %s is the default or assigned to nodes", row.name);
         if (r < 0)
                 return reply_failure(c, r, "cannot remove the boot entry");
-        jout_obj(&o, NULL);
-        jout_str(&o, "removed", row.name);
-        jout_end(&o, '}');
-        return reply_json(c, 200, &o);
+        return admin_reply_removed(c, row.name, file, size, gone);
 }

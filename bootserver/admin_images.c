@@ -36,7 +36,8 @@ static void add_wipe(struct add *a)
         jtab_wipe(add_tab, ELEMENTSOF(add_tab), a);
 }
 
-static void image_json(struct jout *o, struct catalog *cat, const struct catalog_image *i)
+/* assigned: negative where it was not asked */
+static void image_json(struct jout *o, struct catalog *cat, const struct catalog_image *i, int assigned)
 {
         jout_obj(o, NULL);
         jout_str(o, "name", i->row.name);
@@ -48,20 +49,30 @@ static void image_json(struct jout *o, struct catalog *cat, const struct catalog
         jout_hex(o, "list", i->row.list, sizeof(i->row.list));
         jout_int(o, "added", i->row.added);
         jout_bool(o, "default", strcmp(i->row.name, catalog_default(cat, true, false)) == 0);
-        jout_bool(o, "usable", i->usable);
+        jout_bool(o, "usable", catalog_image_usable(cat, i));
+        if (assigned >= 0)
+                jout_bool(o, "assigned", assigned > 0);
         jout_end(o, '}');
 }
 
 enum MHD_Result on_images(struct call *c)
 {
+        struct store *s = c->srv->store;
         struct jout o = { 0 };
+        int r = 0;
 
         jout_obj(&o, NULL);
         jout_arr(&o, "images");
         catalog_read(c->srv->catalog);
-        for (const struct catalog_image *i = catalog_images(c->srv->catalog); i; i = i->next)
-                image_json(&o, c->srv->catalog, i);
+        for (const struct catalog_image *i = catalog_images(c->srv->catalog); i && r >= 0; i = i->next) {
+                r = s->ops->node_assigned(s, i->row.name, true);
+                image_json(&o, c->srv->catalog, i, r);
+        }
         catalog_done(c->srv->catalog);
+        if (r < 0) {
+                jout_wipe(&o);
+                return reply_failure(c, r, "cannot read which images are assigned");
+        }
         jout_end(&o, ']');
         jout_end(&o, '}');
         return reply_json(c, 200, &o);
@@ -75,7 +86,7 @@ static enum MHD_Result reply_image(struct call *c, const char *name)
         catalog_read(c->srv->catalog);
         i = catalog_image(c->srv->catalog, name);
         if (i)
-                image_json(&o, c->srv->catalog, i);
+                image_json(&o, c->srv->catalog, i, -1);
         catalog_done(c->srv->catalog);
         if (!i)
                 return reply_error(c, 404, "see `muster image list`", "there is no image %s", name);
@@ -164,10 +175,11 @@ enum MHD_Result on_image_add(struct call *c)
 static int default_locked(struct call *c, const struct image_row *row)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
+        const struct catalog_image *i = catalog_image(c->srv->catalog, row->name);
         int r;
 
-        if (!catalog_image(c->srv->catalog, row->name))
-                return -ENOENT;
+        if (!i || !catalog_image_usable(c->srv->catalog, i))
+                return i ? -ESTALE : -ENOENT;
         r = store_tx_begin(&tx, c->srv->store);
         if (r == 0)
                 r = catalog_set_default(c->srv->catalog, true, row->name);
@@ -185,6 +197,8 @@ enum MHD_Result on_image_default(struct call *c)
         catalog_write(c->srv->catalog);
         r = default_locked(c, &row);
         catalog_done(c->srv->catalog);
+        if (r == -ESTALE)
+                return reply_error(c, 409, ADMIN_NO_FILE_NEXT, "image %s cannot be the default: its file is gone or was altered", row.name);
         if (r < 0 && r != -ENOENT)
                 return reply_failure(c, r, "cannot change the default image");
         return reply_image(c, row.name);
@@ -212,14 +226,24 @@ static int delete_locked(struct call *c, const struct image_row *row)
 
 enum MHD_Result on_image_delete(struct call *c)
 {
+        const struct catalog_image *i;
+        char file[sizeof(i->row.file)] = "";
         struct image_row row = { 0 };
-        struct jout o = { 0 };
+        uint64_t size = 0;
         int r = -ENOENT;
+        int gone = 0;
 
         if (entry_name_ok(c->param)) {
                 (void)snprintf(row.name, sizeof(row.name), "%.63s", c->param);
                 catalog_write(c->srv->catalog);
+                i = catalog_image(c->srv->catalog, row.name);
+                if (i) {
+                        (void)snprintf(file, sizeof(file), "%s", i->row.file);
+                        size = i->row.size;
+                }
                 r = delete_locked(c, &row);
+                if (r == 0)
+                        gone = catalog_delete_file(c->srv->catalog, true, file);
                 catalog_done(c->srv->catalog);
         }
         if (r == -ENOENT)
@@ -229,8 +253,5 @@ enum MHD_Result on_image_delete(struct call *c)
                                    "image %s is the default or assigned to nodes", row.name);
         if (r < 0)
                 return reply_failure(c, r, "cannot remove the image");
-        jout_obj(&o, NULL);
-        jout_str(&o, "removed", row.name);
-        jout_end(&o, '}');
-        return reply_json(c, 200, &o);
+        return admin_reply_removed(c, row.name, file, size, gone);
 }

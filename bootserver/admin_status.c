@@ -3,6 +3,7 @@
 
 #include "ek_cas.h"
 #include "isolation.h"
+#include "room.h"
 #include "unreachable.h"
 #include "version.h"
 
@@ -36,16 +37,47 @@ static int tally(struct server *srv, struct tally *ret)
         return r;
 }
 
+static void unusable_json(struct jout *o, const char *kind, const char *name, const char *file)
+{
+        jout_obj(o, NULL);
+        jout_str(o, "kind", kind);
+        jout_str(o, "name", name);
+        jout_str(o, "file", file);
+        jout_end(o, '}');
+}
+
+static void disk_json(struct jout *o, const char *dir)
+{
+        uint64_t left = 0;
+        uint64_t size = 0;
+
+        if (room_of(dir, &left, &size) < 0)
+                return;
+        jout_obj(o, "disk");
+        jout_int(o, "free", (int64_t)left);
+        jout_int(o, "size", (int64_t)size);
+        jout_bool(o, "full", left < ROOM_FULL);
+        jout_end(o, '}');
+}
+
 static void catalog_json(struct jout *o, struct catalog *cat)
 {
         size_t boots = 0;
         size_t images = 0;
 
         catalog_read(cat);
-        for (const struct catalog_boot *b = catalog_boots(cat); b; b = b->next)
+        jout_arr(o, "unusable");
+        for (const struct catalog_boot *b = catalog_boots(cat); b; b = b->next) {
                 boots++;
-        for (const struct catalog_image *i = catalog_images(cat); i; i = i->next)
+                if (!catalog_boot_usable(cat, b))
+                        unusable_json(o, "boot", b->row.name, b->row.file);
+        }
+        for (const struct catalog_image *i = catalog_images(cat); i; i = i->next) {
                 images++;
+                if (!catalog_image_usable(cat, i))
+                        unusable_json(o, "image", i->row.name, i->row.file);
+        }
+        jout_end(o, ']');
         jout_int(o, "boots", (int64_t)boots);
         jout_int(o, "images", (int64_t)images);
         jout_str(o, "default_boot", catalog_default(cat, false, false)[0] ? catalog_default(cat, false, false) : NULL);
@@ -111,6 +143,7 @@ enum MHD_Result on_status(struct call *c)
         catalog_json(&o, srv->catalog);
         unused_files(&o, srv);
         jout_str(&o, "state_dir", srv->conf.state_dir);
+        disk_json(&o, srv->conf.state_dir);
         jout_obj(&o, "journal");
         jout_int(&o, "seq", (int64_t)seq);
         jout_hex(&o, "head", head, DIGEST_LEN);

@@ -81,7 +81,8 @@ static int on_boot_row(void *ctx, const struct boot_row *row)
         int r;
 
         for (struct catalog_boot **p = &l->old_boots; *p && !b; p = *p ? &(*p)->next : p) {
-                if (strcmp((*p)->row.name, row->name) == 0 && strcmp((*p)->row.sha256, row->sha256) == 0 && (*p)->usable) {
+                if (strcmp((*p)->row.name, row->name) == 0 && strcmp((*p)->row.sha256, row->sha256) == 0 &&
+                    catalog_boot_usable(l->c, *p)) {
                         b = *p;
                         *p = b->next;
                         break;

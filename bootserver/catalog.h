@@ -34,7 +34,8 @@ struct catalog_boot {
         struct boot_row row;
         struct boot_ref ref;
         struct file_id id;
-        bool usable; /* the file is there and unaltered */
+        bool usable; /* the file was there and unaltered when it was read */
+        int64_t told; /* when the log said that it is not served; monotonic seconds, 0: it did not */
 };
 
 struct catalog_image {
@@ -42,6 +43,7 @@ struct catalog_image {
         struct image_row row;
         struct file_id id;
         bool usable;
+        int64_t told;
 };
 
 struct catalog_profile {
@@ -81,6 +83,10 @@ const struct ipxe_set *catalog_ipxe(struct catalog *c);
 const char *catalog_default(struct catalog *c, bool image, bool previous); /* "" when none */
 unsigned catalog_choice(struct catalog *c, enum choice which);             /* index of its value */
 
+/* Is the file there now, and still the one that was read? */
+bool catalog_boot_usable(const struct catalog *c, const struct catalog_boot *b);
+bool catalog_image_usable(const struct catalog *c, const struct catalog_image *i);
+
 /* Opens the file behind a catalogued name, after checking that it is still
  * the one that was hashed: -ENOENT (not catalogued), -ESTALE (altered). The
  * tag is of the content: other parents that serve the same file have it too. */
@@ -95,6 +101,9 @@ int catalog_open_image_file(struct catalog *c, const char *file, struct served *
  * the store, and the memory follows with catalog_reload(), after commit. */
 int catalog_boot_prepare(struct catalog *c, struct boot_row *row, struct fail *fail); /* hashes; no lock needed */
 int catalog_image_prepare(struct catalog *c, const struct image_row *row, struct fail *fail);
+/* Deletes a file of an entry that is no more, unless another entry has it too. Who is loading it keeps it until he has it
+ * whole. Under the write lock, after the reload: 0, -EEXIST (another has it) or negative errno. */
+int catalog_delete_file(struct catalog *c, bool image, const char *file);
 int catalog_set_default(struct catalog *c, bool image, const char *name);
 int catalog_set_choice(struct catalog *c, enum choice which, unsigned value);
 int catalog_reload(struct catalog *c);          /* boots, images, defaults */

@@ -5,6 +5,9 @@
 #include "names.h"
 #include "seal.h"
 
+#include <fcntl.h>
+#include <time.h>
+
 static int reopen(const char *dir, const char *file, const struct file_id *known, const char *tag, struct served *ret)
 {
         struct file_id id;
@@ -23,14 +26,67 @@ static int reopen(const char *dir, const char *file, const struct file_id *known
         return fd;
 }
 
+static bool there(const char *dir, const char *file, const struct file_id *known)
+{
+        struct file_id id;
+        int fd = file_open_in(dir, file, &id);
+
+        closep(&fd);
+        return fd >= 0 && file_id_same(&id, known);
+}
+
+bool catalog_boot_usable(const struct catalog *c, const struct catalog_boot *b)
+{
+        return b->usable && there(c->boot_dir, b->row.file, &b->id);
+}
+
+bool catalog_image_usable(const struct catalog *c, const struct catalog_image *i)
+{
+        return i->usable && there(c->image_dir, i->row.file, &i->id);
+}
+
+/* A node asks for what is in the catalogue and not on the disk: said once a minute, for anybody can ask. */
+static void tell_missing(int64_t *told, const char *kind, const char *name, const char *dir, const char *file)
+{
+        int64_t before = __atomic_load_n(told, __ATOMIC_RELAXED);
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        if ((before && now.tv_sec - before < 60) ||
+            !__atomic_compare_exchange_n(told, &before, (int64_t)now.tv_sec, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+                return;
+        log_err("%s %s was asked for and is not served: %s/%s is gone or was altered. Next: put the file back and restart musterd, or "
+                "`muster %s remove %s`", kind, name, dir, file, kind, name);
+}
+
+int catalog_delete_file(struct catalog *c, bool image, const char *file)
+{
+        _cleanup_(closep) int dir = -1;
+
+        if (!file_name_ok(file))
+                return -EINVAL;
+        for (const struct catalog_boot *b = c->boots; b && !image; b = b->next)
+                if (strcmp(b->row.file, file) == 0)
+                        return -EEXIST;
+        for (const struct catalog_image *i = c->images; i && image; i = i->next)
+                if (strcmp(i->row.file, file) == 0)
+                        return -EEXIST;
+        dir = open(image ? c->image_dir : c->boot_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return dir < 0 || unlinkat(dir, file, 0) < 0 ? -errno : 0;
+}
+
 int catalog_open_boot_file(struct catalog *c, const char *file, struct served *ret)
 {
         int r = -ENOENT;
 
         catalog_read(c);
-        for (const struct catalog_boot *b = c->boots; b && r == -ENOENT; b = b->next)
-                if (b->usable && strcmp(b->row.file, file) == 0)
-                        r = reopen(c->boot_dir, b->row.file, &b->id, b->row.sha256, ret);
+        for (struct catalog_boot *b = c->boots; b && r == -ENOENT; b = b->next)
+                if (strcmp(b->row.file, file) == 0) {
+                        if (b->usable)
+                                r = reopen(c->boot_dir, b->row.file, &b->id, b->row.sha256, ret);
+                        if (r == -ENOENT)
+                                tell_missing(&b->told, "boot", b->row.name, c->boot_dir, file);
+                }
         for (size_t i = 0; i < c->ipxe.n && r == -ENOENT; i++)
                 if (strcmp(c->ipxe_files[i].name, file) == 0)
                         r = reopen(c->ipxe_dir, c->ipxe_files[i].name, &c->ipxe_files[i].id, "", ret);
@@ -44,15 +100,18 @@ int catalog_open_image_file(struct catalog *c, const char *file, struct served *
         int r = -ENOENT;
 
         catalog_read(c);
-        for (const struct catalog_image *i = c->images; i && r == -ENOENT; i = i->next) {
+        for (struct catalog_image *i = c->images; i && r == -ENOENT; i = i->next) {
                 struct seal_header h = { 0 };
                 char tag[HEX_LEN(sizeof(h.image_id))] = "";
 
-                if (!i->usable || strcmp(i->row.file, file) != 0)
+                if (strcmp(i->row.file, file) != 0)
                         continue;
                 if (seal_header_parse(i->row.header, sizeof(i->row.header), &h) == 0)
                         hex_encode(h.image_id, sizeof(h.image_id), tag);
-                r = reopen(c->image_dir, i->row.file, &i->id, tag, ret);
+                if (i->usable)
+                        r = reopen(c->image_dir, i->row.file, &i->id, tag, ret);
+                if (r == -ENOENT)
+                        tell_missing(&i->told, "image", i->row.name, c->image_dir, file);
         }
         catalog_done(c);
         return r;

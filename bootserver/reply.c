@@ -2,6 +2,7 @@
 #include "server.h"
 
 #include "fault.h"
+#include "room.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -113,6 +114,9 @@ enum MHD_Result reply_error(struct call *c, unsigned status, const char *next, c
 
 enum MHD_Result reply_failure(struct call *c, int r, const char *what)
 {
+        if (r == -ENOSPC || ((r == -EIO || r == -EROFS) && room_is_full(c->srv->conf.state_dir)))
+                return reply_error(c, 503, "make room there, e.g. with `muster image prune`, and do it again", "%s: the disk that holds %s is full",
+                                   what, c->srv->conf.state_dir);
         return reply_error(c, 503, "try again; if it stays, see musterd's log", "%s: %s", what, strerror(-r));
 }
 

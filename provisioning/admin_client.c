@@ -144,6 +144,20 @@ static int receive(struct admin *a, const struct http_reply *head, int fd)
         return got != head->length ? -ECONNRESET : fsync(fd) < 0 ? -errno : 0;
 }
 
+/* The reason is the body, as of any other call. */
+static int refused_download(struct admin *a, const char *target, const struct http_reply *head, struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *o = NULL;
+        uint8_t text[4096];
+        struct buf b = { .p = text };
+        ssize_t n;
+
+        while (b.len < sizeof(text) && (n = http_body(a->http, text + b.len, sizeof(text) - b.len)) > 0)
+                b.len += (size_t)n;
+        (void)parse_answer(&b, &o);
+        return refused("GET", target, head->status, o, f);
+}
+
 int admin_download(struct admin *a, const char *target, const char *path, struct fail *f)
 {
         _cleanup_(closep) int fd = -1;
@@ -155,8 +169,7 @@ int admin_download(struct admin *a, const char *target, const char *path, struct
         if (r < 0)
                 return unreachable(a, r, f);
         if (head.status != 200)
-                return fail_set(f, MUSTER_NO, "", head.status != 409 ? "see musterd's log" : "the database is PostgreSQL's: back it up with pg_dump",
-                                "GET %s: musterd answers %u", target, head.status);
+                return refused_download(a, target, &head, f);
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         r = fd < 0 ? -errno : receive(a, &head, fd);
         if (r < 0 && fd >= 0)

@@ -10,12 +10,12 @@
 static const struct cli_option no_options[] = { { 0 } };
 
 static const struct cli_command boot_list = { "boot list", "", "Lists boot entries", no_options };
-static const struct cli_command boot_remove = { "boot remove", "NAME", "Stops serving a boot entry", no_options };
+static const struct cli_command boot_remove = { "boot remove", "NAME", "Stops serving a boot entry and deletes its file", no_options };
 static const struct cli_command boot_default = {
         "boot default", "NAME", "Makes a boot entry what every node without an assignment boots", no_options,
 };
 static const struct cli_command image_list = { "image list", "", "Lists images", no_options };
-static const struct cli_command image_remove = { "image remove", "NAME", "Stops serving an image", no_options };
+static const struct cli_command image_remove = { "image remove", "NAME", "Stops serving an image and deletes its file", no_options };
 static const struct cli_command image_default = {
         "image default", "NAME", "Makes an image what every node without an assignment runs", no_options,
 };
@@ -91,11 +91,13 @@ static int list(const struct cli_command *c, const char *target, const char *key
         return MUSTER_OK;
 }
 
+/* done: what to say; NULL for a removal, of which the answer says what became of the file */
 static int change(const struct cli_command *c, const char *method, const char *prefix, const char *suffix,
                   const char *done, int argc, char **argv)
 {
         _cleanup_(json_putp) struct json_object *o = NULL;
         _cleanup_(admin_freep) struct admin *a = NULL;
+        char size[TIME_TEXT_MAX];
         struct fail f = { 0 };
         char target[512];
         int rc = 0;
@@ -114,7 +116,13 @@ static int change(const struct cli_command *c, const char *method, const char *p
                 return cli_fail(rc, &f);
         if (cli_json())
                 return cli_print_json(o);
-        cli_say("%s: %s", argv[optind], done);
+        if (done)
+                cli_say("%s: %s", argv[optind], done);
+        else if (admin_bool(o, "deleted"))
+                cli_say("%s: no longer served; its file is deleted, %s (who is loading it now keeps it until he has it)", argv[optind],
+                        size_text((uint64_t)admin_int(o, "freed"), size));
+        else
+                cli_say("%s: no longer served; there was no file %s to delete", argv[optind], admin_text(o, "file"));
         return MUSTER_OK;
 }
 
@@ -125,7 +133,7 @@ int cmd_boot_list(int argc, char **argv)
 
 int cmd_boot_remove(int argc, char **argv)
 {
-        return change(&boot_remove, "DELETE", "/v1/boots/", "", "no longer served", argc, argv);
+        return change(&boot_remove, "DELETE", "/v1/boots/", "", NULL, argc, argv);
 }
 
 int cmd_boot_default(int argc, char **argv)
@@ -141,7 +149,7 @@ int cmd_image_list(int argc, char **argv)
 
 int cmd_image_remove(int argc, char **argv)
 {
-        return change(&image_remove, "DELETE", "/v1/images/", "", "no longer served", argc, argv);
+        return change(&image_remove, "DELETE", "/v1/images/", "", NULL, argc, argv);
 }
 
 int cmd_image_default(int argc, char **argv)

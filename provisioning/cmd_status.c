@@ -54,6 +54,29 @@ static void print_unused(struct json_object *files)
         }
 }
 
+/* What stops the store, or a node's boot: said before the figures. */
+static void print_troubles(struct json_object *o)
+{
+        struct json_object *unusable = admin_get(o, "unusable");
+        struct json_object *disk = admin_get(o, "disk");
+        char left[TIME_TEXT_MAX];
+        char size[TIME_TEXT_MAX];
+
+        if (admin_bool(disk, "full"))
+                show_line("WARNING:", "the disk that holds %s is full: nothing can be recorded, so no node is let in. Next: make room there, "
+                          "e.g. with muster image prune", admin_text(o, "state_dir"));
+        for (size_t i = 0; json_object_is_type(unusable, json_type_array) && i < json_object_array_length(unusable); i++) {
+                struct json_object *u = json_object_array_get_idx(unusable, i);
+
+                show_line("WARNING:", "%s %s is UNUSABLE: its file %s is gone or was altered. Next: put it back and restart musterd, or muster "
+                          "%s remove %s", admin_text(u, "kind"), admin_text(u, "name"), admin_text(u, "file"), admin_text(u, "kind"),
+                          admin_text(u, "name"));
+        }
+        if (disk)
+                show_line("state disk:", "%s free of %s", size_text((uint64_t)admin_int(disk, "free"), left),
+                          size_text((uint64_t)admin_int(disk, "size"), size));
+}
+
 static void print_status(struct json_object *o)
 {
         struct json_object *listeners = admin_get(o, "listeners");
@@ -62,6 +85,7 @@ static void print_status(struct json_object *o)
 
         show_line("musterd:", "%s, running since %s", admin_text(o, "version"), time_text(admin_int(o, "started"), text));
         print_sandbox(admin_get(o, "sandbox"));
+        print_troubles(o);
         print_nodes(admin_get(o, "nodes"));
         show_line("boot entries:", "%" PRId64 ", default %s", admin_int(o, "boots"),
                   admin_str(o, "default_boot") ? admin_str(o, "default_boot") : "none");

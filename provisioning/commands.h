@@ -24,6 +24,7 @@ int cmd_boot_default(int argc, char **argv);
 
 int cmd_image_add(int argc, char **argv);
 int cmd_image_check(int argc, char **argv);
+int cmd_image_prune(int argc, char **argv);
 int cmd_image_list(int argc, char **argv);
 int cmd_image_remove(int argc, char **argv);
 int cmd_image_default(int argc, char **argv);

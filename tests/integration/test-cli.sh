@@ -269,7 +269,58 @@ check "and leaves nothing half-made" test "0 1" = "$(find "$state/images" -name 
 check "image list names them" jq -e '[.images[].name] | contains(["base", "from-tar", "ready"])' <<<"$(m image list -o json)"
 check "image default" m image default ready
 check "image default back" m image default base
+# a run that is killed leaves nothing that stays
+"$bin/muster" image add slow /usr/bin --unchecked >/dev/null 2>&1 &
+p=$!
+wait_for 10 bash -c "[ -n \"\$(find '$state/images' -name image)\" ]"
+making() { pgrep -f "mksquashfs /usr/bin /proc/$p/"; }
+check "control: mksquashfs runs for it" making
+kill -KILL "$p"
+wait "$p" 2>/dev/null
+check "mksquashfs ends with an image add that is killed" wait_for 10 bash -c "! pgrep -f 'mksquashfs /usr/bin [/]proc/$p/'"
+check "control: its work is there" test -n "$(find "$state/images" -name '.work-*')"
+check "the next one" m image add after "$tmp/root" --no-default
+is "removes it" "" "$(find "$state/images" -name '.work-*')"
+
+# removing frees the disk
+file() { m image list -o json | jq -r --arg name "$1" '.images[] | select(.name == $name) | .file'; }
+gone=$(file from-tgz)
+check "control: the image has a file" test -s "$state/images/$gone"
 check "image remove" m image remove from-tgz
+check_exit 1 "deletes its file" test -e "$state/images/$gone"
+m boot add gone "$tmp/shell.efi" --allow-shell --no-default >/dev/null 2>&1
+boot_gone=$(m boot list -o json | jq -r '.boots[] | select(.name == "gone") | .file')
+check "control: the boot entry has a file" test -s "$state/boot/$boot_gone"
+check "boot remove of it" m boot remove gone
+check_exit 1 "deletes its file too" test -e "$state/boot/$boot_gone"
+
+# a file that is gone is said to be, wherever one looks
+held=$(file ready)
+mv "$state/images/$held" "$tmp/held"
+check "image list says that a file is gone" grep -qE '^ready +UNUSABLE' <<<"$(m image list)"
+check "and so does status" grep -qE 'WARNING: +image ready is UNUSABLE.*Next: ' <<<"$(m status)"
+check_says 1 'its file is gone.*Next: ' "it does not become the default" m image default ready
+lines() { grep -c "image ready was asked for and is not served" "$tmp/musterd.log"; }
+before=$(lines)
+for _ in 1 2 3; do curl -s -o "$tmp/answer" "http://127.0.0.1:$boot_port/image/$held"; done
+is "who asks for it leaves one line in the log" $((before + 1)) "$(lines)"
+mv "$tmp/held" "$state/images/$held"
+check "once it is back, it is served" curl -fsS -o "$tmp/answer" "http://127.0.0.1:$boot_port/image/$held"
+check "and can be the default" m image default ready
+m image default base >/dev/null
+
+# prune
+cp "$state/images/$held" "$state/images/lost-0123456789abcdef.sealed"
+touch -d '2 hours ago' "$state/images/lost-0123456789abcdef.sealed"
+before=$(find "$state/images" -type f | wc -l)
+check "image prune --dry-run shows what it would remove" grep -qE '^ready .*sealed' <<<"$(m image prune --dry-run)"
+check_says 2 'no terminal to ask at' "image prune asks, so it needs a terminal or --yes" m image prune </dev/null
+check "at a terminal, no is no" bash -c "! script -qec \"echo n | '$bin/muster' image prune\" /dev/null"
+is "so far nothing was removed" "$before" "$(find "$state/images" -type f | wc -l)"
+check "image prune --yes removes" m image prune --yes
+is "all but the default" base "$(m image list -o json | jq -r '[.images[].name] | join(" ")')"
+[ "$(id -u)" -ne 0 ] || is "and files that no image has" "${sealed##*/}" "$(ls "$state/images")"
+m image add ready "$tmp/ready.squashfs" --no-default >/dev/null 2>&1
 
 # ---- nodes --------------------------------------------------------------------
 ek=$made/ek-certs/swtpm_rsa.der

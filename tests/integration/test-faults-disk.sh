@@ -50,12 +50,18 @@ done
 is "a full disk: told to come again" M-BUSY "$refused"
 is "a full disk: nobody is let in unrecorded" "$before" "$(let_in)"
 is "a full disk: an admin is told" 503 "$(admin_status POST /v1/nodes/n1/quarantine)"
+check "a full disk: what stopped it is named" jq -e '(.error | test("the disk that holds .* is full")) and (.next | test("make room"))' \
+        <<<"$(admin POST /v1/nodes/n1/quarantine)"
+check "a full disk: status says so" jq -e '.disk.full' <<<"$(admin GET /v1/status)"
+check "a full disk: a backup says so" grep -qE 'disk that holds .* is full.*Next: make room' \
+        <<<"$("$bin/muster" backup "$tmp/full-backup" --socket "$sock" 2>&1)"
 logged 'database or disk is full.*Next: free space'
 kill -9 "$(cat "$tmp/pid")"
 died 1
 wait_for 5 sh -c "[ \"\$(wc -l <'$tmp/exits')\" -ge 2 ]" && is "a full disk at the start is no final error" 7 "$(last_exit)"
 rm -f "$state/ballast"
 again "room again"
+check "room again: status says so" jq -e '.disk.full | not' <<<"$(admin GET /v1/status)"
 
 fresh_log
 fault "error db-write 30 1" # what a file system that failed gives to open files
