@@ -11,7 +11,7 @@
 #define MUSTER_PREFIX "/usr"
 #endif
 
-enum kind { K_TEXT, K_PATH, K_NUMBER, K_ENDPOINT, K_URL, K_URLS, K_DATABASE, K_SANDBOX };
+enum kind { K_TEXT, K_PATH, K_NUMBER, K_ENDPOINT, K_URL, K_URLS, K_DATABASE, K_SANDBOX, K_DOMAIN, K_YES };
 
 struct option {
         const char *key;
@@ -50,6 +50,8 @@ static const struct option options[] = {
         NUMBER("pending-limit", pending_limit, 1, 100000, 1000),
         NUMBER("cert-days", cert_days, 1, 3650, 30),
         NUMBER("threads", threads, 1, 256, 2),
+        TEXT("domain", K_DOMAIN, domain, ""),
+        TEXT("cert-addresses", K_YES, cert_addresses, "no"),
         TEXT("sandbox", K_SANDBOX, sandbox, "enforce"),
         NUMBER("rate-per-address", rate_address, 1, 1000000, 50),
         NUMBER("rate-strangers", rate_strangers, 1, 1000000, 500),
@@ -72,6 +74,10 @@ static const char *bad_text(const struct option *o, const char *value)
                 return value[0] != '/' ? "a path must be absolute" : NULL;
         case K_SANDBOX:
                 return strcmp(value, "enforce") == 0 || strcmp(value, "log") == 0 ? NULL : "it is enforce or log";
+        case K_DOMAIN:
+                return domain_ok(value) ? NULL : "a domain is a DNS name in lower case, for example cluster or hpc.example.org";
+        case K_YES:
+                return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "it is yes or no";
         case K_DATABASE:
                 return strncmp(value, "postgresql://", 13) == 0 || strncmp(value, "postgres://", 11) == 0 || strchr(value, '=')
                                ? NULL : "a database is postgresql://USER@HOST/NAME, or host=HOST dbname=NAME as libpq has it";

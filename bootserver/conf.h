@@ -35,6 +35,8 @@ struct conf {
         unsigned pending_limit; /* nodes */
         unsigned cert_days;
         unsigned threads;
+        char domain[CONF_STR]; /* of the nodes' names in certificates; "": none */
+        char cert_addresses[8]; /* "yes": certificates hold the node's address too; or "no" */
         char sandbox[16]; /* "enforce" or "log" */
         unsigned rate_address;   /* per second */
         unsigned rate_strangers; /* per second */

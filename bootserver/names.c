@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "names.h"
 
+#include <arpa/inet.h>
+
 #define DIGITS "0123456789"
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -70,6 +72,33 @@ bool url_ok(const char *s)
 
         return skip > 0 && only(s + skip, LOWER UPPER DIGITS "._~:/[]-", 1, 240) && s[skip] != '/' &&
                s[strlen(s) - 1] != '/';
+}
+
+bool domain_ok(const char *s)
+{
+        bool number = true; /* all digits: it could be taken for an address */
+
+        if (!only(s, LOWER DIGITS ".-", 1, DOMAIN_MAX))
+                return false;
+        for (const char *p = s;;) {
+                size_t n = strcspn(p, ".");
+
+                if (n == 0 || n > 63 || p[0] == '-' || p[n - 1] == '-')
+                        return false;
+                number = strspn(p, DIGITS) == n;
+                if (p[n] == '\0')
+                        return !number;
+                p += n + 1;
+        }
+}
+
+bool address_ok(const char *s)
+{
+        char text[INET6_ADDRSTRLEN];
+        uint8_t raw[16];
+        int family = strchr(s, ':') ? AF_INET6 : AF_INET;
+
+        return inet_pton(family, s, raw) == 1 && inet_ntop(family, raw, text, sizeof(text)) && strcmp(text, s) == 0;
 }
 
 bool cmdline_ok(const char *s)

@@ -15,6 +15,11 @@ bool mac_ok(const char *s);        /* aa:bb:cc:dd:ee:ff, or with '-'; either cas
 bool uuid_ok(const char *s);
 bool serial_ok(const char *s); /* printable ASCII without quotes, $, `, \ or spaces at the ends; up to 64 */
 bool url_ok(const char *s);    /* http:// or https://, then only [A-Za-z0-9._~:/[]-] */
+/* A DNS domain for node names, as `cluster` or `hpc.example.org`: lower case, up to DOMAIN_MAX. */
+#define DOMAIN_MAX 150
+bool domain_ok(const char *s);
+/* An IPv4 or IPv6 address as inet_ntop() writes it. */
+bool address_ok(const char *s);
 /* What reaches the kernel through an iPXE script unchanged: printable ASCII,
  * single spaces, no ${, no word that iPXE reads itself (&&, ||, ;, #…). */
 bool cmdline_ok(const char *s);

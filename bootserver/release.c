@@ -291,7 +291,7 @@ static int make(struct server *srv, const struct attest *a, struct node *n, cons
                 r = release_keys(srv, a, d->policy_key, n, &m.keys);
         FAULT_POINT("release-keys-made");
         if (r == 0)
-                r = release_certs(srv, a->req.node, n, now, &m.certs);
+                r = release_certs(srv, a->req.node, a->from, n, now, &m.certs);
         if (r == 0)
                 r = journal_incident(m.boot_id);
         memcpy(v->node, a->req.node, DIGEST_LEN);

@@ -7,7 +7,7 @@
  * has none, or some that another policy key than `policy` (its place in
  * keys.policy) opens; private parts exist only inside this call. release_certs():
  * makes or renews certificates when they are missing, a third of their
- * life is left, or another CA issued them; the signer issues them. Both change `n` only in memory; each says whether it did. */
+ * life is left, another CA issued them, or they hold other names than now; the signer issues them. Both change `n` only in memory; each says whether it did. */
 #ifndef MUSTER_RELEASE_H
 #define MUSTER_RELEASE_H
 
@@ -52,6 +52,7 @@ struct release {
 DEFINE_CLEANUP(struct release *, release_free)
 
 int release_keys(const struct server *srv, const struct attest *a, size_t policy, struct node *n, bool *ret_made);
-int release_certs(const struct server *srv, const uint8_t id[DIGEST_LEN], struct node *n, int64_t now, bool *ret_made);
+/* `from`: where the node attests from, for its certificates when musterd.conf wants addresses in them. */
+int release_certs(const struct server *srv, const uint8_t id[DIGEST_LEN], const char *from, struct node *n, int64_t now, bool *ret_made);
 
 #endif

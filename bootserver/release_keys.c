@@ -2,6 +2,7 @@
 #include "release.h"
 
 #include "bundle.h"
+#include "names.h"
 #include "pki.h"
 #include "sshcert.h"
 
@@ -78,6 +79,46 @@ static bool by_ca(const struct buf *cert, const void *ca, size_t len)
         return cert->len > 0 && memmem(cert->p, cert->len, ca, len) != NULL;
 }
 
+/* "::ffff:10.1.0.7" is the address 10.1.0.7; "" when certificates hold none. */
+static const char *address_for(const struct server *srv, const char *from)
+{
+        static const char mapped[] = "::ffff:";
+
+        if (strcmp(srv->conf.cert_addresses, "yes") != 0)
+                return "";
+        if (strncmp(from, mapped, sizeof(mapped) - 1) == 0 && strchr(from, '.'))
+                from += sizeof(mapped) - 1;
+        return address_ok(from) ? from : "";
+}
+
+static size_t put_name(uint8_t *to, const char *a, const char *b)
+{
+        char name[NAME_MAX_LEN + CONF_STR + 2];
+        size_t n = (size_t)snprintf(name, sizeof(name), "%s%s%s", a, b[0] ? "." : "", b);
+
+        to[0] = to[1] = 0;
+        to[2] = (uint8_t)(n >> 8);
+        to[3] = (uint8_t)n;
+        memcpy(to + 4, name, n);
+        return n + 4;
+}
+
+/* Does the host certificate hold exactly these principals? Its signature is
+ * ours: it stands in our store. The TLS certificate is made along with it. */
+static bool has_names(const struct buf *cert, const char *name, const char *domain, const char *address)
+{
+        uint8_t list[4 + 2 * (NAME_MAX_LEN + CONF_STR + 8) + 64] = { 0 };
+        size_t n = 4 + put_name(list + 4, name, "");
+
+        if (domain[0])
+                n += put_name(list + n, name, domain);
+        if (address[0])
+                n += put_name(list + n, address, "");
+        list[2] = (uint8_t)((n - 4) >> 8);
+        list[3] = (uint8_t)(n - 4);
+        return cert->len > 0 && memmem(cert->p, cert->len, list, n) != NULL;
+}
+
 static void put_issued(struct signer_issued *i, struct buf *cert, int64_t *from, int64_t *to)
 {
         put(cert, &i->cert);
@@ -85,22 +126,24 @@ static void put_issued(struct signer_issued *i, struct buf *cert, int64_t *from,
         *to = i->to;
 }
 
-int release_certs(const struct server *srv, const uint8_t id[DIGEST_LEN], struct node *n, int64_t now, bool *ret_made)
+int release_certs(const struct server *srv, const uint8_t id[DIGEST_LEN], const char *from, struct node *n, int64_t now, bool *ret_made)
 {
+        const char *address = address_for(srv, from);
+        bool named = has_names(&n->ssh_cert, n->name, srv->conf.domain, address);
         uint32_t life = srv->conf.cert_days * 86400u;
         struct signer_issued i = { 0 };
         int r = 0;
 
         *ret_made = false;
-        if (!fresh(&n->ssh_cert, n->ssh_from, n->ssh_to, now) || !by_ca(&n->ssh_cert, srv->keys.ssh_ca, sizeof(srv->keys.ssh_ca))) {
-                r = signer_ssh(srv->signer, id, n->name, &n->ssh_key, life, &i);
+        if (!named || !fresh(&n->ssh_cert, n->ssh_from, n->ssh_to, now) || !by_ca(&n->ssh_cert, srv->keys.ssh_ca, sizeof(srv->keys.ssh_ca))) {
+                r = signer_ssh(srv->signer, id, n->name, address, &n->ssh_key, life, &i);
                 if (r < 0)
                         return r;
                 put_issued(&i, &n->ssh_cert, &n->ssh_from, &n->ssh_to);
                 *ret_made = true;
         }
-        if (!fresh(&n->tls_cert, n->tls_from, n->tls_to, now) || !by_ca(&n->tls_cert, srv->keys.ca_name.p, srv->keys.ca_name.len)) {
-                r = signer_tls(srv->signer, id, n->name, &n->tls_key, life, &i);
+        if (!named || !fresh(&n->tls_cert, n->tls_from, n->tls_to, now) || !by_ca(&n->tls_cert, srv->keys.ca_name.p, srv->keys.ca_name.len)) {
+                r = signer_tls(srv->signer, id, n->name, address, &n->tls_key, life, &i);
                 if (r < 0)
                         return r;
                 put_issued(&i, &n->tls_cert, &n->tls_from, &n->tls_to);

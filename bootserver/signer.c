@@ -314,8 +314,8 @@ static int ask_cert(struct signer *s, union signer_request *q, size_t len, struc
         return 0;
 }
 
-int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
-               struct signer_issued *ret)
+int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const char *address, const struct buf *key,
+               uint32_t life, struct signer_issued *ret)
 {
         union signer_request q = { .tls = { .head.op = SIGNER_TLS, .life = life } };
         int r = pki_p256_point(key->p, key->len, q.tls.point);
@@ -323,16 +323,18 @@ int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *nam
         memcpy(q.head.node, node, DIGEST_LEN);
         if (r == 0)
                 r = set_name(q.tls.name, name);
+        if (r == 0)
+                r = set_name(q.tls.address, address);
         return r < 0 ? -EINVAL : ask_cert(s, &q, sizeof(q.tls), ret);
 }
 
-int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
-               struct signer_issued *ret)
+int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const char *address, const struct buf *key,
+               uint32_t life, struct signer_issued *ret)
 {
         union signer_request q = { .ssh = { .head.op = SIGNER_SSH, .life = life } };
 
         memcpy(q.head.node, node, DIGEST_LEN);
-        if (key->len != sizeof(q.ssh.key) || set_name(q.ssh.name, name) < 0)
+        if (key->len != sizeof(q.ssh.key) || set_name(q.ssh.name, name) < 0 || set_name(q.ssh.address, address) < 0)
                 return -EINVAL;
         memcpy(q.ssh.key, key->p, sizeof(q.ssh.key));
         return ask_cert(s, &q, sizeof(q.ssh), ret);

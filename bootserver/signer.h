@@ -89,10 +89,11 @@ struct signer_let_in {
 /* Approvals for exactly the values and counters of this quote, and the image's key. */
 int signer_release(struct signer *s, const struct signer_wish *w, struct signer_let_in *ret);
 
-/* key: DER SubjectPublicKeyInfo of a P-256 key; the raw Ed25519 key. */
-int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
+/* address: "" unless certificates are to hold it (cert-addresses); the domain is the signer's own.
+ * key: DER SubjectPublicKeyInfo of a P-256 key; the raw Ed25519 key. */
+int signer_tls(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const char *address, const struct buf *key, uint32_t life,
                struct signer_issued *ret);
-int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const struct buf *key, uint32_t life,
+int signer_ssh(struct signer *s, const uint8_t node[DIGEST_LEN], const char *name, const char *address, const struct buf *key, uint32_t life,
                struct signer_issued *ret);
 
 /* Image keys in the store. */

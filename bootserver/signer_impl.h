@@ -8,6 +8,7 @@
 #ifndef MUSTER_SIGNER_IMPL_H
 #define MUSTER_SIGNER_IMPL_H
 
+#include "conf.h"
 #include "log.h"
 #include "pki.h"
 #include "signer.h"
@@ -30,6 +31,8 @@ struct signer_keys {
 struct signing {
         struct signer_keys keys;
         uint32_t life_max; /* of a certificate, seconds */
+        char domain[CONF_STR]; /* of the nodes' names; "": none */
+        bool addresses;    /* certificates may hold a node's address */
         int64_t uptime;    /* seconds, for tickets: no one sets this clock */
         uint64_t done[SIGNER_OPS];
         uint64_t refused;

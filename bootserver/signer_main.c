@@ -191,6 +191,8 @@ static int set_up(struct signing *s, const struct conf *conf, pid_t parent, stru
         if (signer_keys_load(conf->pki_dir, &s->keys, f) < 0)
                 return -ENOKEY;
         s->life_max = conf->cert_days * DAY;
+        memcpy(s->domain, conf->domain, sizeof(s->domain));
+        s->addresses = strcmp(conf->cert_addresses, "yes") == 0;
         r = drop(conf, parent, f);
         if (r < 0)
                 return r;

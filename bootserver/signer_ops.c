@@ -27,6 +27,11 @@ static bool text_ok(const char name[SIGNER_NAME], bool (*ok)(const char *))
         return n < SIGNER_NAME && memcmp(name + n, zero, SIGNER_NAME - n) == 0 && ok(name);
 }
 
+static bool empty(const char *text)
+{
+        return text[0] == '\0';
+}
+
 /* By whichever store key it was wrapped. */
 static int unwrap(const struct signing *s, const struct image_ref *i, const uint8_t wrapped[WRAPPED_LEN], uint8_t ret[32])
 {
@@ -110,40 +115,66 @@ static int take(struct signer_cert *a, const struct buf *b)
         return 0;
 }
 
-/* pki_issue_node() knows one profile: no CA, no id-muster-parent. */
+/* What a node is called by: its name, the name in the cluster's domain, and its
+ * address where musterd.conf wants it. -EINVAL: no name, or no address. */
+struct called {
+        char full[SIGNER_NAME + CONF_STR];
+        const char *name[3];
+        size_t n;
+};
+
+static int call(const struct signing *s, const char name[SIGNER_NAME], const char address[SIGNER_NAME], struct called *ret)
+{
+        if (!text_ok(name, wire_name_ok) || (address[0] ? !s->addresses || !text_ok(address, address_ok) : !text_ok(address, empty)))
+                return -EINVAL;
+        ret->name[0] = name;
+        ret->n = 1;
+        if (s->domain[0]) {
+                (void)snprintf(ret->full, sizeof(ret->full), "%s.%s", name, s->domain);
+                ret->name[ret->n++] = ret->full;
+        }
+        if (address[0])
+                ret->name[ret->n++] = address;
+        return 0;
+}
+
+/* pki_issue_node_names() knows one profile: no CA, no id-muster-parent. */
 static int tls(const struct signing *s, int64_t now, const struct signer_tls *q, struct signer_cert *a)
 {
         static const uint8_t zero[sizeof(q->zero)];
         _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
         _cleanup_(X509_freep) X509 *cert = NULL;
         _cleanup_(buf_wipe) struct buf der = { 0 };
+        struct called c = { 0 };
         int r = times(s, q->life, now, a);
 
         if (r < 0)
                 return r;
-        if (!text_ok(q->name, wire_name_ok) || memcmp(q->zero, zero, sizeof(zero)) != 0)
+        if (call(s, q->name, q->address, &c) < 0 || memcmp(q->zero, zero, sizeof(zero)) != 0)
                 return -EINVAL;
         if (pki_p256_from_point(q->point, &key) < 0)
                 return -EINVAL;
-        r = pki_issue_node(&s->keys.ca, key, q->name, a->from, a->to, &cert);
+        r = pki_issue_node_names(&s->keys.ca, key, c.name, c.n, a->from, a->to, &cert);
         if (r == 0)
                 r = pki_cert_to_der(cert, &der);
         return r < 0 ? r : take(a, &der);
 }
 
-/* sshcert_issue() knows host certificates only; the one principal is the
- * node's name. */
+/* sshcert_issue() knows host certificates only; the principals are what the
+ * node is called by, and nothing that a request could choose. */
 static int ssh(const struct signing *s, int64_t now, const struct signer_ssh *q, struct signer_cert *a)
 {
-        const char *names[] = { q->name };
-        struct sshcert_wish wish = { .public_key = q->key, .key_id = q->name, .principals = names, .n_principals = 1 };
+        struct sshcert_wish wish = { .public_key = q->key, .key_id = q->name };
+        struct called c = { 0 };
         _cleanup_(buf_wipe) struct buf blob = { 0 };
         int r = times(s, q->life, now, a);
 
         if (r < 0)
                 return r;
-        if (!text_ok(q->name, wire_name_ok))
+        if (call(s, q->name, q->address, &c) < 0)
                 return -EINVAL;
+        wish.principals = c.name;
+        wish.n_principals = c.n;
         if (RAND_bytes((uint8_t *)&wish.serial, sizeof(wish.serial)) != 1)
                 return -EIO;
         wish.valid_after = (uint64_t)a->from;

@@ -84,6 +84,7 @@ struct signer_tls {
         struct signer_head head;
         uint32_t life; /* seconds */
         char name[SIGNER_NAME];
+        char address[SIGNER_NAME]; /* "": none */
         uint8_t point[PKI_POINT_LEN];
         uint8_t zero[3];
 };
@@ -92,6 +93,7 @@ struct signer_ssh {
         struct signer_head head;
         uint32_t life;
         char name[SIGNER_NAME];
+        char address[SIGNER_NAME];
         uint8_t key[32];
 };
 
@@ -188,8 +190,8 @@ struct signer_hello {
 static_assert(sizeof(struct signer_release) == 1252, "no padding");
 static_assert(sizeof(struct signer_challenge) == 560, "no padding");
 static_assert(sizeof(struct signer_activate) == 148, "no padding");
-static_assert(sizeof(struct signer_tls) == 176, "no padding");
-static_assert(sizeof(struct signer_ssh) == 140, "no padding");
+static_assert(sizeof(struct signer_tls) == 240, "no padding");
+static_assert(sizeof(struct signer_ssh) == 204, "no padding");
 static_assert(sizeof(struct signer_wrap) == 232, "no padding");
 static_assert(sizeof(struct signer_rewrap) == 260, "no padding");
 static_assert(sizeof(struct signer_released) == 220, "no padding");

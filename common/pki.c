@@ -259,12 +259,18 @@ int pki_reissue_parent(const struct pki_ca *ca, const X509 *old, const EVP_PKEY 
         return r < 0 ? r : pki_issue_parent(ca, subject, common_name, sans, (size_t)n, from, to, ret);
 }
 
+int pki_issue_node_names(const struct pki_ca *ca, const EVP_PKEY *subject, const char *const *names, size_t n, time_t from,
+                         time_t to, X509 **ret)
+{
+        if (n < 1 || !host_ok(names[0]))
+                return -EINVAL;
+        return issue(ca, subject, names[0], names, n, "clientAuth", from, to, ret);
+}
+
 int pki_issue_node(const struct pki_ca *ca, const EVP_PKEY *subject, const char *name, time_t from, time_t to,
                    X509 **ret)
 {
-        if (!host_ok(name))
-                return -EINVAL;
-        return issue(ca, subject, name, &name, 1, "clientAuth", from, to, ret);
+        return pki_issue_node_names(ca, subject, &name, 1, from, to, ret);
 }
 
 bool pki_is_parent_cert(const X509 *cert)

@@ -41,6 +41,9 @@ int pki_reissue_parent(const struct pki_ca *ca, const X509 *old, const EVP_PKEY 
  * part of `subject` is used. */
 int pki_issue_node(const struct pki_ca *ca, const EVP_PKEY *subject, const char *name, time_t from, time_t to,
                    X509 **ret);
+/* The same with CN names[0], and each of the names, host name or address, as a SAN. */
+int pki_issue_node_names(const struct pki_ca *ca, const EVP_PKEY *subject, const char *const *names, size_t n, time_t from,
+                         time_t to, X509 **ret);
 
 /* Whether its extendedKeyUsage holds id-muster-parent. */
 bool pki_is_parent_cert(const X509 *cert);

@@ -86,6 +86,8 @@ int init_musterd_conf(const struct init_spec *s, char *ret, size_t n)
                      "pki-dir = %s/pki\n"
                      "ek-ca-dir = %s/ek-ca\n"
                      "admin-socket = %s\n"
+                     "# nodes' certificates hold r1n001.cluster beside r1n001\n"
+                     "#domain = cluster\n"
                      "user = %s\n"
                      "group = %s\n",
                      any, s->boot_port, any, s->attest_port, is_v6(a) ? "[" : "", a, is_v6(a) ? "]" : "", s->boot_port,

@@ -129,7 +129,7 @@ static void tls_there(void)
 {
         struct signer_issued i = { 0 };
 
-        MUST(signer_tls(there, node, "r1n001", &node_key, 3600, &i) == 0);
+        MUST(signer_tls(there, node, "r1n001", "", &node_key, 3600, &i) == 0);
         buf_wipe(&i.cert);
 }
 

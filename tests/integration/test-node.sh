@@ -10,6 +10,7 @@ requires command -v ssh-keygen
 node_files
 p=$tmp/parent
 parent_init "$p"
+printf 'domain = hpc.example.org\ncert-addresses = yes\n' >>"$p/etc/musterd.conf"
 parent_start "$p"
 parent_content "$p"
 node_facts 1
@@ -41,9 +42,21 @@ check "the public key is that of the private one" test \
         "$(ssh-keygen -y -P '' -f "$run/ssh_host_ed25519_key" | cut -d' ' -f2)" = "$(cut -d' ' -f2 "$run/ssh_host_ed25519_key.pub")"
 ssh-keygen -L -f "$run/ssh_host_ed25519_key-cert.pub" >"$tmp/cert"
 check "the host certificate is for the name" grep -q 'r1n001' "$tmp/cert"
+check "and for the name in the domain, and the address, and for nothing else" test \
+        "$(sed -n '/Principals:/,/Critical/p' "$tmp/cert" | sed '1d;$d' | tr -d ' ' | paste -sd,)" = r1n001,r1n001.hpc.example.org,127.0.0.1
 check "the host certificate is for that key" test "$(awk '/Public key:/ {print $4}' "$tmp/cert")" = \
         "$(ssh-keygen -l -f "$run/ssh_host_ed25519_key.pub" | awk '{print $2}')"
 check "the TLS certificate verifies against the CA" openssl verify -CAfile "$run/ca.crt" "$run/tls.crt"
+names() { for n in "$@"; do openssl verify -CAfile "$run/ca.crt" -verify_hostname "$n" "$run/tls.crt" >/dev/null 2>&1 && echo "$n"; done | paste -sd,; }
+check "for the short name and the one in the domain, not for others" test \
+        "$(names r1n001 r1n001.hpc.example.org r1n002.hpc.example.org r1n001.example.org)" = r1n001,r1n001.hpc.example.org
+port=$(free_port)
+openssl s_server -www -accept "127.0.0.1:$port" -cert "$run/tls.crt" -key "$run/tls.key" >/dev/null 2>&1 &
+cleanup_pid $!
+tls_of() { curl -sS -o /dev/null --retry 20 --retry-connrefused --retry-delay 1 --cacert "$run/ca.crt" --resolve "$1:$port:127.0.0.1" "https://$1:$port/"; }
+check "curl reaches it by its name in the domain" tls_of r1n001.hpc.example.org
+check "and by its address" tls_of 127.0.0.1
+check_exit 60 "control: but not by another node's name" tls_of r1n002.hpc.example.org
 check "the TLS key is that of the certificate" test "$(openssl pkey -in "$run/tls.key" -pubout)" = \
         "$(openssl x509 -in "$run/tls.crt" -noout -pubkey)"
 check "private keys are readable by nobody else" test "$(stat -c %a "$run" "$run/ssh_host_ed25519_key" "$run/tls.key" | tr '\n' ' ')" = "700 600 600 "

@@ -82,6 +82,8 @@ static void values_out_of_range_or_shape_are_refused(void **state)
                 "boot-listen = 1.2.3.4:0", "boot-listen = 1.2.3.4:65536", "boot-listen = ::1:80", "state-dir = var/lib",
                 "public-url = ftp://x", "public-url = http://a b", "public-url = http://a/?x=1", "image-urls = http://a x",
                 "user =",               "image-sends = -1",       "image-rate = 2000000001",
+                "domain = Cluster",     "domain = .cluster",      "domain = cluster.",     "domain = a..b", "domain = 10.1",
+                "domain = -a",          "domain = *.cluster",     "domain = a,b",          "domain =",      "cert-addresses = true",
         };
 
         (void)state;

@@ -102,6 +102,54 @@ static void an_ssh_certificate_is_a_host_of_one_name(void **state)
         assert_true(c.valid_after == NOW - 300 && c.valid_before == NOW + LIFE_MAX);
 }
 
+/* The principals of an SSH certificate, and whether the TLS one is for each. */
+static void certificates_name(const char *const *names, size_t n)
+{
+        struct sshcert c;
+        X509 *cert = NULL;
+
+        assert_int_equal(answer(), 0);
+        assert_int_equal(sshcert_parse(a.cert.blob, a.cert.len, &c), 0);
+        assert_int_equal(c.n_principals, n);
+        for (size_t i = 0; i < n; i++) {
+                assert_int_equal(c.principal_len[i], strlen(names[i]));
+                assert_memory_equal(c.principals[i], names[i], strlen(names[i]));
+        }
+        good(SIGNER_TLS);
+        (void)snprintf(q.tls.address, sizeof(q.tls.address), "%s", n > 2 ? names[2] : "");
+        assert_int_equal(answer(), 0);
+        assert_int_equal(pki_cert_from_der(a.cert.blob, a.cert.len, &cert), 0);
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(i < 2 ? X509_check_host(cert, names[i], 0, 0, NULL) : X509_check_ip_asc(cert, names[i], 0), 1);
+        assert_int_equal(X509_check_host(cert, "r1n001.other", 0, 0, NULL), 0);
+        X509_free(cert);
+}
+
+static void certificates_hold_the_name_in_the_domain_and_the_address_if_wanted(void **state)
+{
+        static const char *const names[] = { "r1n001", "r1n001.hpc.example.org", "10.1.0.7" };
+        static const char *const bad[] = { "10.1.0.300", "10.1.0.07", "r1n002", "*", "10.1.0.7 ", "::ffff:1:0:0:0:0:0" };
+
+        (void)state;
+        (void)snprintf(sg.domain, sizeof(sg.domain), "hpc.example.org");
+        good(SIGNER_SSH);
+        certificates_name(names, 2);
+        good(SIGNER_SSH);
+        (void)snprintf(q.ssh.address, sizeof(q.ssh.address), "10.1.0.7");
+        assert_int_equal(answer(), -EINVAL); /* not wanted */
+        sg.addresses = true;
+        good(SIGNER_SSH);
+        (void)snprintf(q.ssh.address, sizeof(q.ssh.address), "10.1.0.7");
+        certificates_name(names, 3);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                good(SIGNER_SSH);
+                (void)snprintf(q.ssh.address, sizeof(q.ssh.address), "%s", bad[i]);
+                assert_int_equal(answer(), -EINVAL);
+        }
+        sg.domain[0] = '\0';
+        sg.addresses = false;
+}
+
 static void a_certificate_that_lives_too_long_is_refused(void **state)
 {
         static const uint32_t lives[] = { 0, LIFE_MAX + 1, 0x7fffffff, 0x80000000, 0xffffffff };
@@ -275,6 +323,7 @@ int main(void)
                 cmocka_unit_test(purposes_that_do_not_exist_are_refused),
                 cmocka_unit_test(a_tls_certificate_is_a_nodes_and_nothing_more),
                 cmocka_unit_test(an_ssh_certificate_is_a_host_of_one_name),
+                cmocka_unit_test(certificates_hold_the_name_in_the_domain_and_the_address_if_wanted),
                 cmocka_unit_test(a_certificate_that_lives_too_long_is_refused),
                 cmocka_unit_test(names_that_are_no_node_names_are_refused),
                 cmocka_unit_test(what_is_no_point_of_the_curve_is_refused),
