@@ -41,6 +41,8 @@ static int list_page(struct listing *l, const char *after)
         catalog_read(l->c->srv->catalog);
         if (!l->shown)
                 r = s->ops->node_list(s, -1, after, l->left + 1, list_one, l);
+        else if (strcmp(l->shown, "released") == 0) /* of two stored states, in the order of their ids */
+                r = s->ops->node_list(s, -1, after, l->left + 1, list_one, l);
         else if (node_state_parse(l->shown, &state) == 0)
                 r = s->ops->node_list(s, (int)state, after, l->left + 1, list_one, l);
         else
@@ -59,7 +61,7 @@ enum MHD_Result on_nodes(struct call *c)
         int r;
 
         if (l.shown && strcmp(l.shown, "unreachable") != 0 && node_state_parse(l.shown, &state) < 0)
-                return reply_error(c, 400, "pending, enrolled, ok, refused, unreachable, quarantined or revoked",
+                return reply_error(c, 400, "pending, enrolled, released, failed, refused, unreachable, quarantined or revoked",
                                    "there is no state of this name");
         if (after && !hex_ok(after, NODE_ID_HEX))
                 return reply_error(c, 400, "give `next` of the page before, or leave it out for the first page",

@@ -10,10 +10,10 @@
 #include <inttypes.h>
 
 #define METRICS_MAX 16384
-#define SHOWN 7
+#define SHOWN 8
 
-static const char *const shown_names[SHOWN] = { "pending", "enrolled", "ok", "refused", "unreachable", "quarantined",
-                                                "revoked" };
+static const char *const shown_names[SHOWN] = { "pending", "enrolled", "released", "failed", "refused", "unreachable",
+                                                "quarantined", "revoked" };
 
 struct tally {
         uint64_t n[SHOWN];
@@ -21,18 +21,14 @@ struct tally {
 
 static int tally(struct server *srv, struct tally *ret)
 {
-        uint64_t all[NODE_STATES];
-        uint64_t gone[NODE_STATES];
-        int r = unreachable_counts(srv->store, server_now(), all, gone);
+        struct shown_counts counts;
+        int r = unreachable_counts(srv->store, server_now(), &counts);
 
         *ret = (struct tally){ 0 };
         for (size_t i = 0; i < SHOWN && r == 0; i++) {
                 enum node_state state;
 
-                if (node_state_parse(shown_names[i], &state) == 0)
-                        ret->n[i] = all[state] > gone[state] ? all[state] - gone[state] : 0;
-                else
-                        ret->n[i] = gone[NODE_ENROLLED] + gone[NODE_OK];
+                ret->n[i] = node_state_parse(shown_names[i], &state) == 0 ? counts.shown[state] : counts.unreachable;
         }
         return r;
 }

@@ -52,10 +52,10 @@ static enum MHD_Result ask_again(struct call *c)
 
 /* Whoever asks may have heard the MAC; the UUID is seldom heard besides. It
  * is only a hint, and only such a one counts. */
-static void note_fetch(const struct node *n, const struct asked *a)
+static void note_fetch(struct call *c, const struct node *n, const struct asked *a)
 {
         if (a->mac[0] && a->uuid[0] && strcmp(a->uuid, n->uuid) == 0)
-                fetch_note(n->id, server_now());
+                fetch_note(n->id, call_from(c), server_now());
 }
 
 enum MHD_Result on_ipxe(struct call *c)
@@ -96,7 +96,7 @@ enum MHD_Result on_ipxe(struct call *c)
         if (ipxe_script((const char *)srv->ipxe_template.p, &v, &text) < 0)
                 return reply_error(c, 500, "check ipxe-template and public-url", "the iPXE script cannot be made");
         if (known)
-                note_fetch(&n, &a);
+                note_fetch(c, &n, &a);
         return reply_buf(c, 200, "text/plain", &text);
 }
 
@@ -145,6 +145,8 @@ enum MHD_Result on_boot_file(struct call *c)
         struct served f = { 0 };
         int fd = catalog_open_boot_file(c->srv->catalog, c->param, &f);
 
+        if (fd >= 0 && !c->head)
+                fetch_step(call_from(c), FETCH_UKI_PART, 0, server_now());
         return send_file(c, fd, &f, false);
 }
 

@@ -25,8 +25,8 @@
 enum decide_verdict { DECIDE_REFUSED, DECIDE_GO_ON, DECIDE_CHALLENGE, DECIDE_PENDING, DECIDE_OK };
 
 /* NODE_REC_NONE: no record (the node becomes pending). NODE_REC_REMOVED: it
- * had one earlier on this connection. NODE_REC_APPROVED: enrolled, ok,
- * refused or unreachable in the API's words. */
+ * had one earlier on this connection. NODE_REC_APPROVED: enrolled, released,
+ * failed, refused or unreachable in the API's words. */
 enum node_rec {
         NODE_REC_NONE,
         NODE_REC_REMOVED,

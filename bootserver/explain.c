@@ -3,6 +3,7 @@
 
 #include "evidence_impl.h"
 #include "hex.h"
+#include "jout.h"
 #include "log.h"
 
 #include <stdarg.h>
@@ -163,6 +164,20 @@ static void last_line(struct lines *l, const char *code)
                 return;
         (void)snprintf(line, sizeof(line), "Next: %s.", explain_next(code));
         l->error = jstrs_add(&l->s, line);
+}
+
+int explain_failure(const char *code, struct buf *ret_json)
+{
+        _cleanup_(jout_wipe) struct jout o = { 0 };
+        char line[EXPLAIN_LINE + 1];
+
+        jout_arr(&o, NULL);
+        (void)snprintf(line, sizeof(line), "Its attempt before was let in too, and failed with %s: %s", code, explain_meaning(code));
+        jout_str(&o, NULL, line);
+        (void)snprintf(line, sizeof(line), "Next: %s.", explain_next(code));
+        jout_str(&o, NULL, line);
+        jout_end(&o, ']');
+        return jout_take(&o, ret_json);
 }
 
 int explain_decision(const struct decision *d, const struct evidence *ev, const struct decide_refs *refs,

@@ -21,8 +21,11 @@ int explain_decision(const struct decision *d, const struct evidence *ev, const 
                      struct jstrs *ret);
 
 /* What a code means and what to do, for refusals made outside decide.h
- * (M-MALFORMED, M-BUSY, M-ACTIVATE); never NULL. */
+ * (M-MALFORMED, M-BUSY, M-ACTIVATE), and for the client's own E-codes; never NULL. */
 const char *explain_meaning(const char *code);
 const char *explain_next(const char *code);
+
+/* Why a node that was let in did not start its image, by its client's code: a JSON array of lines as above. */
+int explain_failure(const char *code, struct buf *ret_json);
 
 #endif

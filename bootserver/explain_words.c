@@ -63,6 +63,26 @@ static const struct {
         {"M-PCRS", "PCR 8 or 13 was extended, which nothing in this boot chain does",
          "find what measures into it: a boot loader other than iPXE (PCR 8), or system extensions beside the UKI "
          "(PCR 13)"},
+        {"E-CONFIG", "its node.conf, CA certificate or policy key cannot be read",
+         "read the line on its console; make the initramfs again from /etc/muster (muster boot build, muster boot add)"},
+        {"E-TPM", "a command to its TPM failed", "read the line on its console; if it stays so, look at the TPM in its firmware settings"},
+        {"E-BANK", "its TPM has no active SHA-256 bank", "enable the SHA-256 bank in the firmware's TPM settings"},
+        {"E-AUTH", "the owner or endorsement authorisation of its TPM is set", "clear the TPM in the firmware settings"},
+        {"E-EVENTLOG", "its firmware gives no event log", "boot it by UEFI, and switch its TPM's event log on"},
+        {"E-NET", "no parent answered it in time", "check the network, and that musterd runs on each parent of node.conf"},
+        {"E-PARENT", "it does not trust a parent's certificate or answer",
+         "if the cluster's CA is new, make the initramfs again; if not, look who answers at the parents' addresses; check its clock and "
+         "this parent's"},
+        {"E-IMAGE", "the image could not be fetched, or is not the one that was sealed",
+         "see who serves it (image-urls in musterd.conf), then add it again with `muster image add`"},
+        {"E-MEMORY", "its memory is too small for the image", "give the node more RAM, or use a smaller image"},
+        {"E-MOUNT", "the image could not be mounted or started: no init or systemd in it, or a file system that the kernel cannot mount",
+         "read the line on its console, then add an image of a whole system with `muster image add`"},
+        {"E-NV", "its keys could not be read from or written to the TPM's NV",
+         "read the line on its console; if it stays so, clear the TPM and approve it again"},
+        {"E-BUNDLE", "its TPM could not open the bundle of its keys",
+         "read the line on its console; if it stays so, clear the TPM and approve it again"},
+        {"E-CAP", "its keys could not be locked or PCR 15 could not be capped", "read the line on its console; look who else uses this TPM"},
 };
 
 const char *explain_meaning(const char *code)

@@ -4,9 +4,11 @@
 #include "hex.h"
 #include "mem.h"
 
+#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -19,8 +21,38 @@ static struct {
                 uint64_t key; /* ids are hashes: their beginning tells them apart */
                 int64_t when : 63; /* 0: free */
                 bool answered : 1;
+                int64_t step_when;
+                struct in6_addr from; /* zero: unknown */
+                uint8_t step;         /* enum fetch_step */
+                uint8_t alert;
         } slot[SLOTS];
+        uint32_t by_address[SLOTS]; /* a slot's place and 1; 0: none. Addresses that meet share it: the newer one counts. */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* IPv4 as it is mapped into IPv6. False: neither. */
+static bool address_of(const struct sockaddr *sa, struct in6_addr *ret)
+{
+        memset(ret, 0, sizeof(*ret));
+        if (sa && sa->sa_family == AF_INET6) {
+                *ret = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+        } else if (sa && sa->sa_family == AF_INET) {
+                memset(ret->s6_addr + 10, 0xff, 2);
+                memcpy(ret->s6_addr + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+        } else {
+                return false;
+        }
+        return true;
+}
+
+/* Addresses of one network differ in their last octets. */
+static uint32_t *place_of(const struct in6_addr *a)
+{
+        uint32_t h = 2166136261U; /* FNV-1a */
+
+        for (size_t i = 0; i < sizeof(a->s6_addr); i++)
+                h = (h ^ a->s6_addr[i]) * 16777619U;
+        return &table.by_address[(h ^ h >> 16) % SLOTS];
+}
 
 static uint64_t key_of(const char *id)
 {
@@ -53,17 +85,69 @@ static struct slot *oldest(uint64_t key)
         return old;
 }
 
-void fetch_note(const char *id, int64_t now)
+void fetch_note(const char *id, const struct sockaddr *from, int64_t now)
 {
         uint64_t key = key_of(id);
+        struct in6_addr address;
+        bool known = address_of(from, &address);
         struct slot *s;
 
         (void)pthread_mutex_lock(&table.lock);
         s = find(key);
         if (!s)
                 s = oldest(key);
-        *s = (struct slot){ .key = key, .when = now };
+        *s = (struct slot){ .key = key, .when = now, .step_when = now, .from = address };
+        if (known)
+                *place_of(&address) = (uint32_t)(s - table.slot) + 1;
         (void)pthread_mutex_unlock(&table.lock);
+}
+
+void fetch_step(const struct sockaddr *from, enum fetch_step step, unsigned alert, int64_t now)
+{
+        struct in6_addr address;
+        struct slot *s;
+        uint32_t place;
+
+        if (!address_of(from, &address))
+                return;
+        (void)pthread_mutex_lock(&table.lock);
+        place = *place_of(&address);
+        s = place ? &table.slot[place - 1] : NULL;
+        if (s && s->when && memcmp(&s->from, &address, sizeof(address)) == 0 && step >= s->step) {
+                s->step = (uint8_t)step;
+                s->alert = (uint8_t)alert;
+                s->step_when = now;
+        }
+        (void)pthread_mutex_unlock(&table.lock);
+}
+
+bool fetch_trace(const char *id, struct fetch_trace *ret)
+{
+        struct in6_addr none = { 0 };
+        struct in6_addr from = { 0 };
+        const struct slot *s;
+
+        (void)pthread_mutex_lock(&table.lock);
+        s = find(key_of(id));
+        if (s) {
+                *ret = (struct fetch_trace){ .asked = s->when, .when = s->step_when, .step = s->step, .alert = s->alert };
+                from = s->from;
+        }
+        (void)pthread_mutex_unlock(&table.lock);
+        if (s && memcmp(&from, &none, sizeof(none)) != 0) {
+                bool four = IN6_IS_ADDR_V4MAPPED(&from);
+
+                (void)inet_ntop(four ? AF_INET : AF_INET6, four ? &from.s6_addr[12] : from.s6_addr, ret->from, sizeof(ret->from));
+        }
+        return s;
+}
+
+const char *fetch_step_name(enum fetch_step step)
+{
+        static const char *const names[] = { [FETCH_SCRIPT] = "script", [FETCH_UKI_PART] = "uki-part", [FETCH_UKI] = "uki",
+                                             [FETCH_CONNECTED] = "connected", [FETCH_DISTRUST] = "distrust" };
+
+        return (size_t)step < ELEMENTSOF(names) ? names[step] : "script";
 }
 
 int64_t fetch_last(const char *id)

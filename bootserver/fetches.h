@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fetches.h - when nodes' boot scripts were last asked for.
+/* fetches.h - when nodes' boot scripts were last asked for, and how far the
+ * address that asked came since.
  *
  * Anyone can ask in any node's name, so this is a hint, kept in memory
  * alone: it writes nothing, survives no restart and proves nothing. Fixed
@@ -8,11 +9,33 @@
 #ifndef MUSTER_FETCHES_H
 #define MUSTER_FETCHES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
-void fetch_note(const char *id, int64_t now);
+void fetch_note(const char *id, const struct sockaddr *from, int64_t now); /* from: NULL when it is not known */
 int64_t fetch_last(const char *id); /* 0: not since musterd started */
+
+/* What came from the address that a node's script went to; a later step is never undone by an earlier one. */
+enum fetch_step {
+        FETCH_SCRIPT,    /* nothing but the script */
+        FETCH_UKI_PART,  /* it asked for a file of /boot */
+        FETCH_UKI,       /* and got the whole of it */
+        FETCH_CONNECTED, /* it connected to the attest listener */
+        FETCH_DISTRUST,  /* and ended the handshake with a TLS alert */
+};
+void fetch_step(const struct sockaddr *from, enum fetch_step step, unsigned alert, int64_t now);
+
+struct fetch_trace {
+        int64_t asked; /* when for the script */
+        int64_t when;  /* of the step */
+        enum fetch_step step;
+        unsigned alert; /* of FETCH_DISTRUST: RFC 8446's number */
+        char from[46];  /* the address; "": unknown */
+};
+bool fetch_trace(const char *id, struct fetch_trace *ret); /* false: it was not asked for since musterd started */
+const char *fetch_step_name(enum fetch_step step);
 
 /* Those of before `when` that are not known to be answered by the node: the
  * first 16 digits of their ids, in order, those after `after` ("": all). Up to

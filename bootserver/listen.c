@@ -2,6 +2,7 @@
 #include "listen.h"
 
 #include "ahead.h"
+#include "distrust.h"
 #include "outbox.h"
 #include "serve.h"
 #include "tls_server.h"
@@ -290,6 +291,7 @@ int listen_start(struct server *srv, struct fail *fail)
 
         if (r < 0)
                 return fail_set(fail, r, "", "", "cannot serve files: %s", strerror(-r));
+        distrust_watch();
         for (int i = 0; i < LISTENERS; i++) {
                 srv->daemon[i] = i == L_BOOT ? start_boot(srv) : start_one(srv, (enum listener)i);
                 if (!srv->daemon[i])

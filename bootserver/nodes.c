@@ -7,6 +7,7 @@
 #include "hex.h"
 #include "names.h"
 #include "sshcert.h"
+#include "tls_server.h"
 #include "wire_verdict.h"
 
 int node_lookup(struct store *s, const char *ref, struct node *ret)
@@ -59,13 +60,20 @@ bool node_reset_unasked(const struct node *before, struct policy_boot now, int64
                last_ipxe(before) < before->last_ok;
 }
 
+bool node_failed_since(const struct node *before, struct policy_boot now, const char *former)
+{
+        return former[0] == 'E' && before->has_ak && before->last_ok > 0 && now.reset_count == before->reset_count &&
+               now.restart_count == before->restart_count;
+}
+
 const char *node_shown_state(const struct node *n, int64_t now)
 {
         int64_t asked = last_ipxe(n);
+        bool let_in = n->state == NODE_RELEASED || n->state == NODE_FAILED;
 
-        if ((n->state == NODE_ENROLLED || n->state == NODE_OK) && asked > n->last_seen && now - asked > UNREACHABLE_AFTER)
+        if ((n->state == NODE_ENROLLED || let_in) && asked > n->last_seen && now - asked > UNREACHABLE_AFTER)
                 return "unreachable";
-        return node_state_text(n->state);
+        return node_state_text(n->state == NODE_FAILED && now - n->last_ok > FAILED_FOR ? NODE_RELEASED : n->state);
 }
 
 static void time_or_null(struct jout *o, const char *key, int64_t t)
@@ -110,12 +118,31 @@ static unsigned unaccepted(const struct node *n)
         return changed ? changed : FACT_ALL;
 }
 
+/* How far its boot came since its script was asked for; null: it was seen since, or nobody asked. */
+static void step_json(struct jout *o, const struct node *n)
+{
+        struct fetch_trace t;
+
+        if (!fetch_trace(n->id, &t) || t.asked <= n->last_seen) {
+                jout_null(o, "step");
+                return;
+        }
+        jout_obj(o, "step");
+        jout_str(o, "reached", fetch_step_name(t.step));
+        jout_int(o, "when", t.when);
+        text_or_null(o, "from", t.from);
+        jout_str(o, "alert", t.step == FETCH_DISTRUST ? tls_alert_text(t.alert) : NULL);
+        jout_end(o, '}');
+}
+
 static void node_identity(struct jout *o, struct catalog *cat, const struct node *n, int64_t now)
 {
+        const char *shown = node_shown_state(n, now);
+
         jout_str(o, "id", n->id);
         text_or_null(o, "name", n->name);
-        jout_str(o, "state", node_shown_state(n, now));
-        text_or_null(o, "reason", n->reason);
+        jout_str(o, "state", shown);
+        text_or_null(o, "reason", strcmp(shown, "released") == 0 ? NULL : n->reason); /* of a failure that passed */
         text_or_null(o, "why", n->why);
         text_or_null(o, "profile", n->profile);
         jout_bool(o, "profile_known", n->profile[0] && catalog_profile(cat, n->profile));
@@ -139,6 +166,7 @@ static void node_identity(struct jout *o, struct catalog *cat, const struct node
         time_or_null(o, "tpm_cleared", n->cleared);
         text_or_null(o, "address", n->address);
         text_or_null(o, "former", n->former);
+        step_json(o, n);
 }
 
 static void tpm_json(struct jout *o, struct catalog *cat, const struct node *n)
@@ -227,9 +255,9 @@ int node_evidence_digest(struct store *s, const struct node *n, char ret[2 * DIG
 void node_for_decision(const struct node *n, bool had, struct decide_node *ret)
 {
         static const enum node_rec recs[NODE_STATES] = {
-                [NODE_PENDING] = NODE_REC_PENDING, [NODE_ENROLLED] = NODE_REC_APPROVED, [NODE_OK] = NODE_REC_APPROVED,
+                [NODE_PENDING] = NODE_REC_PENDING, [NODE_ENROLLED] = NODE_REC_APPROVED, [NODE_RELEASED] = NODE_REC_APPROVED,
                 [NODE_REFUSED] = NODE_REC_APPROVED, [NODE_QUARANTINED] = NODE_REC_QUARANTINED,
-                [NODE_REVOKED] = NODE_REC_REVOKED,
+                [NODE_REVOKED] = NODE_REC_REVOKED, [NODE_FAILED] = NODE_REC_APPROVED,
         };
 
         memset(ret, 0, sizeof(*ret));

@@ -26,7 +26,12 @@ int node_of_machine(struct store *s, const char *mac, const char *uuid, struct n
 /* Did this node's TPM start over (a Reset, or a Restart after TPM2_Shutdown(STATE)) since its last accepted boot without its script having been asked for in between, in
  * the hearing of this musterd, which started at `since`? A hint, as fetches.h says. */
 bool node_reset_unasked(const struct node *before, struct policy_boot now, int64_t since);
+/* "failed" is NODE_FAILED for as long as its client may still try: it asks again within its back-off and the time that
+ * an image takes. One that does not come again has got further, and is "released". */
+#define FAILED_FOR 900
 const char *node_shown_state(const struct node *n, int64_t now);
+/* Was this node let in before in this boot of its machine, with `former` from its client as what came of that? */
+bool node_failed_since(const struct node *before, struct policy_boot now, const char *former);
 
 /* With the catalogue's read lock held. Leaves the object open when
  * `open_end` is set, for further members. */
@@ -41,7 +46,7 @@ void node_for_decision(const struct node *n, bool had, struct decide_node *ret);
 
 static inline bool node_approved(const struct node *n)
 {
-        return n->state == NODE_ENROLLED || n->state == NODE_OK || n->state == NODE_REFUSED;
+        return n->state == NODE_ENROLLED || n->state == NODE_RELEASED || n->state == NODE_FAILED || n->state == NODE_REFUSED;
 }
 
 #endif

@@ -220,7 +220,7 @@ static int commit_refusal(struct server *srv, const struct attest *a, const stru
  * root's on a running node, is no better than a stranger. */
 static bool in_haste(const struct node *n)
 {
-        return n && n->state != NODE_OK && (uint64_t)(server_now() - n->last_seen) < RETRY_AFTER / 2;
+        return n && n->state != NODE_RELEASED && n->state != NODE_FAILED && (uint64_t)(server_now() - n->last_seen) < RETRY_AFTER / 2;
 }
 
 enum MHD_Result refuse_decided(struct call *c, const struct attest *a, const struct node *n, const struct decision *d,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release.h"
 
+#include "explain.h"
 #include "fault.h"
 #include "hooks.h"
 #include "journal.h"
@@ -134,8 +135,12 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
 {
         _cleanup_(buf_wipe) struct buf detail = { 0 };
         struct jout o = { 0 };
+        _cleanup_(buf_wipe) struct buf why = { 0 };
         struct journal_entry e = { .node = n->id, .name = n->name, .event = "ok" };
-        int r;
+        int r = n->state == NODE_FAILED ? explain_failure(n->reason, &why) : 0;
+
+        if (r < 0)
+                return r;
 
         jout_obj(&o, NULL);
         jout_str(&o, "boot_id", m->boot_id);
@@ -163,6 +168,7 @@ static int journal_ok(struct server *srv, const struct attest *a, const struct n
         if (r < 0)
                 return r;
         e.detail = (const char *)detail.p;
+        e.explain = (const char *)why.p;
         return journal_append(srv->store, now, &e, NULL);
 }
 
@@ -193,8 +199,10 @@ static int journal_new_ak(struct server *srv, const struct attest *a, const stru
 static void mark_ok(const struct attest *a, const struct decision *d, const struct catalog_image *image, int64_t now,
                     struct node *n)
 {
-        n->state = NODE_OK;
-        n->reason[0] = '\0';
+        bool failed = !d->ak_changed && node_failed_since(n, evidence_counters(a->ev), a->req.former);
+
+        n->state = failed ? NODE_FAILED : NODE_RELEASED;
+        (void)snprintf(n->reason, sizeof(n->reason), "%s", failed ? a->req.former : "");
         n->last_seen = n->last_ok = now;
         n->reset_count = evidence_counters(a->ev).reset_count;
         n->restart_count = evidence_counters(a->ev).restart_count;
@@ -257,6 +265,10 @@ static void keep_words(struct release *rel, const struct node *n, const struct n
 {
         rel->made = *m;
         rel->before = judged->state;
+        rel->after = n->state;
+        memcpy(rel->reason, n->reason, sizeof(rel->reason));
+        if (judged->state == NODE_FAILED)
+                memcpy(rel->reason_before, judged->reason, sizeof(rel->reason_before));
         memcpy(rel->id, n->id, sizeof(rel->id));
         memcpy(rel->name, n->name, sizeof(rel->name));
         memcpy(rel->boot, n->boot, sizeof(rel->boot));

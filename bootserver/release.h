@@ -39,6 +39,9 @@ struct release {
         /* to be told of it */
         struct made made;
         enum node_state before;
+        enum node_state after;
+        char reason[16];        /* of NODE_FAILED; else "" */
+        char reason_before[16]; /* of that state before; of another "" */
         char id[NODE_ID_HEX + 1];
         char name[NAME_MAX_LEN + 1];
         char boot[NAME_MAX_LEN + 1];

@@ -98,8 +98,8 @@ static void told(struct server *srv, const struct release *rel)
 {
         struct node n = { 0 };
 
-        log_info("node=%s name=%s ok: boot=%s image=%s boot_id=%s", rel->id, rel->name, rel->boot, rel->image,
-                 rel->made.boot_id);
+        log_info("node=%s name=%s ok: boot=%s image=%s boot_id=%s%s%s", rel->id, rel->name, rel->boot, rel->image,
+                 rel->made.boot_id, rel->reason[0] ? ": again, since its attempt before failed with " : "", rel->reason);
         metric_add(&srv->metrics, M_BUNDLES_MADE, rel->made.keys);
         metric_add(&srv->metrics, M_BUNDLES_SENT, rel->made.bundle);
         metric_add(&srv->metrics, M_CERTIFICATES, rel->made.certs);
@@ -114,15 +114,16 @@ static void told(struct server *srv, const struct release *rel)
                 facts_told(srv, &n, rel->made.facts_changed, rel->from, &rel->facts_change);
         if (rel->mac_shared.len > 0)
                 facts_macs_told(srv, &n, rel->from, &rel->mac_shared);
-        if (rel->before == NODE_OK && !rel->made.unasked)
+        if (rel->before == rel->after && strcmp(rel->reason, rel->reason_before) == 0 && !rel->made.unasked)
                 return;
         if (rel->made.unasked) {
                 log_warn("node=%s name=%s its TPM started over, and nobody had asked for its boot script since its last boot. "
                          "Next: see RESETS in musterd(8)", rel->id, rel->name);
-                hooks_send(srv->hooks, &n, node_state_text(rel->before), "ok", "reset-without-boot", NULL);
+                hooks_send(srv->hooks, &n, node_state_text(rel->before), node_state_text(rel->after), "reset-without-boot", NULL);
                 return;
         }
-        hooks_send(srv->hooks, &n, node_state_text(rel->before), "ok", NULL, NULL);
+        hooks_send(srv->hooks, &n, node_state_text(rel->before), node_state_text(rel->after), rel->reason[0] ? rel->reason : NULL,
+                   NULL);
 }
 
 enum MHD_Result release_send(struct call *c, struct attest *a)

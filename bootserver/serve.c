@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve.h"
 
+#include "fetches.h"
 #include "head.h"
 #include "routes.h"
 #include "wire_frame.h"
@@ -13,6 +14,18 @@
 int64_t server_now(void)
 {
         return (int64_t)time(NULL);
+}
+
+static const struct sockaddr *peer_of(struct MHD_Connection *conn)
+{
+        const union MHD_ConnectionInfo *i = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+        return i ? i->client_addr : NULL;
+}
+
+const struct sockaddr *call_from(struct call *c)
+{
+        return peer_of(c->conn);
 }
 
 static int64_t monotonic(void)
@@ -244,9 +257,10 @@ void serve_completed(void *cls, struct MHD_Connection *conn, void **con_cls, enu
         struct call *c = *con_cls;
 
         (void)cls;
-        (void)conn;
         if (!c)
                 return;
+        if (c->route && c->route->handler == on_boot_file && c->send.on && code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+                fetch_step(peer_of(conn), FETCH_UKI, 0, server_now());
         send_end(c->srv, &c->send, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         (void)atomic_fetch_sub(&c->srv->body_bytes, c->counted);
         buf_wipe(&c->body);
@@ -283,6 +297,7 @@ static struct session *session_new(const struct listener_ctx *l, struct MHD_Conn
 
         if (l->listener == L_ATTEST) {
                 metric_add(&l->srv->metrics, M_CONNECTIONS_ATTEST, 1);
+                fetch_step(peer_of(conn), FETCH_CONNECTED, 0, server_now());
                 return door_claim(l->srv->door, fd);
         }
         i = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

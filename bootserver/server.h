@@ -96,6 +96,8 @@ struct call {
 };
 
 int64_t server_now(void); /* Unix seconds */
+/* The peer's address; NULL: not known. */
+const struct sockaddr *call_from(struct call *c);
 
 /* Has the connection had all the requests it may have? */
 bool serve_limit(const struct session *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store.h"
 
-static const char *const states[NODE_STATES] = { "pending", "enrolled", "ok", "refused", "quarantined", "revoked" };
+static const char *const states[NODE_STATES] = { "pending", "enrolled", "released", "refused", "quarantined", "revoked", "failed" };
 
 const char *node_state_text(enum node_state s)
 {
@@ -93,7 +93,8 @@ int store_macs_text(const char *const *macs, size_t n_macs, char ret[STORE_MACS_
 
 int64_t store_mac_since(const struct node *n)
 {
-        bool approved = n->state == NODE_ENROLLED || n->state == NODE_OK || n->state == NODE_REFUSED;
+        bool approved = n->state == NODE_ENROLLED || n->state == NODE_RELEASED || n->state == NODE_REFUSED ||
+                        n->state == NODE_FAILED;
 
         return !approved ? 0 : n->last_seen > 0 ? n->last_seen : 1;
 }

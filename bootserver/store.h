@@ -34,13 +34,17 @@
 #define NAME_MAX_LEN 63
 #define STORE_ALL ((size_t)-1)
 
-enum node_state { NODE_PENDING, NODE_ENROLLED, NODE_OK, NODE_REFUSED, NODE_QUARANTINED, NODE_REVOKED, NODE_STATES };
+/* The store keeps these numbers. NODE_RELEASED: the node was let in. NODE_FAILED: it was let in, and its client said
+ * that the attempt before, which was let in too in the same boot of the machine, failed with the code in `reason`. */
+enum node_state {
+        NODE_PENDING, NODE_ENROLLED, NODE_RELEASED, NODE_REFUSED, NODE_QUARANTINED, NODE_REVOKED, NODE_FAILED, NODE_STATES
+};
 
 struct node {
         char id[NODE_ID_HEX + 1];
         char name[NAME_MAX_LEN + 1]; /* "": none yet */
         enum node_state state;
-        char reason[16]; /* code of the last refusal, or "" */
+        char reason[16]; /* code of the last refusal or failure, or "" */
         char profile[200];
         enum ek_chain chain;
         bool without_cert; /* enrolled without an EK certificate */

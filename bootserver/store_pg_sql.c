@@ -82,7 +82,7 @@ const char pg_schema_4[] =
 
 /* Of nodes that claim the same MAC the approved ones come first, since claims
  * prove nothing, and of those the one that has it for longest. */
-#define OWNER_FIRST "ORDER BY (state NOT IN (1, 2, 3)), (since = 0), since, first_seen LIMIT 1"
+#define OWNER_FIRST "ORDER BY (state NOT IN (1, 2, 3, 6)), (since = 0), since, first_seen LIMIT 1"
 
 const struct pg_statement pg_statements[PQ_QUERIES] = {
         [PQ_BEGIN] = { "", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE" },

@@ -267,6 +267,28 @@ static int begin(struct tls *t)
         return 0;
 }
 
+static void (*alert_told)(int fd, unsigned alert);
+
+void tls_on_alert(void (*fn)(int fd, unsigned alert))
+{
+        alert_told = fn;
+}
+
+const char *tls_alert_text(unsigned alert)
+{
+        return SSL_alert_desc_string_long((int)alert);
+}
+
+/* A client that does not believe this parent's certificate says so in an alert. */
+static void tell_alert(const struct tls *t)
+{
+        unsigned long e = ERR_peek_error();
+        int alert = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET : -1;
+
+        if (alert_told && alert >= 0 && alert <= UINT8_MAX)
+                alert_told(t->fd, (unsigned)alert);
+}
+
 /* What to do after a call of OpenSSL that gave no bytes. */
 static int outcome(struct tls *t, int r)
 {
@@ -293,6 +315,8 @@ static ssize_t read_some(struct tls *t, void *p, size_t n)
         ERR_clear_error();
         if (!t->up && (r = SSL_do_handshake(t->ssl)) != 1) {
                 r = outcome(t, r);
+                if (r == -EPROTO)
+                        tell_alert(t);
                 return r == 0 ? -ECONNRESET : r;
         }
         t->up = true;

@@ -36,6 +36,11 @@ struct MHD_Connection;
  * and its key. It is shown to clients that name that CA and not the new one. */
 int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_len, SSL_CTX **ret);
 
+/* `fn` hears of each TLS alert by which a peer ends a handshake (RFC 8446's number), on that connection's thread.
+ * To be set once, before the first connection. */
+void tls_on_alert(void (*fn)(int fd, unsigned alert));
+const char *tls_alert_text(unsigned alert); /* "unknown CA" */
+
 /* A connection's server end on a nonblocking socket, which stays the caller's;
  * no two threads at once in one of them. */
 int tls_new(SSL_CTX *ctx, int fd, struct tls **ret);

@@ -47,10 +47,40 @@ static int count(void *ctx, const struct node *n)
         return 0;
 }
 
-int unreachable_counts(struct store *s, int64_t now, uint64_t ret_all[NODE_STATES], uint64_t ret_unreachable[NODE_STATES])
-{
-        int r = s->ops->node_counts(s, ret_all);
+struct recent {
+        int64_t now;
+        uint64_t n;
+};
 
-        memset(ret_unreachable, 0, NODE_STATES * sizeof(ret_unreachable[0]));
-        return r < 0 ? r : unreachable_list(s, now, NULL, count, ret_unreachable);
+static int count_failed(void *ctx, const struct node *n)
+{
+        struct recent *r = ctx;
+
+        r->n += strcmp(node_shown_state(n, r->now), "failed") == 0;
+        return 0;
+}
+
+int unreachable_counts(struct store *s, int64_t now, struct shown_counts *ret)
+{
+        uint64_t all[NODE_STATES];
+        uint64_t gone[NODE_STATES] = { 0 };
+        struct recent failed = { .now = now };
+        int r = s->ops->node_counts(s, all);
+
+        if (r == 0)
+                r = unreachable_list(s, now, NULL, count, gone);
+        if (r == 0 && all[NODE_FAILED] > 0) /* a failure that passed counts as released */
+                r = s->ops->node_list(s, NODE_FAILED, NULL, STORE_ALL, count_failed, &failed);
+        if (r < 0)
+                return r;
+        *ret = (struct shown_counts){ 0 };
+        for (size_t i = 0; i < NODE_STATES; i++) {
+                ret->shown[i] = all[i] > gone[i] ? all[i] - gone[i] : 0; /* they were counted one after the other */
+                ret->unreachable += gone[i];
+        }
+        if (failed.n > ret->shown[NODE_FAILED])
+                failed.n = ret->shown[NODE_FAILED];
+        ret->shown[NODE_RELEASED] += ret->shown[NODE_FAILED] - failed.n;
+        ret->shown[NODE_FAILED] = failed.n;
+        return 0;
 }

@@ -10,7 +10,11 @@
 
 /* In the order of their ids, from behind `after` (NULL: from the first). */
 int unreachable_list(struct store *s, int64_t now, const char *after, node_fn fn, void *ctx);
-/* How many records are in each state, and of them unreachable. */
-int unreachable_counts(struct store *s, int64_t now, uint64_t ret_all[NODE_STATES], uint64_t ret_unreachable[NODE_STATES]);
+/* How many records are shown in each state (node_shown_state()), and how many as unreachable. */
+struct shown_counts {
+        uint64_t shown[NODE_STATES];
+        uint64_t unreachable;
+};
+int unreachable_counts(struct store *s, int64_t now, struct shown_counts *ret);
 
 #endif

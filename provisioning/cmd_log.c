@@ -4,6 +4,7 @@
 #include "batch.h"
 #include "commands.h"
 #include "events.h"
+#include "present.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -16,7 +17,7 @@
 enum { OPT_EXPLAIN = CLI_LONG, OPT_DATABASE };
 
 static const struct cli_option log_options[] = {
-        { "explain", OPT_EXPLAIN, NULL, "say in words why: the last refusal of each node first" },
+        { "explain", OPT_EXPLAIN, NULL, "say in words: how each node is now, and its last refusal, first" },
         { "lines", 'n', "N", "the newest N events (50)" },
         { "follow", 'f', NULL, "then show new events as they come, one JSON document a line with -o json" },
         { "database", OPT_DATABASE, "FILE", "verify this database or copy of one, pages too, without musterd" },
@@ -110,23 +111,43 @@ static int collect(struct admin *a, const struct log_args *args, struct json_obj
         return 0;
 }
 
-/* Why each node of the range was last refused, before everything else. */
-static int explain_nodes(struct admin *a, const struct log_args *args, struct json_object *ret, struct fail *f)
+/* Of a node that was removed there is no record, but its events are found by its id. */
+static int node_now(struct admin *a, const char *name, struct json_object **ret, struct fail *f)
+{
+        struct fail why = { 0 };
+        char target[256];
+        int rc;
+
+        (void)admin_target(target, sizeof(target), "/v1/nodes/", name, "?evidence=0");
+        rc = admin_call(a, "GET", target, NULL, ret, &why);
+        if (rc == MUSTER_UNREACHABLE)
+                *f = why;
+        return rc == MUSTER_UNREACHABLE ? rc : 0;
+}
+
+/* How each node of the range is now, and why it was last refused, before everything else. */
+static int explain_nodes(struct admin *a, const struct log_args *args, struct json_object *nodes, struct json_object *ret,
+                         struct fail *f)
 {
         for (size_t i = 0; args->range && i < args->range->n; i++) {
                 _cleanup_(json_putp) struct json_object *some = json_object_new_array();
+                _cleanup_(json_putp) struct json_object *now = NULL;
                 struct json_object *last;
                 int rc = events_newest(a, args->range->name[i], REFUSAL_SEARCH, some, f);
 
+                if (rc == 0)
+                        rc = node_now(a, args->range->name[i], &now, f);
                 if (rc)
                         return rc;
+                if (now)
+                        json_object_array_add(nodes, json_object_get(now));
                 last = events_last_refusal(some);
                 if (last)
                         json_object_array_add(ret, json_object_get(last));
                 if (cli_json())
                         continue;
-                events_print_let_in(args->range->name[i], events_let_in(some));
-                events_print_refusal(args->range->name[i], last);
+                present_print(args->range->name[i], now, some);
+                events_print_refusal(args->range->name[i], last, last && present_passed(last, some));
         }
         return 0;
 }
@@ -160,6 +181,7 @@ static int show(const struct log_args *args)
 {
         _cleanup_(json_putp) struct json_object *doc = json_object_new_object();
         _cleanup_(json_putp) struct json_object *refusals = json_object_new_array();
+        _cleanup_(json_putp) struct json_object *nodes = json_object_new_array();
         _cleanup_(json_putp) struct json_object *events = NULL;
         _cleanup_(admin_freep) struct admin *a = NULL;
         struct fail f = { 0 };
@@ -168,14 +190,16 @@ static int show(const struct log_args *args)
 
         rc = admin_open(cli_socket(), &a, &f);
         if (rc == 0 && args->explain)
-                rc = explain_nodes(a, args, refusals, &f);
+                rc = explain_nodes(a, args, nodes, refusals, &f);
         if (rc == 0)
                 rc = collect(a, args, &events, &f);
         if (rc)
                 return cli_fail(rc, &f);
         if (cli_json() && !args->follow) {
-                if (args->explain)
+                if (args->explain) {
+                        json_object_object_add(doc, "nodes", json_object_get(nodes));
                         json_object_object_add(doc, "refusals", json_object_get(refusals));
+                }
                 json_object_object_add(doc, "events", json_object_get(events));
                 return cli_print_json(doc);
         }

@@ -11,7 +11,8 @@
 
 #define PAGE 500
 
-static const char *const states[] = { "pending", "enrolled", "ok", "refused", "unreachable", "quarantined", "revoked" };
+static const char *const states[] = { "pending", "enrolled", "released", "failed", "refused", "unreachable", "quarantined",
+                                      "revoked" };
 
 enum { OPT_STATE = CLI_LONG, OPT_ADVISORY };
 
@@ -80,6 +81,10 @@ static const char *note_text(struct json_object *n, char *out, size_t size)
         char ids[80];
 
         (void)snprintf(out, size, "%s", admin_str(n, "why") ? admin_text(n, "why") : "");
+        if (strcmp(admin_text(n, "state"), "unreachable") == 0 && admin_get(n, "step"))
+                (void)snprintf(out + strlen(out), size - strlen(out), "%sboot came to: %s%s%s", out[0] ? "; " : "",
+                               admin_text(admin_get(n, "step"), "reached"),
+                               admin_str(admin_get(n, "step"), "alert") ? ", TLS alert " : "", admin_text(admin_get(n, "step"), "alert"));
         if (joined(admin_get(n, "facts_changed"), changed, sizeof(changed))[0])
                 (void)snprintf(out + strlen(out), size - strlen(out), "%sfacts changed: %s", out[0] ? "; " : "", changed);
         if (admin_int(n, "tpm_cleared") > 0)
@@ -215,7 +220,7 @@ int cmd_node_list(int argc, char **argv)
                 return rc;
         if (state && !known_state(state))
                 return cli_usage(&list_command,
-                                 "unknown state '%.40s' (pending, enrolled, ok, refused, unreachable, quarantined, revoked)",
+                                 "unknown state '%.40s' (pending, enrolled, released, failed, refused, unreachable, quarantined, revoked)",
                                  state);
         if (argc > optind)
                 rc = batch_parse(&list_command, argv[optind], &range);
@@ -314,6 +319,9 @@ static void show_node(struct json_object *n)
         show_time(n, "last_ipxe", "last asked by iPXE:");
         show_time(n, "last_seen", "last seen:");
         show_time(n, "last_ok", "last ok:");
+        if (admin_get(n, "step"))
+                show_line("boot came to:", "%s%s%s", admin_text(admin_get(n, "step"), "reached"),
+                          admin_str(admin_get(n, "step"), "alert") ? ", TLS alert " : "", admin_text(admin_get(n, "step"), "alert"));
         show_line("last address:", "%s", admin_text(n, "address"));
         show_line("attempt before failed:", "%s", admin_text(n, "former"));
         show_line("attestation key:", "%s", admin_text(n, "ak"));

@@ -133,7 +133,7 @@ bool events_of_range(struct json_object *e, const struct noderange *range)
         return false;
 }
 
-static void print_explanation(struct json_object *e, const char *margin)
+void events_print_explanation(struct json_object *e, const char *margin)
 {
         struct json_object *x = admin_get(e, "explain");
 
@@ -168,6 +168,37 @@ static void detail_text(struct json_object *detail, char *out, size_t size)
         }
 }
 
+void events_print_step(struct json_object *step, const char *margin)
+{
+        static const struct {
+                const char *reached, *what, *next;
+        } words[] = {
+                { "script", "It got its boot script and asked for no UKI since",
+                  "read iPXE's lines on its console; see whether another DHCP, TFTP or HTTP server answers it" },
+                { "uki-part", "It began to fetch the UKI, and did not get the whole of it",
+                  "read iPXE's lines on its console; look at its memory and at the network" },
+                { "uki", "It fetched the whole UKI, and nothing came from its address to the attest listener since",
+                  "read the kernel's and muster-node's lines on its console: the kernel may not start, the command line may lack root=muster, "
+                  "the network may not come up, or the UKI's node.conf may name other parents" },
+                { "connected", "It connected to the attest listener, and sent no request that holds",
+                  "read muster-node's line on its console, and musterd's log" },
+                { "distrust", "It ended the TLS handshake, since it does not trust this parent",
+                  "unknown CA: its UKI was made with another cluster's CA, so make one from this parent's /etc/muster (muster boot build, "
+                  "muster boot add); certificate expired: compare its clock with this parent's" },
+        };
+        const char *reached = admin_text(step, "reached");
+        char when[TIME_TEXT_MAX];
+        char from[64];
+        char alert[64];
+
+        for (size_t i = 0; step && i < ELEMENTSOF(words); i++)
+                if (strcmp(words[i].reached, reached) == 0)
+                        printf("%s%s%s%s (at %s, from %s).\n%sNext: %s.\n", margin, words[i].what, admin_str(step, "alert") ? ": TLS alert " : "",
+                               admin_str(step, "alert") ? show_text(admin_text(step, "alert"), alert, sizeof(alert)) : "",
+                               time_text(admin_int(step, "when"), when), show_text(admin_text(step, "from"), from, sizeof(from)), margin,
+                               words[i].next);
+}
+
 void events_print(struct json_object *e, bool explain)
 {
         struct json_object *detail = admin_get(e, "detail");
@@ -189,10 +220,10 @@ void events_print(struct json_object *e, bool explain)
                 (void)snprintf(line + n, sizeof(line) - n, "%s", details);
         printf("%s\n", show_text(line, safe, sizeof(safe)));
         if (explain)
-                print_explanation(e, "        ");
+                events_print_explanation(e, "        ");
 }
 
-void events_print_refusal(const char *node, struct json_object *e)
+void events_print_refusal(const char *node, struct json_object *e, bool passed)
 {
         char when[TIME_TEXT_MAX];
         char code[32];
@@ -202,9 +233,10 @@ void events_print_refusal(const char *node, struct json_object *e)
                 printf("%s: no refusal in the journal.\n\n", node);
                 return;
         }
-        printf("%s was last refused at %s: %s, incident %s\n", node, time_text(admin_int(e, "time"), when),
+        printf("%s was %s refused at %s: %s, incident %s%s\n", node, passed ? "once" : "last", time_text(admin_int(e, "time"), when),
                show_text(admin_text(e, "code"), code, sizeof(code)),
-               show_text(admin_text(e, "incident"), incident, sizeof(incident)));
-        print_explanation(e, "  ");
+               show_text(admin_text(e, "incident"), incident, sizeof(incident)),
+               passed ? "; this is over: it was let in or approved since. Then it was:" : "");
+        events_print_explanation(e, "  ");
         putchar('\n');
 }

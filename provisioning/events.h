@@ -23,7 +23,10 @@ size_t events_let_in(struct json_object *newest_first);
 bool events_of_range(struct json_object *e, const struct noderange *range);
 
 void events_print(struct json_object *e, bool explain);
-void events_print_refusal(const char *node, struct json_object *e); /* e NULL: was never refused */
+void events_print_refusal(const char *node, struct json_object *e, bool passed); /* e NULL: was never refused */
+void events_print_explanation(struct json_object *e, const char *margin); /* e NULL: nothing */
+/* How far an unreachable node's boot came: `step` of the admin API; NULL: nothing. */
+void events_print_step(struct json_object *step, const char *margin);
 
 void events_print_let_in(const char *node, size_t times); /* nothing unless it was more than once */
 

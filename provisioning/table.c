@@ -199,7 +199,7 @@ char *time_text(int64_t t, char out[TIME_TEXT_MAX])
         time_t when = (time_t)t;
         struct tm tm;
 
-        if (t <= 0 || !localtime_r(&when, &tm) || strftime(out, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        if (t <= 0 || !localtime_r(&when, &tm) || strftime(out, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S %z", &tm) == 0)
                 (void)snprintf(out, TIME_TEXT_MAX, "-");
         return out;
 }

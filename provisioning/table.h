@@ -43,7 +43,7 @@ size_t show_width(const char *text);
 void show_line(const char *key, const char *fmt, ...) _printf_(2, 3);
 
 #define TIME_TEXT_MAX 32
-/* "2026-11-23 00:31:02" in local time; "-" for 0 */
+/* "2026-11-23 00:31:02 +0100", local time with its zone; "-" for 0 */
 char *time_text(int64_t t, char out[TIME_TEXT_MAX]);
 /* "12 s", "5 min", "3 h", "9 d" since then; "-" for 0 */
 char *ago_text(int64_t t, int64_t now, char out[TIME_TEXT_MAX]);

@@ -31,7 +31,7 @@ static void make(uint64_t i, uint64_t of, struct node *n)
         uint64_t seed = i * 0x9e3779b97f4a7c15u;
         char facts[600];
 
-        *n = (struct node){ .state = i % 10 ? NODE_OK : NODE_ENROLLED, .chain = EK_CHAIN_OK, .first_seen = OLDEST,
+        *n = (struct node){ .state = i % 10 ? NODE_RELEASED : NODE_ENROLLED, .chain = EK_CHAIN_OK, .first_seen = OLDEST,
                             .last_seen = OLDEST + 1000, .last_ok = OLDEST + 1000, .has_ak = true, .reset_count = 7,
                             .ssh_from = OLDEST, .tls_from = OLDEST, .ssh_to = OLDEST + 2592000, .tls_to = OLDEST + 2592000 };
         (void)snprintf(n->id, sizeof(n->id), "%08x%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%08x",

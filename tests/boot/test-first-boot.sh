@@ -29,7 +29,7 @@ check "the firmware started once" test "$(grep -ac 'BdsDxe: starting Boot' "$d/c
 key1=$(host_key "$d")
 boot1=$(boot_json "$d")
 check "the first boot wrote the keys to NV" jq -e '.nv.bytes_written > 0 and .bundle == true' <<<"$boot1"
-check "the node is ok on the parent" test "$(m node show n1 -o json | jq -r .state)" = ok
+check "the node is released on the parent" test "$(m node show n1 -o json | jq -r .state)" = released
 
 # --- TLS with the node's key and certificate ----------------------------------
 cat >"$tmp/tls-server" <<'EOS'

@@ -55,7 +55,8 @@ said() { # NAME TEXT: a line of the console has TEXT
 }
 said "the resealed chunk of the mirror does not verify" "image from http://10.0.2.2:$mirror_port/image/known.sealed: chunk 1 does not verify"
 said "nor does the chunk with the flipped byte of the parent" "image known from http://10.0.2.2:$boot_port/image/known.sealed: chunk 1 does not verify"
-explained 'did not verify \(E-IMAGE\)'
+explained 'is failed: .*E-IMAGE'
+explained 'failed with E-IMAGE: the image could not be fetched'
 
 # an image that verifies and is no root file system: the mount fails
 head -c 3145728 /dev/urandom >"$tmp/noise"

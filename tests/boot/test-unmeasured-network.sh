@@ -36,5 +36,5 @@ if grep -aqE 'PWNED|dracut:/#|emergency mode|sh-5' "$d/console.log"; then
 else
         ok "the console shows no shell and none of it"
 fi
-check "the parent counted it as ok" test "$(m node show n1 -o json | jq -r .state)" = ok
+check "the parent counted it as released" test "$(m node show n1 -o json | jq -r .state)" = released
 "$vnode" stop "$d"

@@ -195,5 +195,5 @@ unmeasured_machine() {
         else
                 ok "the console shows no shell and none of it"
         fi
-        check "the parent counted it as ok" test "$(m node show n1 -o json | jq -r .state)" = ok
+        check "the parent counted it as released" test "$(m node show n1 -o json | jq -r .state)" = released
 }

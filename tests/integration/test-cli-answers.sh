@@ -10,10 +10,10 @@ import json, os, socket, sys
 
 def answer(line):
     if b'/v1/status' in line:
-        return 200, json.dumps({'version': '9.9', 'state_dir': '/nowhere', 'nodes': {'ok': 1, 'dreaming': 2},
+        return 200, json.dumps({'version': '9.9', 'state_dir': '/nowhere', 'nodes': {'released': 1, 'dreaming': 2},
                                 'later': {'deep': [1, None, 'x']}, 'journal': {'seq': 3, 'head': 'ab'}})
     if b'/v1/nodes/evil' in line:
-        return 200, json.dumps({'name': '\x1b]0;owned\x07', 'id': 'ab' * 32, 'state': 'ok\nname: fake', 'later': 1})
+        return 200, json.dumps({'name': '\x1b]0;owned\x07', 'id': 'ab' * 32, 'state': 'released\nname: fake', 'later': 1})
     if b'/v1/nodes/number' in line:
         return 200, json.dumps({'name': 7, 'id': None, 'state': [], 'facts': 'none', 'evidence': 3})
     if b'/v1/nodes' in line:

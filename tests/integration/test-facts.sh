@@ -80,7 +80,7 @@ boots two
 node_facts 1
 boots one
 check "the admin accepts it" m node approve r1n001
-check "the mark is gone" test "$(n '[.facts_changed, .facts_before, .state]')" = '[[],null,"ok"]'
+check "the mark is gone" test "$(n '[.facts_changed, .facts_before, .state]')" = '[[],null,"released"]'
 check "node list has none" test "$(m node list | grep -c 'facts changed')" = 0
 check "the journal says what was accepted" test "$(events approved | jq -c '.[-1].facts_accepted_after.serial')" = '"S2"'
 
@@ -122,7 +122,7 @@ node_facts 1
 check "the admin accepts the new machine" m node approve r1n001
 boots accepted
 check "then it boots" test "$rc" = 0
-check "and has no mark" test "$(n '[.state, .facts_changed]')" = '["ok",[]]'
+check "and has no mark" test "$(n '[.state, .facts_changed]')" = '["released",[]]'
 
 # ---- facts count of an approved boot only: any other client may lie -----------------------
 count() { events facts-changed | jq length; }

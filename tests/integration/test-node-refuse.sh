@@ -13,6 +13,8 @@ parent_init "$tmp/other"
 parent_start "$p"
 parent_content "$p"
 node_facts 1
+uuid=6d757374-6572-4000-8000-000000000001
+echo "$uuid" >"$MUSTER_FACTS/class/dmi/id/product_uuid"
 run=$tmp/run
 attest=$(cat "$p/attest-port")
 
@@ -48,9 +50,25 @@ tpm_off
 # --- parents --------------------------------------------------------------------
 tpm_on "$tmp/tpm"
 sed "s|^ca = .*|ca = $tmp/other/etc/pki/ca.pem|" "$p/node.conf" >"$tmp/wrong-ca.conf"
+script() { curl -sf -o "$tmp/script" "http://127.0.0.1:$(cat "$p/boot-port")/ipxe?mac=52-54-00-12-34-56&uuid=$uuid$1"; }
+step() { "$bin/muster" node show r1n001 -o json | jq -r '"\(.step.reached) \(.step.alert)"'; }
+second_over
+check "iPXE asks for the node's script" script ''
+check "it came no further than its script" test "$(step)" = "script null"
+check "it fetches its UKI" curl -sf -o /dev/null "http://127.0.0.1:$(cat "$p/boot-port")/boot/$boot_file"
+got_uki() { [ "$(step)" = "uki null" ]; }
+check "then it has the whole UKI" wait_for 10 got_uki
 refused 6 E-PARENT "a parent of another CA is not trusted" node_boot "$run" "$tmp/wrong-ca.conf"
+check "the parent knows that the node does not trust it" test "$(step)" = "distrust unknown CA"
+check "its log says so" grep -q 'from=127.0.0.1 ended the TLS handshake, .*alert unknown CA (48)' "$p.log"
+check "log --explain says so, and what to do" grep -q "TLS alert unknown CA (at .*, from 127.0.0.1)" <("$bin/muster" log --explain r1n001)
 check "and learns nothing: its journal has no new event" test \
         "$("$bin/muster" log -o json | jq '[.. | .code? // empty] | length')" = 0
+
+check "control: a node with the right CA boots" node_boot "$run" "$p/node.conf"
+check "and its boot is under way no more" test "$(step)" = "null null"
+tpm_off
+tpm_on "$tmp/tpm"
 
 sed "s|^policy-key = .*|policy-key = $tmp/other/etc/pki/policy.pem|" "$p/node.conf" >"$tmp/wrong-policy.conf"
 refused 7 M-POLICYKEY "a node whose initramfs has another policy key is refused by its parent" node_boot "$run" "$tmp/wrong-policy.conf"
@@ -189,8 +207,24 @@ tpm_off
 use_urls "http://127.0.0.1:$dead"
 tpm_on "$tmp/tpm"
 refused 9 E-IMAGE "an image that nobody serves is an error of the image" node_boot "$run" "$p/node.conf"
+state_of() { "$bin/muster" node show "$who" -o json | jq -r '"\(.state) \(.reason)"'; }
+who=r1n001
+check "an attempt that does not say what the one before failed with is a release" test "$(state_of)" = "released null"
+timeout 90 "$bin/muster-node-test" boot --config "$p/node.conf" --run-dir "$run" --image-file "$run/image" >"$tmp/loop.log" 2>&1 &
+pid=$!
+cleanup_pid "$pid"
+failed_with() { [ "$(state_of)" = "failed $1" ]; }
+check "a node that is let in again and again and cannot start is failed, with its client's code" wait_for 60 failed_with E-IMAGE
+kill "$pid" && wait "$pid" 2>/dev/null
+check "node list shows that" grep -q "$who .*failed .*E-IMAGE" <("$bin/muster" node list)
+check "--state finds it" test "$("$bin/muster" node list --state failed -o json | jq '.nodes | length')" = 1
+check "and status counts it" test "$("$bin/muster" status -o json | jq -c '[.nodes.failed, .nodes.released]')" = "[1,0]"
+check "log --explain says what failed" grep -q 'failed with E-IMAGE: the image could not be fetched' <("$bin/muster" log --explain "$who")
 use_urls "$own"
 check "a boot that failed on the image passes in the same boot" node_boot "$run" "$p/node.conf"
+check "it is released then" test "$(state_of)" = "released null"
+check "log --explain says so" grep -q "$who is released: it was let in at " <("$bin/muster" log --explain "$who")
+check "and calls the last refusal old" grep -q "$who was once refused at .*; this is over" <("$bin/muster" log --explain "$who")
 tpm_off
 
 # --- boots ----------------------------------------------------------------------
@@ -203,6 +237,7 @@ tpm_on "$tmp/tpm" unmeasured
 # shellcheck disable=SC2046
 tpm2_pcrextend $(cat "$tmp/extends")
 refused 7 M-CMDLINE "another kernel command line is refused" node_boot "$run" "$p/node.conf"
+check "control: log --explain calls a refusal that holds the last one" grep -q "$who was last refused at .*: M-CMDLINE" <("$bin/muster" log --explain "$who")
 "$tmp/evidence" log "$tmp" "$boot_file" "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no"
 tpm_off
 

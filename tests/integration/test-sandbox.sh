@@ -197,7 +197,7 @@ id=$(sed -n 's/.*muster node approve \([0-9a-f]\{64\}\).*/\1/p' "$tmp/first.log"
 check "an admin approves a node" "$bin/muster" node approve "$id" --name r1n001 --without-ek-certificate
 if wait "$pid"; then ok "it boots from a confined parent"; else not_ok "it boots from a confined parent" "$(cat "$tmp/first.log" "$p.log")"; fi
 tpm_off
-check "hooks hear of it" wait_for 10 grep -q '"to": *"ok"' "$tmp/heard/10"
+check "hooks hear of it" wait_for 10 grep -q '"to": *"released"' "$tmp/heard/10"
 "$bin/muster" status >"$tmp/status"
 kill -HUP "$node_parent_pid"
 check "SIGHUP reloads" wait_for 10 grep -q 'reloaded' "$p.log"

@@ -59,7 +59,7 @@ hold_sync "trace db-sync -"
 fault_trace_reset
 go "$n"
 check "all commit, and are read, while the first sync is not done" wait_for 90 seen "$n"
-is "a node's record too" ok "$(admin GET /v1/nodes/s000001 | jq -r .state)"
+is "a node's record too" released "$(admin GET /v1/nodes/s000001 | jq -r .state)"
 is "no verdict has left" "$before" "$(verdicts)"
 is "the journal's head is shown as it is on disk" "$from" "$(journal_seq)"
 fault "trace db-sync -"

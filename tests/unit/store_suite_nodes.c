@@ -207,7 +207,7 @@ static void of_approved_nodes_the_one_that_has_a_mac_for_longest_keeps_it(void *
         new.state = NODE_ENROLLED;
         assert_int_equal(s->ops->node_put(s, &new, NULL, 0), 0);
         assert_string_equal(asks(s, macs[0], ""), "old");
-        new.state = NODE_OK;
+        new.state = NODE_RELEASED;
         new.last_seen = new.last_ok = 20;
         assert_int_equal(s->ops->node_put(s, &new, macs, 1), 0);
         assert_string_equal(asks(s, macs[0], ""), "old");
@@ -241,17 +241,17 @@ static void nodes_are_listed_by_state_from_one_on(void **state)
         for (char c = 'a'; c <= 'f'; c++) {
                 struct node n = suite_node(c, "");
 
-                n.state = c < 'c' ? NODE_REVOKED : NODE_OK;
+                n.state = c < 'c' ? NODE_REVOKED : NODE_RELEASED;
                 assert_int_equal(s->ops->node_put(s, &n, NULL, 0), 0);
         }
         memset(all, 0, sizeof(all));
-        assert_int_equal(s->ops->node_list(s, NODE_OK, NULL, 3, keep_last, all), 0);
+        assert_int_equal(s->ops->node_list(s, NODE_RELEASED, NULL, 3, keep_last, all), 0);
         assert_true(all[0] == 3 && all[1] == 'e');
         memset(all, 0, sizeof(all));
         assert_int_equal(s->ops->node_list(s, -1, "a", STORE_ALL, keep_last, all), 0);
         assert_true(all[0] == 6 && all[1] == 'f');
         assert_int_equal(s->ops->node_counts(s, counts), 0);
-        assert_true(counts[NODE_OK] == 4 && counts[NODE_REVOKED] == 2 && counts[NODE_PENDING] == 0);
+        assert_true(counts[NODE_RELEASED] == 4 && counts[NODE_REVOKED] == 2 && counts[NODE_PENDING] == 0);
 }
 
 /* Ids whose order is not the order in which they are added. */
@@ -277,7 +277,7 @@ static void a_boot_changes_of_a_record_what_it_may_and_nothing_else(void **state
         assert_int_equal(s->ops->node_put(s, &n, macs, 1), 0);
         assert_int_equal(s->ops->node_put(s, &other, NULL, 0), 0);
         assert_true(node_same_but_seen(&n, &n));
-        n.state = NODE_OK;
+        n.state = NODE_RELEASED;
         (void)snprintf(n.reason, sizeof(n.reason), "M-BOOT");
         (void)snprintf(n.profile, sizeof(n.profile), "another");
         n.chain = EK_CHAIN_OK;
@@ -293,7 +293,7 @@ static void a_boot_changes_of_a_record_what_it_may_and_nothing_else(void **state
         assert_int_equal(store_commit(s), 0);
         assert_int_equal(s->ops->node_get(s, n.id, &got), 0);
         assert_true(node_same_but_seen(&n, &got));
-        assert_true(got.state == NODE_OK && got.chain == EK_CHAIN_OK && got.last_seen == 71 && got.last_ok == 72);
+        assert_true(got.state == NODE_RELEASED && got.chain == EK_CHAIN_OK && got.last_seen == 71 && got.last_ok == 72);
         assert_true(got.has_ak && got.reset_count == 73);
         same_tpm(&got, &n);
         assert_memory_equal(got.ak_name, n.ak_name, sizeof(n.ak_name));
@@ -356,16 +356,16 @@ static void pages_have_each_node_once_while_others_come_and_go(void **state)
         unsigned next = 100;
 
         for (unsigned i = 0; i < 100; i++)
-                put_one(s, i, i % 2 ? NODE_OK : NODE_ENROLLED);
+                put_one(s, i, i % 2 ? NODE_RELEASED : NODE_ENROLLED);
         while (page(s, -1, 7, &all) > 0) {
-                put_one(s, next++, NODE_OK); /* before or behind the page's end */
+                put_one(s, next++, NODE_RELEASED); /* before or behind the page's end */
                 assert_int_equal(s->ops->node_delete(s, all.last), 0); /* the one the next page begins behind */
         }
         for (unsigned i = 0; i < 100; i++)
                 assert_int_equal(all.seen[i], 1);
         for (unsigned i = 100; i < next; i++)
                 assert_true(all.seen[i] <= 1);
-        while (page(s, NODE_OK, 1, &ok) > 0)
+        while (page(s, NODE_RELEASED, 1, &ok) > 0)
                 ;
         for (unsigned i = 0; i < 100; i += 2)
                 assert_int_equal(ok.seen[i], 0);
@@ -404,7 +404,7 @@ static void what_is_kept_of_how_many_there_are_is_so(void **state)
         assert_int_equal(s->ops->node_delete(s, n.id), 0);
         counts_are_as_counted(s);
         assert_int_equal(store_begin(s), 0);
-        put_one(s, 30, NODE_OK);
+        put_one(s, 30, NODE_RELEASED);
         store_rollback(s);
         counts_are_as_counted(s);
         assert_int_equal(backend->sql("DELETE FROM nodes"), 0);

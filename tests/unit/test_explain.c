@@ -265,6 +265,20 @@ static void what_is_no_refusal_is_not_explained(void **state)
         assert_int_equal(lines.n, 0);
 }
 
+static void a_failure_is_told_with_its_code_and_what_to_do(void **state)
+{
+        struct buf b = { 0 };
+
+        (void)state;
+        assert_int_equal(explain_failure("E-MOUNT", &b), 0);
+        assert_non_null(strstr((char *)b.p, "failed with E-MOUNT: the image could not be mounted"));
+        assert_non_null(strstr((char *)b.p, "Next: read the line on its console"));
+        buf_wipe(&b);
+        assert_int_equal(explain_failure("E-NEWER", &b), 0); /* of a later client */
+        assert_non_null(strstr((char *)b.p, "failed with E-NEWER: this code is not known"));
+        buf_wipe(&b);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_lines, teardown_lines)
@@ -285,6 +299,7 @@ int main(void)
                 T(long_lines_are_cut),
                 T(every_code_of_the_protocol_has_words),
                 T(what_is_no_refusal_is_not_explained),
+                T(a_failure_is_told_with_its_code_and_what_to_do),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -301,13 +301,13 @@ static void many_threads_commit_and_each_event_is_there_once(void **state)
 
 static void unreachable_is_fetched_long_ago_and_not_seen_since(void **state)
 {
-        struct node n = { .state = NODE_OK, .last_seen = 1000, .last_ipxe = 2000 };
+        struct node n = { .state = NODE_RELEASED, .last_seen = 1000, .last_ipxe = 2000 };
 
         (void)state;
-        assert_string_equal(node_shown_state(&n, 2600), "ok");
+        assert_string_equal(node_shown_state(&n, 2600), "released");
         assert_string_equal(node_shown_state(&n, 2601), "unreachable");
         n.last_seen = 2100;
-        assert_string_equal(node_shown_state(&n, 9999), "ok");
+        assert_string_equal(node_shown_state(&n, 9999), "released");
         n.last_seen = 0;
         n.state = NODE_ENROLLED;
         assert_string_equal(node_shown_state(&n, 9999), "unreachable");
