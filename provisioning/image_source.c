@@ -60,8 +60,12 @@ int image_look(const char *path, struct image_source *ret, struct fail *f)
         struct stat st;
         ssize_t n;
 
+        if (fd < 0 && errno == ENOENT && strstr(path, "://"))
+                return fail_set(f, MUSTER_USAGE, "", "for a container image: docker create --name x IMAGE; docker export x >FILE.tar; give FILE.tar",
+                                "read the image source %s: it is an address, and only files and directories are read", path);
         if (fd < 0 || fstat(fd, &st) < 0)
-                return fail_set(f, MUSTER_IO, "", "", "read the image source %s: %s", path, strerror(errno));
+                return fail_set(f, MUSTER_IO, "", errno == EACCES ? "use sudo" : "check the path; give a directory, a tar, a squashfs or an erofs",
+                                "read the image source %s: %s", path, strerror(errno));
         *ret = (struct image_source){ .path = path, .kind = IMAGE_DIR };
         if (S_ISDIR(st.st_mode))
                 return 0;

@@ -282,6 +282,16 @@ check "control: its work is there" test -n "$(find "$state/images" -name '.work-
 check "the next one" m image add after "$tmp/root" --no-default
 is "removes it" "" "$(find "$state/images" -name '.work-*')"
 
+check_says 2 'only files and directories are read.*docker export' "an address is refused with what to give" m image add x docker://debian:12
+if with_corpus; then
+        case_of() { echo "$corpus/cases/img-$1.tar"; }
+        check_says 1 'docker save.*docker export' "a real docker save archive is refused" m image check "$(case_of docker-save)"
+        check_says 1 'etc/\.wh\.secret.*docker export' "so is a layer with whiteouts" m image check "$(case_of oci-layer-whiteout)"
+        for case in dup nodirs pax-mtime-integer pax-sparse-dot hostkeys-no-include; do
+                check "$case: becomes an image" m image add "case-$case" "$(case_of "$case")" --no-default
+        done
+fi
+
 # removing frees the disk
 file() { m image list -o json | jq -r --arg name "$1" '.images[] | select(.name == $name) | .file'; }
 gone=$(file from-tgz)
