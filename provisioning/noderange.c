@@ -4,6 +4,7 @@
 #define CHARS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define DIGITS "0123456789"
 #define NUMBER_MAX 9 /* digits */
+#define OPERATORS ",!&"
 
 struct state {
         struct noderange *out;
@@ -48,6 +49,7 @@ static int add(struct state *s, const char *name, size_t len)
 struct span {
         unsigned long from;
         unsigned long to;
+        unsigned long step;
         int width; /* 0: as many digits as it takes */
 };
 
@@ -77,6 +79,7 @@ static int read_span(struct state *s, const char **p, struct span *ret)
         if (r < 0)
                 return r;
         ret->to = ret->from;
+        ret->step = 1;
         ret->width = *first == '0' && len > 1 ? len : 0;
         if (**p != '-')
                 return 0;
@@ -88,7 +91,15 @@ static int read_span(struct state *s, const char **p, struct span *ret)
                 return refuse(s, -EINVAL, "a range counts down");
         if ((ret->width || (*last == '0' && len_to > 1)) && len != len_to)
                 return refuse(s, -EINVAL, "a range with leading zeros has ends of different width");
-        if (ret->to - ret->from >= NODERANGE_MAX)
+        if (**p == '/') {
+                ++*p;
+                r = number(s, p, &ret->step, &len);
+                if (r < 0)
+                        return r;
+                if (ret->step == 0)
+                        return refuse(s, -EINVAL, "a step of 0");
+        }
+        if ((ret->to - ret->from) / ret->step >= NODERANGE_MAX)
                 return refuse(s, -E2BIG, "more than 100,000 names");
         return 0;
 }
@@ -110,7 +121,7 @@ static int expand_list(struct state *s, const char *p, char *name, size_t len)
                         return r;
                 if (*p != ',' && *p != ']')
                         return refuse(s, -EINVAL, "something that is no number between the brackets");
-                for (unsigned long i = span.from; i <= span.to; i++) {
+                for (unsigned long i = span.from; i <= span.to; i += span.step) {
                         char digits[16];
                         int n = snprintf(digits, sizeof(digits), "%0*lu", span.width, i);
 
@@ -139,7 +150,9 @@ static int expand(struct state *s, const char *p, char *name, size_t len)
         p += n;
         if (*p == '[')
                 return expand_list(s, p + 1, name, len);
-        if (*p && *p != ',')
+        if (len == 0 && *p == '@')
+                return refuse(s, -EINVAL, "a group: there are none here, give the nodes of it");
+        if (*p && !strchr(OPERATORS, *p))
                 return refuse(s, -EINVAL, "a character that names do not have (a-z, 0-9 and '-' only)");
         return add(s, name, len);
 }
@@ -178,12 +191,55 @@ static int drop_repeated(struct noderange *o)
         return 0;
 }
 
-/* Where the term ends: at a comma outside brackets, or at the end. */
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(a, b);
+}
+
+/* Of the names made so far those that are, or are not, of the other range. */
+static int keep(struct noderange *o, struct noderange *other, bool among)
+{
+        size_t kept = 0;
+
+        qsort(other->name, other->n, sizeof(*other->name), by_name);
+        for (size_t i = 0; i < o->n; i++) {
+                bool found = bsearch(o->name[i], other->name, other->n, sizeof(*other->name), by_name) != NULL;
+
+                if (found != among)
+                        continue;
+                if (kept != i)
+                        memcpy(o->name[kept], o->name[i], sizeof(*o->name));
+                kept++;
+        }
+        o->n = kept;
+        return 0;
+}
+
+/* One term and what stands before it: ',' adds its names, '!' takes them away,
+ * '&' keeps no others. From the left to the right, as ClusterShell does. */
+static int take_term(struct state *s, char op, const char *p)
+{
+        _cleanup_(noderange_wipe) struct noderange other = { 0 };
+        struct state t = { .out = &other };
+        char name[NODERANGE_NAME_MAX + 1];
+        int r;
+
+        if (*p == '-')
+                return refuse(s, -EINVAL, "a name that begins with '-'; nodes are taken away with '!': n[1-9]!n3");
+        if (op == ',')
+                return expand(s, p, name, 0);
+        r = expand(&t, p, name, 0);
+        if (r < 0)
+                return t.why ? refuse(s, r, t.why) : r;
+        return keep(s->out, &other, op == '&');
+}
+
+/* Where the term ends: at an operator outside brackets, or at the end. */
 static const char *term_end(const char *p)
 {
         bool inside = false;
 
-        for (; *p && (inside || *p != ','); p++)
+        for (; *p && (inside || !strchr(OPERATORS, *p)); p++)
                 inside = *p == '[' || (inside && *p != ']');
         return p;
 }
@@ -192,18 +248,23 @@ int noderange_parse(const char *text, struct noderange *ret, const char **ret_wh
 {
         _cleanup_(noderange_wipe) struct noderange o = { 0 };
         struct state s = { .out = &o };
-        char name[NODERANGE_NAME_MAX + 1];
+        char op = ',';
         int r;
 
         for (const char *p = text;;) {
-                r = expand(&s, p, name, 0);
+                r = take_term(&s, op, p);
                 if (r < 0) {
                         *ret_why = s.why ? s.why : "out of memory";
                         return r;
                 }
                 p = term_end(p);
+                op = *p;
                 if (!*p++)
                         break;
+        }
+        if (o.n == 0) {
+                *ret_why = "it leaves no node";
+                return -EINVAL;
         }
         r = drop_repeated(&o);
         if (r < 0) {
@@ -225,5 +286,5 @@ bool noderange_has(const struct noderange *r, const char *name)
 
 bool noderange_is_single(const char *text)
 {
-        return strpbrk(text, ",[") == NULL;
+        return strpbrk(text, OPERATORS "[") == NULL;
 }

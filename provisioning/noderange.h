@@ -3,8 +3,10 @@
  *
  * Pure. A range is terms separated by commas; a term is made of the
  * characters of names ([a-z0-9-]) and of [lists] of numbers and A-B, which
- * multiply, the last varying fastest. A-B counts up; a leading zero fixes
- * the width, and then both ends have it. Names keep their order; one that
+ * multiply, the last varying fastest. A-B counts up, A-B/STEP in steps; a
+ * leading zero fixes the width, and then both ends have it. A term behind '!'
+ * is taken away from what stands before it, one behind '&' is what is kept of
+ * it, from the left to the right; what leaves no name is refused. Names keep their order; one that
  * comes again is dropped. A term may also be a node id or its beginning.
  * At most NODERANGE_MAX names of at most 64 characters. Errors: -EINVAL
  * (*ret_why a static text), -E2BIG (the same), -ENOMEM. */

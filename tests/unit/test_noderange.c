@@ -62,6 +62,38 @@ static void lists_multiply_with_the_last_fastest(void **state)
         EXPECT("[1-2][1-2]", "11", "12", "21", "22");
 }
 
+static void what_stands_behind_an_exclamation_mark_is_taken_away(void **state)
+{
+        (void)state;
+        EXPECT("n[1-5]!n3", "n1", "n2", "n4", "n5");
+        EXPECT("n[1-9]!n[2-8]", "n1", "n9");
+        EXPECT("n[1-3]!n2,n2", "n1", "n3", "n2"); /* from the left to the right */
+        EXPECT("n1,n1,n2!n1", "n2");
+        EXPECT("n[1-4]!n[1-2],x!x", "n3", "n4");
+        EXPECT("n[1-9]&n[3-4,7]", "n3", "n4", "n7");
+        EXPECT("n1!n7", "n1");
+        expect_refused("n1!n1", -EINVAL, "no node");
+        expect_refused("n1&n2", -EINVAL, "no node");
+        expect_refused("!n1", -EINVAL, "empty");
+        expect_refused("n1!", -EINVAL, "empty");
+        expect_refused("n[1-9],-n3", -EINVAL, "'!'");
+        expect_refused("n1!n[5-3]", -EINVAL, "down");
+}
+
+static void a_range_counts_in_steps(void **state)
+{
+        (void)state;
+        EXPECT("n[1-9/2]", "n1", "n3", "n5", "n7", "n9");
+        EXPECT("n[01-10/4]", "n01", "n05", "n09");
+        EXPECT("n[0-4/2,9]!n2", "n0", "n4", "n9");
+        EXPECT("n[1-2/5]", "n1");
+        expect_refused("n[1-9/0]", -EINVAL, "step of 0");
+        expect_refused("n[1-9/]", -EINVAL, "missing");
+        expect_refused("n[1/2]", -EINVAL, "no number");
+        expect_refused("n[0-999999999/9]", -E2BIG, "100,000");
+        expect_refused("@rack1", -EINVAL, "group");
+}
+
 static void a_repeated_name_is_kept_once_at_its_first_place(void **state)
 {
         (void)state;
@@ -138,6 +170,7 @@ static void membership_and_single_names(void **state)
         assert_false(noderange_has(&r, "n4"));
         assert_true(noderange_is_single("n1"));
         assert_false(noderange_is_single("n[1]"));
+        assert_false(noderange_is_single("n1!n2"));
         assert_false(noderange_is_single("n1,n2"));
 }
 
@@ -148,6 +181,8 @@ int main(void)
                 cmocka_unit_test(leading_zeros_fix_the_width),
                 cmocka_unit_test(lists_multiply_with_the_last_fastest),
                 cmocka_unit_test(a_repeated_name_is_kept_once_at_its_first_place),
+                cmocka_unit_test(what_stands_behind_an_exclamation_mark_is_taken_away),
+                cmocka_unit_test(a_range_counts_in_steps),
                 cmocka_unit_test(malformed_ranges_are_refused_with_a_reason),
                 cmocka_unit_test(names_over_64_characters_are_refused),
                 cmocka_unit_test(a_hundred_thousand_names_fit_and_no_more),
