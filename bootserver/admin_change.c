@@ -50,17 +50,6 @@ static bool profile_missing(struct call *c, const struct node *n)
         return n->profile[0] && (!p || !p->json[PROFILE_CURRENT]);
 }
 
-/* A node's own certificates name it: another name needs new ones. */
-static void rename_node(struct node *n, const char *name)
-{
-        if (strcmp(n->name, name) == 0)
-                return;
-        (void)snprintf(n->name, sizeof(n->name), "%s", name);
-        buf_wipe(&n->ssh_cert);
-        buf_wipe(&n->tls_cert);
-        n->ssh_from = n->ssh_to = n->tls_from = n->tls_to = 0;
-}
-
 /* What is learnt and believed is what the admin looked at, not what the
  * node sent since. 0, or negative with *ret the queued answer. */
 static int same_evidence(struct call *c, const struct approve *a, const struct node *n, enum MHD_Result *ret)
@@ -104,6 +93,11 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
                                    ek_chain_name(n->chain));
                 return -EPERM;
         }
+        if (n->state != NODE_PENDING && a->name[0] && n->name[0] && strcmp(a->name, n->name) != 0) {
+                *ret = reply_error(c, 409, "leave --name out; another name is given by `muster node rename`",
+                                   "approve %s: it is enrolled already, as %s", c->param, n->name);
+                return -EPERM;
+        }
         if (profile_missing(c, n) && n->state == NODE_PENDING) {
                 if (!a->learn) {
                         *ret = reply_error(c, 409, "approve with learn (muster node approve --learn) if you trust this boot",
@@ -122,7 +116,7 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
         }
         (void)snprintf(name, sizeof(name), a->name[0] ? "%s" : n->name[0] ? "%s" : "node-%.12s",
                        a->name[0] ? a->name : n->name[0] ? n->name : n->id);
-        rename_node(n, name);
+        node_rename(n, name);
         n->without_cert = n->chain != EK_CHAIN_OK && (n->without_cert || a->without);
         if (!node_approved(n))
                 n->state = NODE_ENROLLED;

@@ -35,6 +35,16 @@ int node_lookup(struct store *s, const char *ref, struct node *ret)
         return as_id;
 }
 
+void node_rename(struct node *n, const char *name)
+{
+        if (strcmp(n->name, name) == 0)
+                return;
+        (void)snprintf(n->name, sizeof(n->name), "%s", name);
+        buf_wipe(&n->ssh_cert);
+        buf_wipe(&n->tls_cert);
+        n->ssh_from = n->ssh_to = n->tls_from = n->tls_to = 0;
+}
+
 int node_of_machine(struct store *s, const char *mac, const char *uuid, struct node *ret)
 {
         int r = mac[0] ? s->ops->node_by_mac(s, mac, ret) : -ENOENT;

@@ -14,6 +14,9 @@
  * store's errors. */
 int node_lookup(struct store *s, const char *ref, struct node *ret);
 
+/* A node's own certificates name it: another name needs new ones. */
+void node_rename(struct node *n, const char *name);
+
 /* Whose machine says that it has this MAC and UUID (lower case; "": not said)?
  * The MAC is looked for first. A UUID counts only when no node has the MAC, one
  * record alone has the UUID, and it is none that board makers leave in many

@@ -23,6 +23,7 @@ static const struct route routes[] = {
         { "POST",   "/v1/nodes/*/approve",       L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_approve },
         { "POST",   "/v1/nodes/*/revoke",        L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_revoke },
         { "POST",   "/v1/nodes/*/quarantine",    L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_quarantine },
+        { "POST",   "/v1/nodes/*/rename",        L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_rename },
         { "POST",   "/v1/nodes/*/assign",        L_ADMIN,  ADMIN,  ADMIN_MAX,         on_node_assign },
         { "GET",    "/v1/boots",                 L_ADMIN,  ADMIN,  0,                 on_boots },
         { "POST",   "/v1/boots",                 L_ADMIN,  ADMIN,  ADMIN_MAX,         on_boot_add },

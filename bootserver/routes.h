@@ -44,6 +44,7 @@ enum MHD_Result on_enrol(struct call *c);
 enum MHD_Result on_node_approve(struct call *c);
 enum MHD_Result on_node_revoke(struct call *c);
 enum MHD_Result on_node_quarantine(struct call *c);
+enum MHD_Result on_node_rename(struct call *c);
 enum MHD_Result on_node_assign(struct call *c);
 enum MHD_Result on_node_delete(struct call *c);
 enum MHD_Result on_boots(struct call *c);

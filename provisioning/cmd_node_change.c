@@ -36,6 +36,7 @@ static const struct cli_command quarantine_command = { "node quarantine", "NODES
                                                        "Refuses nodes until they are approved again", reason_options };
 static const struct cli_command remove_command = { "node remove", "NODES", "Forgets nodes and their sealed keys",
                                                    no_options };
+static const struct cli_command rename_command = { "node rename", "OLD NEW", "Gives a node another name", no_options };
 static const struct cli_command assign_command = { "node assign", "NODES",
                                                    "Chooses what nodes boot, from their next boot on", assign_options };
 
@@ -196,6 +197,31 @@ int cmd_node_revoke(int argc, char **argv)
 int cmd_node_quarantine(int argc, char **argv)
 {
         return with_reason(&quarantine_command, "/quarantine", argc, argv);
+}
+
+static void said_renamed(const char *node, struct json_object *o)
+{
+        if (!cli_json())
+                cli_say("%s: renamed to %s; a node that runs keeps its certificates for %s until its next boot", node, called(node, o), node);
+}
+
+int cmd_node_rename(int argc, char **argv)
+{
+        _cleanup_(json_putp) struct json_object *body = json_object_new_object();
+        _cleanup_(batch_wipe) struct batch b = { 0 };
+        int rc = 0;
+
+        if (cli_next(&rename_command, argc, argv, &rc) < 0)
+                return rc;
+        rc = cli_count(&rename_command, argc, argv, 2, 2);
+        if (rc == 0)
+                rc = batch_open(&b, &rename_command, argv[optind]);
+        if (rc == 0 && b.nodes.n != 1)
+                rc = cli_usage(&rename_command, "one node at a time, not %zu", b.nodes.n);
+        if (rc)
+                return rc;
+        json_object_object_add(body, "name", json_object_new_string(argv[optind + 1]));
+        return run_job(&b, &(struct job){ "POST", "/rename", body, NULL, false, said_renamed });
 }
 
 int cmd_node_remove(int argc, char **argv)

@@ -14,6 +14,7 @@ int cmd_node_show(int argc, char **argv);
 int cmd_node_approve(int argc, char **argv);
 int cmd_node_revoke(int argc, char **argv);
 int cmd_node_quarantine(int argc, char **argv);
+int cmd_node_rename(int argc, char **argv);
 int cmd_node_remove(int argc, char **argv);
 int cmd_node_assign(int argc, char **argv);
 

@@ -25,6 +25,7 @@ static const struct subcommand commands[] = {
         { "node", "add", cmd_node_add, "NAMES", "enrol nodes before they first boot" },
         { "node", "approve", cmd_node_approve, "NODES", "enrol pending nodes" },
         { "node", "assign", cmd_node_assign, "NODES", "choose what nodes boot" },
+        { "node", "rename", cmd_node_rename, "OLD NEW", "give a node another name" },
         { "node", "quarantine", cmd_node_quarantine, "NODES", "refuse nodes until approved again" },
         { "node", "revoke", cmd_node_revoke, "NODES", "refuse nodes from now on" },
         { "node", "remove", cmd_node_remove, "NODES", "forget nodes" },

@@ -400,7 +400,11 @@ check_says 2 'nothing to assign' "nothing to assign is a usage error" m node ass
 check_says 1 'there is no boot entry nothing' "an unknown boot entry is not assigned" m node assign n1 --boot nothing
 check "node quarantine" jq -e '.state == "quarantined"' <<<"$(m node quarantine n1 --reason 'odd noises' -o json)"
 check "node approve after it" jq -e '.state == "enrolled"' <<<"$(m node approve n1 --without-ek-certificate -o json)"
-check "node approve can rename" jq -e '.name == "n9"' <<<"$(m node approve n1 --name n9 -o json)"
+check_says 1 'it is enrolled already, as n1' "node approve does not rename in silence" m node approve n1 --name n9
+check "control: without another name it approves" m node approve n1
+check "node rename does, and says what happens to a running node" grep -q 'renamed to n9; a node that runs keeps its certificates' <<<"$(m node rename n1 n9)"
+check "its id is the same" test "$(m node show n9 -o json | jq -r .id)" = "$id"
+check "the journal has both names" test "$(m log -o json | jq -s -c '[.. | objects | select(.event? == "renamed") | .detail | [.from, .to]]')" = '[["n1","n9"]]'
 check "node revoke of a range" jq -e '[.nodes[].state] == ["revoked", "revoked"]' <<<"$(m node revoke 'r1n[02,03]' -o json)"
 check "node list shows it" grep -qE '^r1n02 .*revoked' <<<"$(m node list)"
 check "node remove" m node remove 'r1n[01-03]'
