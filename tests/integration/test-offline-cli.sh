@@ -160,8 +160,10 @@ options='r1.efi console=ttyS0 root=muster'
 line=$(printf '%s\0' "$options" | iconv -f ASCII -t UTF-16LE | sha256sum | cut -d' ' -f1)
 check 'PCR 12 gets the load options' same \
         "$(field '.pcrs."12".events[0]' "$muster" uki -o json test.efi --cmdline "$options")" "$line"
+# stubs since 257 put .osrel behind the initrd, so without it
+add_sections "$stub" bare.efi .cmdline=cmdline .initrd=initrd .linux="$kernel"
 check 'PCR 9 gets the load options and the initrd' same \
-        "$(field '.pcrs."9".events | join(" ")' "$muster" uki -o json test.efi --cmdline "$options")" \
+        "$(field '.pcrs."9".events | join(" ")' "$muster" uki -o json bare.efi --cmdline "$options")" \
         "$line $(sha256sum <initrd | cut -d' ' -f1)"
 check 'under Secure Boot PCR 12 stays untouched' same \
         "$(field '.secure_boot.pcrs."12".events | length' "$muster" uki -o json test.efi --cmdline "$options")" 0
@@ -169,7 +171,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /C
 for image in test.efi "$stub"; do
         rm -f signed.efi
         osslsigncode sign -h sha256 -certs cert.pem -key key.pem -in "$image" -out signed.efi >/dev/null 2>&1
-        want=$(osslsigncode verify -in signed.efi 2>&1 | sed -n 's/^Calculated message digest *: *//p' | head -n 1 | tr 'A-F' 'a-f' | tr -d ' ')
+        want=$(osslsigncode verify -CAfile cert.pem -in signed.efi 2>&1 | sed -n 's/^Calculated message digest *: *//p' | head -n 1 | tr 'A-F' 'a-f' | tr -d ' ')
         add_sections "$stub" outer.efi .linux=signed.efi
         check "the Authenticode digest of a signed $(basename "$image") is osslsigncode's" same \
                 "$(field .kernel_authenticode "$muster" uki -o json outer.efi)" "$want"
