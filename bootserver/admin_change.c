@@ -107,7 +107,9 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
                 }
                 r = admin_learn(c, n, true, why);
                 if (r < 0) {
-                        *ret = reply_error(c, 409, "boot it with an entry this parent serves, then approve again",
+                        *ret = reply_error(c, 409, r == -EPERM ? "muster policy learn NODE, compare them in muster policy show with "
+                                           "another machine of this model, muster policy promote PROFILE, then approve again" :
+                                           "boot it with an entry this parent serves, then approve again",
                                            "approve %s: cannot learn its firmware profile: %s", c->param, why);
                         return r;
                 }

@@ -50,7 +50,7 @@ static enum MHD_Result reply_profile(struct call *c, const char *name)
 }
 
 static int learn_from(struct call *c, const struct buf *body, struct buf *ret_json, char model[PROFILE_NAME_MAX + 1],
-                      char why[JTAB_ERR])
+                      size_t *ret_own, char why[JTAB_ERR])
 {
         _cleanup_(attest_request_wipe) struct attest_request req = { 0 };
         _cleanup_(evidence_freep) struct evidence *ev = NULL;
@@ -78,6 +78,7 @@ static int learn_from(struct call *c, const struct buf *body, struct buf *ret_js
                         boots[n++] = &b->ref;
         profile_name(&req.facts, model);
         r = profile_learn(ev, boots, n, catalog_ipxe(c->srv->catalog), p, why);
+        *ret_own = r < 0 ? 0 : profile_own(p);
         return r < 0 ? r : profile_json_build(p, ret_json);
 }
 
@@ -110,6 +111,7 @@ int admin_learn(struct call *c, struct node *n, bool promote, char why[JTAB_ERR]
         _cleanup_(buf_wipe) struct buf json = { 0 };
         char model[PROFILE_NAME_MAX + 1];
         struct store *s = c->srv->store;
+        size_t own = 0;
         int r = s->ops->evidence_get(s, n->id, &body);
 
         if (r < 0) {
@@ -117,9 +119,17 @@ int admin_learn(struct call *c, struct node *n, bool promote, char why[JTAB_ERR]
                 return r;
         }
         (void)snprintf(why, JTAB_ERR, "the stored evidence cannot be used");
-        r = learn_from(c, &body, &json, model, why);
+        r = learn_from(c, &body, &json, model, &own, why);
         if (r < 0)
                 return r;
+        if (own > 0 && promote) { /* that its log says where they come from vouches for nothing: an admin looks first */
+                (void)snprintf(why, JTAB_ERR, "it starts %zu application%s of its own behind PCR 4's separator", own, own == 1 ? "" : "s");
+                return -EPERM;
+        }
+        if (own > 0)
+                log_warn("node=%s the proposed profile %s has %zu application%s of the firmware's own behind PCR 4's separator. Next: "
+                         "compare the digests with those of another machine of this model (muster policy show), then promote it",
+                         n->id, n->profile[0] ? n->profile : model, own, own == 1 ? "" : "s");
         if (!n->profile[0])
                 (void)snprintf(n->profile, sizeof(n->profile), "%s", model);
         r = put_profile(c, n->profile, (const char *)json.p, promote);

@@ -63,8 +63,9 @@ enum MHD_Result reply_verdict(struct call *c, const struct verdict *v);
 enum MHD_Result reply_busy(struct call *c, const char *why);
 
 /* pending.c: records an unknown node, or notes that a pending one came
- * again. -EBUSY: the limit is reached. */
-int pending_note(struct server *srv, const struct attest *a);
+ * again. `reason`: the code that it is refused with all the same, or "".
+ * -EBUSY: the limit is reached. */
+int pending_note(struct server *srv, const struct attest *a, const char *reason);
 /* Removes the records of strangers that have gone; to be called every few
  * seconds, looks once a minute. A stranger is a pending node whose EK
  * certificate chains to no CA. One that waits shows itself each minute. */

@@ -257,7 +257,7 @@ static int judge_policy(struct call *c, struct attest *a, struct node *n, struct
  * something was decided meanwhile. */
 static int judge_pending(struct call *c, struct attest *a, uint64_t generation, enum MHD_Result *ret)
 {
-        int r = c->held ? -ESHUTDOWN : pending_note(c->srv, a);
+        int r = c->held ? -ESHUTDOWN : pending_note(c->srv, a, "");
 
         if (r == -EBUSY || r == -EIO || r == -ENOMEM) {
                 *ret = reply_busy(c, r == -EBUSY ? "pending-limit is reached" : "cannot commit the journal");
@@ -314,6 +314,20 @@ static void look_at_chain(struct call *c, struct attest *a, bool known)
         jbufs_free(&kept);
 }
 
+/* Is it an unknown node that is refused for its event log alone? Its AK is
+ * activated all the same, so that the record is its own and nobody else's. */
+static bool lists_refused(const struct attest *a, const struct decide_node *rec, const uint8_t *activated, struct decision *d)
+{
+        struct decision who;
+
+        if (!d->code || strcmp(d->code, "M-EVENTLOG") != 0 || (rec->rec != NODE_REC_NONE && rec->rec != NODE_REC_PENDING))
+                return false;
+        decide_identity(a->ev, rec, activated, &who);
+        if (who.verdict == DECIDE_CHALLENGE)
+                *d = who;
+        return who.verdict == DECIDE_PENDING;
+}
+
 static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
 {
         uint64_t generation = waiters_generation(c->srv->waiters);
@@ -340,8 +354,13 @@ static int judge_once(struct call *c, struct attest *a, enum MHD_Result *ret)
                 }
                 decide_evidence(a->ev, &rec, a->chain, &d);
         }
-        if (d.verdict == DECIDE_GO_ON)
+        if (d.verdict == DECIDE_GO_ON) {
                 decide_identity(a->ev, &rec, mine ? a->activated_name : NULL, &d);
+        } else if (lists_refused(a, &rec, mine ? a->activated_name : NULL, &d)) {
+                look_at_chain(c, a, r == 0);
+                find_maker(a, &n);
+                (void)pending_note(c->srv, a, d.code); /* refused all the same; that there is no place, it says */
+        }
         switch (d.verdict) {
         case DECIDE_CHALLENGE:
                 if (may_ask(c, CHALLENGE_COST)) {

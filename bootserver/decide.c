@@ -2,6 +2,7 @@
 #include "decide.h"
 
 #include "decide_impl.h"
+#include "digest.h"
 #include "evidence_impl.h"
 
 void decision_refuse(struct decision *d, const char *code)
@@ -180,16 +181,50 @@ static bool check_boot(const struct evidence *ev, const struct decide_node *node
         return true;
 }
 
+/* PCR 0 as the log has it, whole or but for its separator, which comes late. */
+static bool begins_right(const struct evidence *ev)
+{
+        const uint8_t *quoted = evidence_pcr(ev, 0);
+        uint8_t both[2 * DIGEST_LEN];
+        uint8_t next[DIGEST_LEN];
+
+        if (!(ev->replay.extended & 1))
+                return false;
+        memcpy(both, ev->replay.value[0], DIGEST_LEN);
+        memcpy(both + DIGEST_LEN, separator_digests[0], DIGEST_LEN);
+        return same_bytes(both, DIGEST_LEN, quoted, DIGEST_LEN) ||
+               (digest_sha256(both, sizeof(both), next) == 0 && same_bytes(next, DIGEST_LEN, quoted, DIGEST_LEN));
+}
+
+/* Of what boots last, kernel and stub, nothing is in the log, though the TPM
+ * has it; and the log's start is right. For words alone. */
+static bool ends_early(const struct evidence *ev)
+{
+        static const unsigned last[] = {9, 11};
+
+        if (!begins_right(ev))
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(last); i++)
+                if (ev->replay.extended & 1u << last[i] ||
+                    same_bytes(evidence_pcr(ev, last[i]), DIGEST_LEN, zero_digest, DIGEST_LEN))
+                        return false;
+        return true;
+}
+
 /* Every quoted value is what the log gives; a PCR that the log does not
  * extend is zero in evlog_replay()'s result. */
 static bool check_replay(const struct evidence *ev, struct decision *d)
 {
+        bool early = ends_early(ev);
+
         for (size_t i = 0; i < POLICY_PCRS; i++) {
                 unsigned pcr = policy_pcrs[i];
                 const uint8_t *got = ev->replay.value[pcr];
 
                 if (same_bytes(got, DIGEST_LEN, ev->req->pcrs[i], DIGEST_LEN))
                         continue;
+                if (early && !d->code)
+                        decision_diff(d, (struct decide_diff){ .what = DIFF_LOG_END, .event = ev->log.n_events });
                 decision_refuse(d, "M-EVENTLOG");
                 decision_diff(
                         d,
@@ -199,23 +234,26 @@ static bool check_replay(const struct evidence *ev, struct decision *d)
         return !d->code;
 }
 
+/* The first separator ends the firmware's part of PCR 4, and of PCR 7 what
+ * says of Secure Boot. How many a firmware measures else, and where, differs
+ * by maker: PCRs 0, 2, 3, 6 and 7 the profile compares as a whole. */
 static bool check_separators(const struct evidence *ev, struct decision *d)
 {
-        uint32_t n[8] = {0};
+        static const unsigned needed[] = {4, 7};
+        bool has[8] = {false};
 
         for (size_t i = 0; i < ev->log.n_events; i++) {
                 const struct evlog_event *e = &ev->log.events[i];
                 const uint8_t *digest = evidence_digest(ev, e);
 
-                if (e->pcr < ELEMENTSOF(n) && digest && separator_digest(digest))
-                        n[e->pcr]++;
+                if (e->pcr < ELEMENTSOF(has) && digest && separator_digest(digest))
+                        has[e->pcr] = true;
         }
-        for (unsigned pcr = 0; pcr < ELEMENTSOF(n); pcr++) {
-                if (n[pcr] == 1)
+        for (size_t i = 0; i < ELEMENTSOF(needed); i++) {
+                if (has[needed[i]])
                         continue;
                 decision_refuse(d, "M-EVENTLOG");
-                decision_diff(d, (struct decide_diff){
-                                         .what = DIFF_SEPARATOR, .pcr = pcr, .event = SIZE_MAX, .count = n[pcr]});
+                decision_diff(d, (struct decide_diff){ .what = DIFF_SEPARATOR, .pcr = needed[i], .event = SIZE_MAX });
         }
         return !d->code;
 }

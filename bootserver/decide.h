@@ -69,7 +69,8 @@ enum diff_what {
         DIFF_PCR,       /* the value of `pcr` */
         DIFF_EVENT,     /* event `event` of `pcr` was not expected, or not this one */
         DIFF_MISSING,   /* an expected event of `pcr` is not there; `text` names it */
-        DIFF_SEPARATOR, /* `pcr` holds `count` separators instead of one */
+        DIFF_SEPARATOR, /* `pcr` holds no separator */
+        DIFF_LOG_END,   /* the log ends early, after `event` events */
         DIFF_SETTING,   /* firmware setting `text` of PCR 1 differs (event), or is missing (SIZE_MAX) */
         DIFF_TPM,       /* `advice` names the TPM's firmware */
         DIFF_OPTIONS,   /* load options, event `event` of `pcr` */

@@ -17,15 +17,6 @@ static bool same(const uint8_t *a, const uint8_t *b)
 
 /* ---- firmware ---------------------------------------------------------- */
 
-static size_t profile_separator(const struct profile *p)
-{
-        size_t i = 0;
-
-        while (i < p->n_steps && p->steps[i].token != CHAIN_SEPARATOR)
-                i++;
-        return i;
-}
-
 /* Does the firmware's own part of PCR 4 equal the profile's? */
 static bool early_matches(const struct chain *c, const struct profile *p)
 {
@@ -252,8 +243,16 @@ static bool check_tpm(const struct evidence *ev, const struct decide_refs *refs,
 static const char *const missing_words[] = {
         [CHAIN_IPXE] = "an iPXE binary of this parent",
         [CHAIN_UKI] = "the UKI",
-        [CHAIN_KERNEL] = "the UKI's kernel",
+        [CHAIN_KERNEL] = "the UKI's kernel", /* of a digest: its digest */
 };
+
+/* Is it the firmware's application that the profile has in this place? */
+static bool is_own(const struct chain *c, size_t i, const struct profile *p)
+{
+        size_t k = i - c->separator;
+
+        return k <= profile_own(p) && same(c->v[i].digest, p->steps[profile_separator(p) + k].digest);
+}
 
 /* The tokens after the separator are the profile's, in its order. */
 static bool check_sequence(const struct chain *c, const struct profile *p, struct decision *d)
@@ -263,7 +262,7 @@ static bool check_sequence(const struct chain *c, const struct profile *p, struc
         size_t first = profile_separator(p);
 
         for (size_t i = c->separator + 1; i < c->n; i++)
-                if (c->v[i].token == CHAIN_DIGEST)
+                if (c->v[i].token == CHAIN_DIGEST && !is_own(c, i, p))
                         refuse_at(d, "M-CHAIN", c->v[i].event, NULL);
         if (d->code)
                 return false;
@@ -274,6 +273,7 @@ static bool check_sequence(const struct chain *c, const struct profile *p, struc
         for (size_t i = first; i < n && i < p->n_steps; i++)
                 if (got[i].token != p->steps[i].token) {
                         refuse_at(d, "M-CHAIN", SIZE_MAX,
+                                  p->steps[i].token == CHAIN_DIGEST ? "an application of the firmware that the profile has was not started" :
                                   "iPXE, UKI and kernel were not started in the order of the profile");
                         return false;
                 }
@@ -282,6 +282,7 @@ static bool check_sequence(const struct chain *c, const struct profile *p, struc
                 decision_diff(d, (struct decide_diff){.what = DIFF_MISSING,
                                                       .pcr = 4,
                                                       .event = SIZE_MAX,
+                                                      .want = p->steps[i].digest,
                                                       .text = missing_words[p->steps[i].token]});
         }
         if (n > p->n_steps)

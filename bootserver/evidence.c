@@ -175,7 +175,10 @@ bool evidence_secure_boot(const struct evidence *ev)
                 return false;
         for (size_t i = 0; i < ev->log.n_events; i++) {
                 const struct evlog_event *e = &ev->log.events[i];
+                const uint8_t *digest = evidence_digest(ev, e);
 
+                if (e->pcr == 7 && digest && separator_digest(digest))
+                        return false; /* what comes after it is not the firmware's word about its settings */
                 if (e->pcr == 7 && says_secure_boot(cur_of(e->data, e->size)) && evidence_data_is_genuine(ev, e))
                         return true;
         }

@@ -54,7 +54,7 @@ bool separator_digest(const uint8_t digest[DIGEST_LEN]);
 #define CHAIN_MAX 128
 
 struct chain_event {
-        enum chain_token token; /* CHAIN_DIGEST after the separator: not known */
+        enum chain_token token; /* CHAIN_DIGEST after the separator: not served */
         size_t event;
         const uint8_t *digest;
 };
@@ -71,7 +71,7 @@ int chain_build(const struct evidence *ev, const struct boot_ref *const *boots, 
 /* The chain as a profile keeps it. -E2BIG. */
 int chain_steps(const struct chain *c, struct chain_step ret[PROFILE_SEQ_MAX], size_t *ret_n);
 
-/* One separator, then a UKI and last a kernel, and no other digest there. */
+/* One separator, then the firmware's own applications, and last a UKI and a kernel, and no other digest there. */
 bool profile_is_sound(const struct profile *p);
 
 #endif

@@ -122,8 +122,12 @@ static void diff_line(struct lines *l, const struct decision *d, const struct de
                 missing_line(l, diff);
                 break;
         case DIFF_SEPARATOR:
-                lines_add(l, "PCR %u holds %" PRIu64 " separators instead of one: firmware and boot loader cannot be told apart",
-                          diff->pcr, diff->count);
+                lines_add(l, "PCR %u holds no separator: where the firmware's part ends cannot be told", diff->pcr);
+                break;
+        case DIFF_LOG_END:
+                lines_add(l, "The event log ends early, after %zu events (%zu bytes): of what was measured later, the kernel among it, "
+                          "nothing is there. Some firmware has little room for its log, and it is full since the Secure Boot "
+                          "certificates of 2023 were added; look for a newer version of it", diff->event, ev->req->eventlog.len);
                 break;
         case DIFF_SETTING:
                 setting_line(l, diff, ev);

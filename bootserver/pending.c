@@ -241,7 +241,7 @@ static void log_pending(const struct attest *a, const struct node *n)
                  log_quote(f->product, product, sizeof(product)), log_quote(f->serial, serial, sizeof(serial)), n->id);
 }
 
-int pending_note(struct server *srv, const struct attest *a)
+int pending_note(struct server *srv, const struct attest *a, const char *reason)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         _cleanup_(node_wipe) struct node n = { 0 };
@@ -277,6 +277,7 @@ int pending_note(struct server *srv, const struct attest *a)
                 n.state = NODE_PENDING;
                 n.first_seen = server_now();
         }
+        (void)snprintf(n.reason, sizeof(n.reason), "%s", reason);
         r = fill(a, &n, &macs);
         if (r == 0 && (!known || a->chain == EK_CHAIN_OK || stranger_is_due(server_now(), seen)))
                 r = attest_store_evidence(srv, a, &n, 0); /* the newest is what an admin decides by */

@@ -37,9 +37,29 @@ void profile_name(const struct attest_facts *f, char ret[PROFILE_NAME_MAX + 1])
         ret[len] = '\0';
 }
 
+size_t profile_separator(const struct profile *p)
+{
+        size_t i = 0;
+
+        while (i < p->n_steps && p->steps[i].token != CHAIN_SEPARATOR)
+                i++;
+        return i;
+}
+
+size_t profile_own(const struct profile *p)
+{
+        size_t first = profile_separator(p) + 1;
+        size_t n = 0;
+
+        while (first + n < p->n_steps && p->steps[first + n].token == CHAIN_DIGEST)
+                n++;
+        return n;
+}
+
 bool profile_is_sound(const struct profile *p)
 {
         size_t separators = 0;
+        size_t own = profile_separator(p) + profile_own(p); /* what may be a digest goes up to here */
 
         if (p->n_steps < 3 || p->n_steps > PROFILE_SEQ_MAX || p->steps[p->n_steps - 1].token != CHAIN_KERNEL ||
             p->steps[p->n_steps - 2].token != CHAIN_UKI)
@@ -48,7 +68,7 @@ bool profile_is_sound(const struct profile *p)
                 enum chain_token t = p->steps[i].token;
 
                 separators += t == CHAIN_SEPARATOR;
-                if ((t == CHAIN_DIGEST) != (separators == 0) && t != CHAIN_SEPARATOR)
+                if (t == CHAIN_DIGEST ? i > own : t != CHAIN_SEPARATOR && separators == 0)
                         return false;
         }
         return separators == 1 && !same_bytes(p->pcr[0], DIGEST_LEN, zero_digest, DIGEST_LEN);
@@ -79,6 +99,7 @@ static int learn_chain(const struct evidence *ev, const struct boot_ref *const *
                        const struct ipxe_set *ipxe, struct profile *p, char why[JTAB_ERR])
 {
         _cleanup_(freep) struct chain *c = calloc(1, sizeof(*c));
+        bool own = true; /* between the separator and the first that this parent serves */
         char text[128];
 
         if (!c)
@@ -87,7 +108,8 @@ static int learn_chain(const struct evidence *ev, const struct boot_ref *const *
         if (chain_build(ev, boots, n_boots, ipxe, c) < 0)
                 return -EBADMSG;
         for (size_t i = c->separator; i < c->n; i++) {
-                if (c->v[i].token != CHAIN_DIGEST)
+                own = own && (i == c->separator || c->v[i].token == CHAIN_DIGEST);
+                if (c->v[i].token != CHAIN_DIGEST || (own && evlog_says_firmware_volume(&ev->log.events[c->v[i].event])))
                         continue;
                 (void)evlog_describe(&ev->log.events[c->v[i].event], text, sizeof(text));
                 (void)snprintf(why, JTAB_ERR, "PCR 4 holds what this parent does not serve: %s", text);

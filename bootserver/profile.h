@@ -5,7 +5,9 @@
  * accepted), kept as JSON, compared with later boots. PCR 4 is a sequence:
  * the firmware's own digests up to the separator as they are, after it the
  * boot chain as tokens; runs of @ipxe and of @uki are one token, because
- * iPXE probes a UKI before it loads it. PCR 5 is recorded, never judged; of
+ * iPXE probes a UKI before it loads it. Between the separator and the chain
+ * may stand the digests of applications that the firmware starts out of a
+ * volume of its own (profile_own() of them), such as a maker's theft agent. PCR 5 is recorded, never judged; of
  * PCR 1 the sequence of settings (profile_settings.c) is learnt, and judged
  * when the admin asked for it. The single events of the judged PCRs are kept only so that a
  * refusal can name the one that differs. Structs own nothing. */
@@ -67,6 +69,10 @@ void profile_name(const struct attest_facts *f, char ret[PROFILE_NAME_MAX + 1]);
  * PCR 4 holds what the parent does not serve, or no UKI and kernel. */
 int profile_learn(const struct evidence *ev, const struct boot_ref *const *boots, size_t n_boots,
                   const struct ipxe_set *ipxe, struct profile *ret, char why[JTAB_ERR]);
+
+/* Where the separator stands in its steps (n_steps: nowhere), and how many applications of the firmware's own come after it. */
+size_t profile_separator(const struct profile *p);
+size_t profile_own(const struct profile *p);
 
 /* The settings in a log, in its order. -E2BIG: there are too many. */
 int profile_settings(const struct evidence *ev, struct profile_setting ret[PROFILE_SETTINGS_MAX], size_t *ret_n);

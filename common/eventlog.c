@@ -19,6 +19,7 @@ struct parser {
         size_t total;
         size_t same; /* how many bytes at the end are all 00 or all ff */
         size_t cap;  /* of log.events */
+        bool begun;  /* PCR 0 was extended */
         struct evlog log;
         const char *why;
 };
@@ -117,8 +118,10 @@ static int note_event(struct parser *p, const struct evlog_event *e)
 
         if (e->type == EV_EFI_HCRTM_EVENT && e->pcr == 0)
                 log->hcrtm = true;
-        if (e->type != EV_NO_ACTION)
+        if (e->type != EV_NO_ACTION) {
+                p->begun = p->begun || e->pcr == 0;
                 return e->pcr < EVLOG_PCRS ? 0 : bad(p, "an event extends a PCR that does not exist");
+        }
         if (!data_begins(e, locality_id))
                 return 0;
         if (e->pcr != 0) {
@@ -129,6 +132,8 @@ static int note_event(struct parser *p, const struct evlog_event *e)
                 return bad(p, "a StartupLocality event of the wrong size");
         if (log->startup_locality >= 0)
                 return bad(p, "two StartupLocality events: the start of PCR 0 is ambiguous");
+        if (p->begun)
+                return bad(p, "a StartupLocality event after PCR 0 was extended: it says how PCR 0 began");
         if (e->data[16] != 0 && e->data[16] != 3 && e->data[16] != 4)
                 return bad(p, "a StartupLocality other than 0, 3 or 4");
         log->startup_locality = e->data[16];

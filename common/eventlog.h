@@ -112,4 +112,7 @@ uint16_t evlog_alg_from_name(const char *name);
  * says so). Never to be trusted further than evlog_data_matches(). */
 int evlog_describe(const struct evlog_event *e, char *buf, size_t cap);
 
+/* Does it say of itself to be an application that the firmware took out of a volume of its own? Not authenticated. */
+bool evlog_says_firmware_volume(const struct evlog_event *e);
+
 #endif

@@ -252,18 +252,50 @@ static int describe_path(struct text *t, struct cursor c)
         return 0;
 }
 
-static int describe_image(struct text *t, struct cursor c)
+static int image_path(struct cursor c, uint64_t *ret_size, struct cursor *ret)
 {
         const uint8_t *path;
-        uint64_t base, size, link, n;
+        uint64_t base, link, n;
 
-        if (cur_u64le(&c, &base) < 0 || cur_u64le(&c, &size) < 0 || cur_u64le(&c, &link) < 0 ||
+        if (cur_u64le(&c, &base) < 0 || cur_u64le(&c, ret_size) < 0 || cur_u64le(&c, &link) < 0 ||
             cur_u64le(&c, &n) < 0 || n > c.left || cur_take(&c, (size_t)n, &path) < 0)
                 return -EBADMSG;
+        *ret = cur_of(path, (size_t)n);
+        return 0;
+}
+
+static bool node_is(struct cursor *c, uint8_t type, uint8_t sub, size_t size)
+{
+        const uint8_t *p;
+        uint8_t t = 0;
+        uint8_t s = 0;
+        uint16_t n = 0;
+
+        return cur_u8(c, &t) == 0 && cur_u8(c, &s) == 0 && cur_u16le(c, &n) == 0 && t == type && s == sub && n == 4 + size &&
+               cur_take(c, size, &p) == 0;
+}
+
+/* A volume, a file in it, the path's end. */
+bool evlog_says_firmware_volume(const struct evlog_event *e)
+{
+        struct cursor path;
+        uint64_t size;
+
+        return e->type == EV_EFI_BOOT_SERVICES_APPLICATION && image_path(cur_of(e->data, e->size), &size, &path) == 0 &&
+               node_is(&path, 4, 7, 16) && node_is(&path, 4, 6, 16) && node_is(&path, 0x7f, 0xff, 0) && path.left == 0;
+}
+
+static int describe_image(struct text *t, struct cursor c)
+{
+        struct cursor path;
+        uint64_t size;
+
+        if (image_path(c, &size, &path) < 0)
+                return -EBADMSG;
         add(t, "image of %" PRIu64 " bytes", size);
-        if (n > 4) /* more than its end */
+        if (path.left > 4) /* more than its end */
                 add(t, " from ");
-        return describe_path(t, cur_of(path, (size_t)n));
+        return describe_path(t, path);
 }
 
 static int describe_gpt(struct text *t, struct cursor c)

@@ -20,6 +20,34 @@ static const struct cli_command show_command = { "policy show", "[PROFILE]", "Sh
 
 static const char *const slots[] = { "current", "previous", "proposed" };
 
+/* How many digests stand behind PCR 4's separator: applications that the firmware starts by itself. */
+static size_t own_applications(struct json_object *profile)
+{
+        struct json_object *steps = admin_get(profile, "pcr4");
+        bool after = false;
+        size_t n = 0;
+
+        for (size_t i = 0; json_object_is_type(steps, json_type_array) && i < json_object_array_length(steps); i++) {
+                const char *step = json_object_get_string(json_object_array_get_idx(steps, i));
+
+                n += after && step && step[0] != '@';
+                after = after || (step && strcmp(step, "separator") == 0);
+        }
+        return n;
+}
+
+static void say_learnt(const char *node, struct json_object *o)
+{
+        size_t own = own_applications(admin_get(o, "proposed"));
+
+        cli_say("%s: its firmware is now proposed as profile '%s'. Next: muster policy promote '%s'", node, admin_text(o, "name"),
+                admin_text(o, "name"));
+        if (own > 0)
+                fprintf(stderr, "muster: warning: %s: %zu application%s, which this parent does not serve, ran before iPXE; by its log "
+                        "out of the firmware itself, as some makers' theft agents do. Next: compare pcr4 in muster policy show '%s' with "
+                        "another machine of this model before you promote it\n", node, own, own == 1 ? "" : "s", admin_text(o, "name"));
+}
+
 int cmd_policy_learn(int argc, char **argv)
 {
         _cleanup_(batch_wipe) struct batch b = { 0 };
@@ -40,8 +68,7 @@ int cmd_policy_learn(int argc, char **argv)
                 json_object_object_add(body, "node", json_object_new_string(b.nodes.name[i]));
                 rc = admin_call(b.admin, "POST", "/v1/profiles/learn", json_object_to_json_string(body), &o, &f);
                 if (rc == 0 && !cli_json())
-                        cli_say("%s: its firmware is now proposed as profile '%s'. Next: muster policy promote '%s'",
-                                b.nodes.name[i], admin_text(o, "name"), admin_text(o, "name"));
+                        say_learnt(b.nodes.name[i], o);
                 if (!batch_note(&b, b.nodes.name[i], rc, o, &f))
                         break;
         }

@@ -110,6 +110,14 @@ is_said "it takes over, after a TPM2_Clear" ok "activate 0"
 is "which is journalled, and told" "true 1" "$(admin GET '/v1/events?node=r1&newest=1&limit=2' |
         jq -r '"\([.events[] | select(.event == "ok")][0].detail.ak_changed) \([.events[] | select(.event == "ak-changed" or .event == "tpm-cleared")] | length)"')"
 do_ "dial 2" "other"
+is_said "an unknown node whose log lies is asked for its AK all the same" challenge "attest 2 log"
+is_said "and refused for its log" M-EVENTLOG "activate 2"
+id2=$(admin GET '/v1/nodes?state=pending' | jq -r '.nodes[0].id')
+is "but it is listed, with the reason and what it sent" "pending M-EVENTLOG Fixture Inc." \
+        "$(admin GET "/v1/nodes/$id2" | jq -r '"\(.state) \(.reason) \(.facts.vendor)"')"
+is "nothing is learnt from that" 409 "$(admin_status POST /v1/profiles/learn "{\"node\":\"$id2\"}")"
+admin DELETE "/v1/nodes/$id2" >/dev/null
+do_ "dial 2"
 is_said "a second node" challenge "attest 2"
 do_ "activate 2"
 check "is pending" waiting 1

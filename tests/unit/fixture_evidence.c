@@ -175,6 +175,8 @@ static void log_bytes(const struct fixture *f, struct wbuf *w)
         le32(w, sizeof(spec));
         wb_put(w, spec, sizeof(spec));
         for (size_t i = 0; i < f->n; i++) {
+                if (i + 1 == f->knobs.drop_event && f->knobs.drop_rest)
+                        break;
                 if (i + 1 == f->knobs.drop_event)
                         continue;
                 le32(w, f->ev[i].pcr);

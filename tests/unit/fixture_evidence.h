@@ -41,7 +41,8 @@ struct fx_knobs {
         uint32_t ak_attributes;
         bool broken_ek;
         bool trailing_quote;
-        size_t drop_event; /* leave this event (1-based) out of the log only */
+        size_t drop_event; /* leave this event (1-based) out of the log only, */
+        bool drop_rest;    /* and all that follow */
         bool cut_log;      /* its last byte is missing */
         bool extra_given;  /* qualifyingData is these bytes */
         const uint8_t *extra;

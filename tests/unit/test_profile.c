@@ -124,6 +124,128 @@ static void secure_boot_is_believed_only_when_its_digest_says_so(void **state)
         fx.ev[2].data[fx.ev[2].size - 1] = 1; /* the data alone claims it */
         assert_int_equal(learn(&p, why), 0);
         assert_false(p.secure_boot);
+        fixture_firmware(&fx, true); /* the event itself, where the firmware's part of PCR 7 is over */
+        fixture_event(&fx, 7, fx.ev[2].type, NULL, fx.ev[2].data, fx.ev[2].size);
+        fixture_remove(&fx, &fx.ev[2]);
+        fixture_chain(&fx, &fx.ipxe_file, &fx.uki, "x", true);
+        assert_int_equal(learn(&p, why), 0);
+        assert_false(p.secure_boot);
+}
+
+/* ---- applications of the firmware's own -------------------------------------------- */
+
+/* An application's event behind PCR 4's separator, from this device path. */
+static void application(const char *code, const void *path, size_t n)
+{
+        uint8_t data[32 + 64] = {0};
+        uint8_t digest[DIGEST_LEN];
+
+        assert_true(n <= 64);
+        data[24] = (uint8_t)n;
+        memcpy(data + 32, path, n);
+        fx_hash(code, strlen(code), digest);
+        fixture_event(&fx, 4, EV_EFI_BOOT_SERVICES_APPLICATION, digest, data, 32 + n);
+}
+
+#define GUID_BYTES "0123456789abcdef"
+#define VOLUME "\4\7\x14\0" GUID_BYTES
+#define FILE_IN_IT "\4\6\x14\0" GUID_BYTES
+#define END "\x7f\xff\4\0"
+#define FROM(path) path, sizeof(path) - 1
+
+static void boot_behind(void)
+{
+        fixture_chain(&fx, &fx.ipxe_file, &fx.uki, FX_FILE " " FX_CMDLINE, false);
+}
+
+static void a_firmwares_own_application_is_learnt_by_its_digest(void **state)
+{
+        char why[JTAB_ERR];
+        struct profile plain = fx.profile;
+        struct buf text = {0};
+        struct profile p;
+
+        (void)state;
+        fixture_firmware(&fx, false);
+        application("agent 1", FROM(VOLUME FILE_IN_IT END));
+        application("agent 2", FROM(VOLUME FILE_IN_IT END));
+        boot_behind();
+        assert_int_equal(learn(&fx.profile, why), 0);
+        assert_int_equal(profile_own(&fx.profile), 2);
+        decide();
+        assert_int_equal(d.verdict, DECIDE_OK);
+        assert_int_equal(profile_json_build(&fx.profile, &text), 0);
+        assert_int_equal(profile_json_parse(text.p, text.len, &p, why), 0);
+        assert_memory_equal(&p, &fx.profile, sizeof(p));
+        buf_wipe(&text);
+        fx.refs.current = &plain; /* the profile of a machine without */
+        decide_refused("M-CHAIN");
+        fx.refs.current = &fx.profile;
+
+        fixture_firmware(&fx, false); /* another one */
+        application("agent 1", FROM(VOLUME FILE_IN_IT END));
+        application("evil", FROM(VOLUME FILE_IN_IT END));
+        boot_behind();
+        decide_refused("M-CHAIN");
+        fixture_firmware(&fx, false); /* in another order */
+        application("agent 2", FROM(VOLUME FILE_IN_IT END));
+        application("agent 1", FROM(VOLUME FILE_IN_IT END));
+        boot_behind();
+        decide_refused("M-CHAIN");
+        fixture_firmware(&fx, false); /* one more of them */
+        for (int i = 0; i < 3; i++)
+                application(i == 0 ? "agent 1" : "agent 2", FROM(VOLUME FILE_IN_IT END));
+        boot_behind();
+        decide_refused("M-CHAIN");
+        fixture_firmware(&fx, false); /* one less, or none */
+        application("agent 1", FROM(VOLUME FILE_IN_IT END));
+        boot_behind();
+        decide_refused("M-CHAIN");
+        boot_with(FX_FILE " " FX_CMDLINE);
+        decide_refused("M-CHAIN");
+        fixture_firmware(&fx, false); /* behind iPXE */
+        boot_behind();
+        application("agent 1", FROM(VOLUME FILE_IN_IT END));
+        application("agent 2", FROM(VOLUME FILE_IN_IT END));
+        decide_refused("M-CHAIN");
+}
+
+static void what_comes_from_elsewhere_is_no_application_of_the_firmware(void **state)
+{
+        static const struct {
+                const char *path;
+                size_t n;
+        } paths[] = {
+                { FROM("\2\1\x0c\0AAAAAAAA" END) },           /* a disk's */
+                { FROM("\4\4\x06\0x\0" END) },                 /* a file's */
+                { FROM(FILE_IN_IT END) },
+                { FROM(VOLUME END) },
+                { FROM(VOLUME FILE_IN_IT) },
+                { FROM(VOLUME FILE_IN_IT "\4\4\x06\0x\0" END) },
+                { FROM(VOLUME FILE_IN_IT END END) },
+                { FROM("") },
+        };
+        char why[JTAB_ERR];
+        struct profile p;
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                fixture_firmware(&fx, false);
+                application("loader", paths[i].path, paths[i].n);
+                boot_behind();
+                assert_int_equal(learn(&p, why), -EBADMSG);
+                assert_non_null(strstr(why, "does not serve"));
+        }
+        fixture_firmware(&fx, false); /* nor what runs behind iPXE */
+        boot_behind();
+        application("loader", FROM(VOLUME FILE_IN_IT END));
+        assert_int_equal(learn(&p, why), -EBADMSG);
+        fixture_firmware(&fx, false);
+        application("loader", FROM(VOLUME FILE_IN_IT END));
+        fx.ev[fx.n - 1].type = EV_EFI_BOOT_SERVICES_DRIVER;
+        boot_behind();
+        assert_int_equal(learn(&p, why), -EBADMSG);
+        fx.ev[fx.n - 1].type = EV_EFI_BOOT_SERVICES_APPLICATION;
 }
 
 static void a_profile_reads_back_from_its_json(void **state)
@@ -164,6 +286,8 @@ static void json_with(const char *from, const char *to)
         buf_wipe(&text);
 }
 
+#define HEX_OF_ONE "000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f"
+
 static void a_profile_that_could_match_too_much_is_refused(void **state)
 {
         (void)state;
@@ -173,6 +297,8 @@ static void a_profile_that_could_match_too_much_is_refused(void **state)
         json_with(",\"@kernel\"", "");
         json_with("\"@uki\",", "");
         json_with("\"pcr4\":[", "\"pcr4\":[\"@uki\",");
+        json_with("\"@ipxe\"", "\"@ipxe\",\"" HEX_OF_ONE "\"");
+        json_with("\"@kernel\"", "\"@kernel\",\"" HEX_OF_ONE "\"");
         json_with("\"14\":", "\"13\":");
         json_with("\"secure_boot\":false,", "");
         json_with("\"events\":[\"0:", "\"events\":[\"1:");
@@ -310,6 +436,8 @@ int main(void)
                 T(real_settings_have_their_variables_names),
                 T(a_boot_of_what_is_not_served_is_not_learnt),
                 T(secure_boot_is_believed_only_when_its_digest_says_so),
+                T(a_firmwares_own_application_is_learnt_by_its_digest),
+                T(what_comes_from_elsewhere_is_no_application_of_the_firmware),
                 T(a_profile_reads_back_from_its_json),
                 T(a_profile_that_could_match_too_much_is_refused),
                 T(models_get_plain_names),

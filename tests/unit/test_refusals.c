@@ -26,6 +26,7 @@ struct log_knobs {
         size_t spec_size;     /* of the Spec ID event, 0: what it needs */
         const char *locality; /* a StartupLocality event of these bytes */
         size_t locality_len;
+        bool begun; /* and before it one that extends PCR 0 */
         bool twice; /* two digests of one algorithm */
 };
 
@@ -75,6 +76,8 @@ static const char *log_why(struct log_knobs k)
         wb_put(&w, zeros, 20);
         le(&w, k.spec_size ? k.spec_size : spec.len, 4);
         wb_put(&w, spec_bytes, k.spec_size ? k.spec_size : spec.len);
+        if (k.begun)
+                event(&w, 0, EV_S_CRTM_VERSION, false, "1", 1);
         if (k.locality)
                 event(&w, 0, EV_NO_ACTION, false, k.locality, k.locality_len);
         event(&w, 7, EV_SEPARATOR, k.twice, "\0\0\0", 4);
@@ -98,6 +101,9 @@ static void an_event_log_with_one_thing_wrong_is_refused(void **state)
                 { { .spec_size = 36 }, "the Spec ID event's vendor information does not fit it" },
                 { { .twice = true }, "an event has two digests of one algorithm" },
                 { { .locality = "StartupLocality\0\3", .locality_len = 17 }, "" },
+                { { .begun = true }, "" },
+                { { .locality = "StartupLocality\0\3", .locality_len = 17, .begun = true },
+                  "a StartupLocality event after PCR 0 was extended: it says how PCR 0 began" },
                 { { .locality = "StartupLocality\0\2", .locality_len = 17 }, "a StartupLocality other than 0, 3 or 4" },
                 { { .locality = "StartupLocality\0\3x", .locality_len = 18 }, "a StartupLocality event of the wrong size" },
         };
