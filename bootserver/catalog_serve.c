@@ -135,6 +135,12 @@ int catalog_boot_prepare(struct catalog *c, struct boot_row *row, struct fail *f
         if (r == -EBADMSG || r == -ENOEXEC)
                 return fail_set(fail, r, "", "give a UKI, as `muster boot build` or ukify makes it",
                                 "add boot %s: %s is no unified kernel image", row->name, row->file);
+        if (r == -ENOTSUP)
+                return fail_set(fail, r, "", "muster uki FILE says why; make one for x86-64 with systemd-stub 252 to 257",
+                                "add boot %s: what %s makes a TPM measure is not known", row->name, row->file);
+        if (r == -EILSEQ || r == -ENOTUNIQ)
+                return fail_set(fail, r, "", "embed one in printable ASCII, without blanks at its ends",
+                                "add boot %s: how the stub of %s reads its embedded command line is not known", row->name, row->file);
         if (r < 0)
                 return fail_set(fail, r, "", "put the file there first, readable by musterd", "add boot %s: %s/%s: %s",
                                 row->name, c->boot_dir, row->file, strerror(-r));

@@ -53,9 +53,9 @@ static int fill(struct boot_ref *r, const struct uki *uki)
         memcpy(r->initrd, uki->initrd_sha256, DIGEST_LEN);
         r->has_initrd = uki->has_initrd;
         if (uki->has_cmdline) {
-                r->embedded = strndup(uki->cmdline, uki->cmdline_len);
-                if (!r->embedded)
-                        return -ENOMEM;
+                rc = uki_cmdline(uki, &r->embedded);
+                if (rc < 0)
+                        return rc;
         }
         (void)snprintf(options, sizeof(options), "%s %s", r->file, r->cmdline);
         rc = predict(uki, options, false, &r->plain, r->pcr11);

@@ -5,7 +5,8 @@
  * command line of its boot entry; a set of iPXE binaries is a list of
  * Authenticode digests. A boot_ref that boot_ref_make() did not complete
  * (`complete` false) matches nothing. boot_ref_free() and ipxe_set_free()
- * accept zeroed structs. -EBADMSG: the file is no UKI; -ENOMEM; -E2BIG: a
+ * accept zeroed structs. -EBADMSG: the file is no UKI; -ENOTSUP, -EILSEQ,
+ * -ENOTUNIQ: one that cannot be predicted (uki.h); -ENOMEM; -E2BIG: a
  * name or command line too long; -EINVAL: an empty one. */
 #ifndef MUSTER_REFS_H
 #define MUSTER_REFS_H
@@ -30,7 +31,7 @@ struct boot_ref {
         char name[REFS_NAME_MAX + 1]; /* of the boot entry */
         char file[REFS_FILE_MAX + 1]; /* what iPXE fetches: the image name it prepends */
         char *cmdline;                /* without the image name */
-        char *embedded;               /* the UKI's .cmdline or NULL */
+        char *embedded;               /* the UKI's .cmdline as its stub reads it, or NULL */
         uint8_t uki[DIGEST_LEN];      /* Authenticode */
         uint8_t kernel[DIGEST_LEN];   /* Authenticode of .linux */
         uint8_t pcr11[DIGEST_LEN];

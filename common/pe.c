@@ -101,7 +101,7 @@ static int parse(struct parser *p)
         c = at(pe, pe_off);
         if (cur_take(&c, 4, &sig) < 0 || memcmp(sig, "PE\0", 4) != 0)
                 return bad(p, "no PE image: no PE signature");
-        if (cur_skip(&c, 2) < 0 || cur_u16le(&c, &n) < 0 || cur_skip(&c, 12) < 0 || cur_u16le(&c, &opt) < 0 ||
+        if (cur_u16le(&c, &pe->machine) < 0 || cur_u16le(&c, &n) < 0 || cur_skip(&c, 12) < 0 || cur_u16le(&c, &opt) < 0 ||
             cur_skip(&c, 2) < 0)
                 return bad(p, "the COFF header is cut short");
         if (n > PE_MAX_SECTIONS)

@@ -22,6 +22,7 @@ struct pe_section {
 struct pe {
         const uint8_t *p;
         size_t len;
+        uint16_t machine;     /* the architecture */
         size_t checksum_off;  /* CheckSum field */
         size_t certdir_off;   /* certificate table's directory entry, 0: none */
         size_t headers_size;  /* SizeOfHeaders */

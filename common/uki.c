@@ -11,6 +11,7 @@ static const struct {
 } measured[] = {
         { ".linux", 0 }, { ".osrel", 0 },   { ".cmdline", 0 }, { ".initrd", 0 },  { ".ucode", 256 },
         { ".splash", 0 }, { ".dtb", 0 },   { ".uname", 253 }, { ".sbat", 254 },  { ".pcrpkey", 0 },
+        { ".profile", 257 }, { ".hwids", 257 },
 };
 
 static int hash_section(const struct pe_section *s, uint8_t ret[DIGEST_LEN])
@@ -21,22 +22,6 @@ static int hash_section(const struct pe_section *s, uint8_t ret[DIGEST_LEN])
             EVP_DigestFinal_ex(ctx, ret, NULL) != 1)
                 return -EIO;
         return 0;
-}
-
-/* "#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####" in .sdmagic; 0: unknown */
-static unsigned stub_version(const struct pe *pe)
-{
-        static const char mark[] = "systemd-stub ";
-        const struct pe_section *s = pe_find(pe, ".sdmagic");
-        size_t n = s ? (s->size < s->raw_size ? s->size : s->raw_size) : 0;
-        const uint8_t *p = s ? memmem(s->data, n, mark, sizeof(mark) - 1) : NULL;
-        unsigned v = 0;
-
-        if (!p)
-                return 0;
-        for (p += sizeof(mark) - 1; p < s->data + n && *p >= '0' && *p <= '9' && v < 100000; p++)
-                v = 10 * v + (unsigned)(*p - '0');
-        return v;
 }
 
 static int add_section(struct uki *u, const char *name, const struct pe_section *s)
@@ -68,6 +53,10 @@ static int note_kernel(struct uki *u, const struct pe_section *s, const char **w
                 *why = "its .linux section holds no kernel with an EFI stub";
                 return -ENOEXEC;
         }
+        if (kernel.machine != u->pe.machine) {
+                *why = "its kernel is of another architecture than its stub";
+                return -ENOTSUP;
+        }
         return pe_authenticode(&kernel, u->kernel_authenticode);
 }
 
@@ -85,7 +74,6 @@ int uki_parse(const void *p, size_t len, struct uki *ret, const char **ret_why)
         struct uki u = { 0 };
         const struct pe_section *s;
         const char *why = NULL;
-        unsigned version;
         int r = pe_parse(p, len, &u.pe, &why);
 
         if (r == 0) {
@@ -98,17 +86,20 @@ int uki_parse(const void *p, size_t len, struct uki *ret, const char **ret_why)
                 }
         }
         if (r == 0)
-                r = pe_authenticode(&u.pe, u.authenticode);
-        version = r == 0 ? stub_version(&u.pe) : 0;
+                r = pe_authenticode(&u.pe, u.authenticode); /* of all sections, before those of one profile are taken */
+        if (r == 0)
+                r = stub_version(&u.pe, &u.stub, &why);
+        if (r == 0)
+                r = stub_sections(&u.pe, &u.stub, &why);
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(measured); i++) {
                 s = pe_find(&u.pe, measured[i].name);
-                if (s && version >= measured[i].since)
+                if (s && s->size > 0 && u.stub.major >= measured[i].since)
                         r = add_section(&u, measured[i].name, s);
         }
         if (r == 0 && (s = pe_find(&u.pe, ".cmdline")))
                 note_cmdline(&u, s);
         if (r == 0)
-                r = uki_initrd(&u.pe, version, &u.has_initrd, u.initrd_sha256);
+                r = uki_initrd(&u.pe, u.stub.major, &u.has_initrd, u.initrd_sha256);
         if (r < 0) {
                 if (ret_why)
                         *ret_why = why ? why : "its sections overlap";
@@ -155,18 +146,27 @@ static int predict_options(const struct uki *u, const char *options, bool secure
 {
         /* the stub takes no options whose first character is a control code */
         bool passed = options && (unsigned char)options[0] > 0x1f && !(secure_boot && u->has_cmdline);
-        const char *line = passed ? options : u->cmdline;
-        size_t n = passed ? strlen(options) : u->cmdline_len;
+        _cleanup_(freep) char *line = NULL;
         uint8_t h[DIGEST_LEN];
         int r;
 
         p->embedded_cmdline = !passed && u->has_cmdline;
         if (!passed && !u->has_cmdline)
                 return 0;
-        r = uki_options_digest(line, n, h);
+        r = passed ? stub_cmdline(&u->stub, options, strlen(options), &line) : uki_cmdline(u, &line);
+        if (r < 0)
+                return r;
+        if (passed && !*line)
+                return -ENOTUNIQ; /* newer ones take the embedded line then */
+        r = uki_options_digest(line, strlen(line), h);
         if (r == 0 && passed)
                 r = add_event(&p->pcr12, h);
         return r < 0 ? r : add_event(&p->pcr9, h);
+}
+
+int uki_cmdline(const struct uki *u, char **ret)
+{
+        return stub_cmdline(&u->stub, u->cmdline ? u->cmdline : "", u->cmdline_len, ret);
 }
 
 int uki_predict(const struct uki *u, const char *options, bool secure_boot, struct uki_pred *ret)

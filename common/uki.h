@@ -3,8 +3,8 @@
  *
  * Pure. A uki views the caller's bytes, which must outlive it; nothing to
  * free. uki_parse(): -EBADMSG (no PE image), -ENOEXEC (a PE image that is
- * no UKI: no .linux, or what is in it no kernel), both with a static
- * reason.
+ * no UKI: no .linux, or what is in it no kernel), -ENOTSUP (uki_stub.h: what
+ * it makes a TPM measure is not known), all with a static reason.
  *
  * uki_predict() gives the SHA-256 events that the stub (of systemd 252 to 257)
  * and the kernel's EFI stub cause: PCR 4 the image's and the kernel's
@@ -16,14 +16,15 @@
  * secure_boot the embedded command line, if any, wins. pcr9, pcr11 and
  * pcr12 are the final values, from zero, when nothing else extends them.
  * -EILSEQ: a command line that is not printable ASCII, for which loaders
- * and stubs differ; -E2BIG: too long; -EIO. */
+ * and stubs differ; -ENOTUNIQ: blanks at its ends, for which stubs of its version
+ * do; -E2BIG: too long; -EIO. */
 #ifndef MUSTER_UKI_H
 #define MUSTER_UKI_H
 
-#include "pe.h"
+#include "uki_stub.h"
 
 #define UKI_MAX_SECTIONS 16
-#define UKI_MAX_CMDLINE 65536
+#define UKI_MAX_CMDLINE STUB_CMDLINE_MAX
 
 struct uki_section {
         const char *name;
@@ -33,13 +34,14 @@ struct uki_section {
 };
 
 struct uki {
-        struct pe pe;
+        struct pe pe; /* its sections: those that the stub takes */
+        struct stub_version stub;
         uint8_t authenticode[DIGEST_LEN];
         uint8_t kernel_authenticode[DIGEST_LEN];
         struct uki_section sections[UKI_MAX_SECTIONS]; /* in the stub's order */
         size_t n_sections;
         bool has_cmdline;
-        const char *cmdline; /* embedded, not terminated; up to its first NUL */
+        const char *cmdline; /* embedded, as it is in the file, not terminated; up to its first NUL */
         size_t cmdline_len;
         bool has_initrd;
         uint8_t initrd_sha256[DIGEST_LEN]; /* as the kernel measures it */
@@ -59,6 +61,9 @@ struct uki_pred {
 };
 
 int uki_parse(const void *p, size_t len, struct uki *ret, const char **ret_why);
+/* The embedded line as its stub reads it, to be freed. Errors as uki_predict()'s. */
+int uki_cmdline(const struct uki *uki, char **ret);
+
 int uki_predict(const struct uki *uki, const char *options, bool secure_boot, struct uki_pred *ret);
 
 /* SHA-256 of an ASCII string as UTF-16LE with its NUL: a load options event. */

@@ -18,6 +18,7 @@ static const struct part {
         { ".pcrsig", 252, FOLDER "/tpm2-pcr-signature.json" },
         { ".pcrpkey", 252, FOLDER "/tpm2-pcr-public-key.pem" },
         { ".osrel", 257, FOLDER "/os-release" },
+        { ".profile", 257, FOLDER "/profile" },
 };
 
 static bool pad(EVP_MD_CTX *ctx, size_t len)

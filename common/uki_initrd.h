@@ -5,8 +5,8 @@
  * Pure. With nothing but .initrd in the image that section as it is. Else the
  * stub joins, in this order, each padded with zeros to four bytes: .ucode
  * (stubs since 256), .initrd, and cpio archives of one file each below
- * /.extra: .pcrsig and .pcrpkey (252), .osrel (257). `version` is the stub's,
- * 0 when it is not known. What it takes from an ESP (credentials, system
+ * /.extra: .pcrsig and .pcrpkey (252), .osrel and .profile (257). `version` is the
+ * stub's. What it takes from an ESP (credentials, system
  * extensions) there is none of when it was loaded over the network.
  *
  * 0 or -EIO; *ret_has false when the kernel gets no initrd. Sources: the

@@ -56,11 +56,23 @@ static struct json_object *sections_json(const struct uki *u)
         return a;
 }
 
+/* The line that the kernel is given; NULL: none. */
+static char *line_of(const struct uki *u, const struct uki_pred *p, const char *options)
+{
+        char *line = NULL;
+
+        if (p->embedded_cmdline)
+                (void)uki_cmdline(u, &line);
+        else if (p->pcr12.n > 0 && options)
+                (void)stub_cmdline(&u->stub, options, strlen(options), &line);
+        return line;
+}
+
 static struct json_object *line_json(const struct uki *u, const struct uki_pred *p, const char *options)
 {
-        if (p->embedded_cmdline)
-                return json_object_new_string_len(u->cmdline, (int)u->cmdline_len);
-        return p->pcr12.n > 0 && options ? json_object_new_string(options) : NULL;
+        _cleanup_(freep) char *text = line_of(u, p, options);
+
+        return text ? json_object_new_string(text) : NULL;
 }
 
 static int print_json(const char *path, const uint8_t file[DIGEST_LEN], const struct uki *u, const char *options,
@@ -98,12 +110,12 @@ static void print_pcr(int pcr, const struct uki_events *e, bool value)
 
 static void print_pred(const struct uki *u, const struct uki_pred *p, const char *options)
 {
+        _cleanup_(freep) char *text = line_of(u, p, options);
         char line[1024];
 
-        if (p->embedded_cmdline)
-                printf("  command line (embedded): %s\n", log_escape(u->cmdline, u->cmdline_len, line, sizeof(line)));
-        else if (p->pcr12.n > 0 && options)
-                printf("  command line (passed): %s\n", log_escape(options, strlen(options), line, sizeof(line)));
+        if (text)
+                printf("  command line (%s): %s\n", p->embedded_cmdline ? "embedded" : "passed",
+                       log_escape(text, strlen(text), line, sizeof(line)));
         else
                 printf("  no command line\n");
         print_pcr(4, &p->pcr4, false);
@@ -153,6 +165,9 @@ static int predict(const struct uki *u, const char *path, const char *options, s
         if (r == -EILSEQ)
                 return offline_bad("predict the command line of", path, "it holds a character that is not ASCII",
                                    "write it in ASCII: loaders differ in how they pass anything else");
+        if (r == -ENOTUNIQ)
+                return offline_bad("predict the command line of", path, "it begins or ends with a blank or a line break, which stubs of its "
+                                   "version read in different ways", "embed or pass it without, or take a newer stub");
         if (r < 0)
                 return offline_bad("predict the measurements of", path, strerror(-r), "check the command line's length");
         return OFFLINE_OK;

@@ -71,18 +71,17 @@ int served_uki_cmdline(const char *path, char *ret, size_t n, struct fail *f)
                 rc = fail_set(f, MUSTER_USAGE, "", "give a UKI, as muster boot build or ukify makes it", "read the UKI %s: %s",
                               path, why ? why : strerror(-r));
         } else if (u->has_cmdline) {
-                const char *p = u->cmdline;
-                size_t len = u->cmdline_len;
+                _cleanup_(freep) char *line = NULL;
 
-                while (len > 0 && strchr(" \t\r\n", p[len - 1]))
-                        len--;
-                for (; len > 0 && strchr(" \t\r\n", *p); p++)
-                        len--;
-                if (len >= n)
+                r = uki_cmdline(u, &line);
+                if (r < 0)
+                        rc = fail_set(f, MUSTER_USAGE, "", "embed one in printable ASCII, without blanks or line breaks at its ends",
+                                      "read the UKI %s: how its stub reads its embedded command line is not known", path);
+                else if (strlen(line) >= n)
                         rc = fail_set(f, MUSTER_USAGE, "", "give a shorter one with --cmdline",
-                                      "read the UKI %s: its command line has %zu characters", path, len);
+                                      "read the UKI %s: its command line has %zu characters", path, strlen(line));
                 else
-                        (void)snprintf(ret, n, "%.*s", (int)len, p);
+                        (void)snprintf(ret, n, "%s", line);
         }
         free(u);
         return rc;

@@ -156,6 +156,27 @@ fi
 measured=$(/lib/systemd/systemd-measure calculate --linux="$kernel" --osrel=osrel --cmdline=cmdline --initrd=initrd "${more[@]}" \
         --bank=sha256 --phase= 2>/dev/null | sed -n 's/^11:sha256=//p')
 check 'PCR 11 is what systemd-measure calculates' same "$(field '.pcrs."11".value' "$muster" uki -o json test.efi)" "$measured"
+if /lib/systemd/systemd-measure --help | grep -q -e --hwids; then # Debian 13's
+        printf 'ID=one\n' >profile
+        printf 'hardware' >hwids
+        add_sections "$stub" more.efi .osrel=osrel .cmdline=cmdline .initrd=initrd .hwids=hwids .linux="$kernel" .profile=profile
+        measured=$(/lib/systemd/systemd-measure calculate --linux="$kernel" --osrel=osrel --cmdline=cmdline --initrd=initrd "${more[@]}" \
+                --profile=profile --hwids=hwids --bank=sha256 --phase= 2>/dev/null | sed -n 's/^11:sha256=//p')
+        check 'and with a profile and hardware ids' same "$(field '.pcrs."11".value' "$muster" uki -o json more.efi)" "$measured"
+fi
+printf 'x' >auto
+add_sections "$stub" auto.efi .cmdline=cmdline .dtbauto=auto .linux="$kernel"
+check_says 2 'depends on the hardware' 'what depends on the hardware is refused' "$muster" uki auto.efi
+if with_corpus; then
+        cases=$corpus/cases
+        check 'a profile of a corpus UKI is measured' same "$(field '.pcrs."11".events | length' "$muster" uki -o json "$cases/uki-multiprofile.efi")" 10
+        for f in base cmdline-newline cmdline-crlf; do
+                check "the options' digest of uki-$f.efi" same "$(field '.secure_boot.pcrs."9".events[0][0:8]' "$muster" uki -o json "$cases/uki-$f.efi")" 8bab60b5
+        done
+        for f in dtbauto nomagic; do
+                check_says 2 'its stub' "uki-$f.efi is refused" "$muster" uki "$cases/uki-$f.efi"
+        done
+fi
 options='r1.efi console=ttyS0 root=muster'
 line=$(printf '%s\0' "$options" | iconv -f ASCII -t UTF-16LE | sha256sum | cut -d' ' -f1)
 check 'PCR 12 gets the load options' same \

@@ -75,8 +75,9 @@ struct buf fixture_uki(const char *kernel, const char *initrd, const char *cmdli
         static const char osrel[] = "ID=fixture\n";
         const struct fx_section text = {".text", kernel, strlen(kernel)};
         struct buf linux_pe = fixture_pe(&text, 1);
-        struct fx_section s[5] = {{".text", "stub", 4}, {".osrel", osrel, sizeof(osrel) - 1}};
-        size_t n = 2;
+        static const char magic[] = "#### LoaderInfo: systemd-stub 252.39-1 ####";
+        struct fx_section s[6] = {{".text", "stub", 4}, {".sdmagic", magic, sizeof(magic) - 1}, {".osrel", osrel, sizeof(osrel) - 1}};
+        size_t n = 3;
         struct buf b;
 
         if (cmdline)
