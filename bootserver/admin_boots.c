@@ -9,6 +9,7 @@ struct add {
         char *cmdline;
         bool standard;
         bool allow_shell;
+        bool unchecked; /* the one who added it overrode what its look found */
 };
 
 static const struct jfield add_tab[] = {
@@ -17,6 +18,7 @@ static const struct jfield add_tab[] = {
         { "cmdline", JT_STRDUP, offsetof(struct add, cmdline), REFS_CMDLINE_MAX, JF_REQUIRED },
         { "default", JT_BOOL, offsetof(struct add, standard), 0, 0 },
         { "allow_shell", JT_BOOL, offsetof(struct add, allow_shell), 0, 0 },
+        { "unchecked", JT_BOOL, offsetof(struct add, unchecked), 0, 0 },
 };
 
 static void add_wipe(struct add *a)
@@ -35,9 +37,11 @@ static void boot_json(struct jout *o, struct catalog *cat, const struct catalog_
         if (b->usable) {
                 jout_hex(o, "uki", b->ref.uki, DIGEST_LEN);
                 jout_hex(o, "kernel", b->ref.kernel, DIGEST_LEN);
+                jout_str(o, "kernel_version", b->ref.version[0] ? b->ref.version : NULL);
         } else {
                 jout_null(o, "uki");
                 jout_null(o, "kernel");
+                jout_null(o, "kernel_version");
         }
         jout_int(o, "added", b->row.added);
         jout_bool(o, "default", strcmp(b->row.name, catalog_default(cat, false, false)) == 0);
@@ -89,8 +93,14 @@ static void boot_detail(struct jout *o, const void *ctx)
         }
 }
 
+static void unchecked_detail(struct jout *o, const void *ctx)
+{
+        boot_detail(o, ctx);
+        jout_bool(o, "unchecked", true);
+}
+
 /* With the catalogue's write lock. */
-static int add_locked(struct call *c, const struct boot_row *row, bool standard)
+static int add_locked(struct call *c, const struct boot_row *row, bool standard, bool unchecked)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         struct store *s = c->srv->store;
@@ -101,7 +111,7 @@ static int add_locked(struct call *c, const struct boot_row *row, bool standard)
         if (r == 0 && standard)
                 r = catalog_set_default(c->srv->catalog, false, row->name);
         if (r == 0)
-                r = admin_journal(c, NULL, standard ? "boot-added-default" : "boot-added", boot_detail, row);
+                r = admin_journal(c, NULL, standard ? "boot-added-default" : "boot-added", unchecked ? unchecked_detail : boot_detail, row);
         if (r == 0)
                 r = store_tx_commit(&tx);
         return r < 0 ? r : catalog_reload(c->srv->catalog);
@@ -129,7 +139,7 @@ enum MHD_Result on_boot_add(struct call *c)
         if (r < 0)
                 return reply_error(c, r == -ENOENT ? 404 : 400, fail.next, "%s", fail.what);
         catalog_write(c->srv->catalog);
-        r = add_locked(c, &row, a.standard);
+        r = add_locked(c, &row, a.standard, a.unchecked);
         catalog_done(c->srv->catalog);
         if (r == -EEXIST)
                 return reply_error(c, 409, "choose another name, or remove it first", "there is a boot entry %s already",

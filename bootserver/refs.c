@@ -52,6 +52,7 @@ static int fill(struct boot_ref *r, const struct uki *uki)
         memcpy(r->kernel, uki->kernel_authenticode, DIGEST_LEN);
         memcpy(r->initrd, uki->initrd_sha256, DIGEST_LEN);
         r->has_initrd = uki->has_initrd;
+        uki_kernel_version(uki, r->version, sizeof(r->version));
         if (uki->has_cmdline) {
                 rc = uki_cmdline(uki, &r->embedded);
                 if (rc < 0)

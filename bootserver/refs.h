@@ -37,6 +37,7 @@ struct boot_ref {
         uint8_t pcr11[DIGEST_LEN];
         uint8_t initrd[DIGEST_LEN];
         bool has_initrd;
+        char version[64];             /* of the kernel, for people; "": it does not say */
         struct boot_case plain;  /* load options replace .cmdline */
         struct boot_case secure; /* Secure Boot on and .cmdline embedded */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uki.h"
 
+#include "cursor.h"
 #include "uki_initrd.h"
 
 /* What systemd-stub measures, in its order, and since which version. The
@@ -162,6 +163,42 @@ static int predict_options(const struct uki *u, const char *options, bool secure
         if (r == 0 && passed)
                 r = add_event(&p->pcr12, h);
         return r < 0 ? r : add_event(&p->pcr9, h);
+}
+
+/* Linux's boot protocol: the header "HdrS", and in it where the version's text is, less 512. */
+static const uint8_t *version_text(const struct pe_section *linux_section, size_t *ret_len)
+{
+        struct cursor c = cur_of(linux_section->data, linux_section->raw_size);
+        const uint8_t *magic;
+        uint16_t at = 0;
+
+        if (cur_skip(&c, 0x202) < 0 || cur_take(&c, 4, &magic) < 0 || memcmp(magic, "HdrS", 4) != 0 || cur_skip(&c, 8) < 0 ||
+            cur_u16le(&c, &at) < 0 || at == 0)
+                return NULL;
+        c = cur_of(linux_section->data, linux_section->raw_size);
+        if (cur_skip(&c, (size_t)at + 512) < 0)
+                return NULL;
+        *ret_len = c.left;
+        return c.p;
+}
+
+void uki_kernel_version(const struct uki *u, char *ret, size_t size)
+{
+        const struct pe_section *uname = pe_find(&u->pe, ".uname");
+        const struct pe_section *s = pe_find(&u->pe, ".linux");
+        size_t len = 0;
+        const uint8_t *p = s ? version_text(s, &len) : NULL;
+        size_t n = 0;
+
+        if (!p && uname) {
+                p = uname->data;
+                len = uname->size < uname->raw_size ? uname->size : uname->raw_size;
+        }
+        while (p && n < len && n < size - 1 && p[n] > 0x20 && p[n] < 0x7f) {
+                ret[n] = (char)p[n];
+                n++;
+        }
+        ret[n] = '\0';
 }
 
 int uki_cmdline(const struct uki *u, char **ret)

@@ -61,6 +61,10 @@ struct uki_pred {
 };
 
 int uki_parse(const void *p, size_t len, struct uki *ret, const char **ret_why);
+/* What the kernel, or the UKI's section .uname, says of its version: printable, without blanks; "": nothing. Not authenticated
+ * but by the file's own digest, for people. */
+void uki_kernel_version(const struct uki *uki, char *ret, size_t size);
+
 /* The embedded line as its stub reads it, to be freed. Errors as uki_predict()'s. */
 int uki_cmdline(const struct uki *uki, char **ret);
 

@@ -29,7 +29,7 @@ static const char *marks(struct json_object *o)
 
 static void print_boots(struct json_object *boots)
 {
-        static const char *const headings[] = { "NAME", "", "SIZE", "ADDED", "KERNEL", "FILE", "COMMAND LINE", NULL };
+        static const char *const headings[] = { "NAME", "STATE", "SIZE", "ADDED", "KERNEL", "FILE", "COMMAND LINE", NULL };
         _cleanup_(table_wipe) struct table t = { 0 };
 
         table_begin(&t, headings);
@@ -37,12 +37,10 @@ static void print_boots(struct json_object *boots)
                 struct json_object *b = json_object_array_get_idx(boots, i);
                 char size[TIME_TEXT_MAX];
                 char added[TIME_TEXT_MAX];
-                char kernel[13];
 
-                (void)snprintf(kernel, sizeof(kernel), "%s", admin_text(b, "kernel"));
                 table_row(&t, (const char *const[]){ admin_str(b, "name"), marks(b),
                                                      size_text((uint64_t)admin_int(b, "size"), size),
-                                                     time_text(admin_int(b, "added"), added), kernel,
+                                                     time_text(admin_int(b, "added"), added), admin_str(b, "kernel_version"),
                                                      admin_str(b, "file"), admin_str(b, "cmdline") });
         }
         table_print(&t, stdout);
@@ -50,7 +48,7 @@ static void print_boots(struct json_object *boots)
 
 static void print_images(struct json_object *images)
 {
-        static const char *const headings[] = { "NAME", "", "FORMAT", "SIZE", "ADDED", "FILE", NULL };
+        static const char *const headings[] = { "NAME", "STATE", "FORMAT", "SIZE", "ADDED", "FILE", NULL };
         _cleanup_(table_wipe) struct table t = { 0 };
 
         table_begin(&t, headings);

@@ -19,6 +19,7 @@ int cmd_node_remove(int argc, char **argv);
 int cmd_node_assign(int argc, char **argv);
 
 int cmd_boot_add(int argc, char **argv);
+int cmd_boot_check(int argc, char **argv);
 int cmd_boot_list(int argc, char **argv);
 int cmd_boot_remove(int argc, char **argv);
 int cmd_boot_default(int argc, char **argv);

@@ -31,6 +31,7 @@ static const struct subcommand commands[] = {
         { "node", "remove", cmd_node_remove, "NODES", "forget nodes" },
         { "boot", "build", cmd_boot_build, "--output FILE", "make a UKI with dracut" },
         { "boot", "add", cmd_boot_add, "NAME FILE", "serve a UKI with its command line" },
+        { "boot", "check", cmd_boot_check, "FILE", "look whether nodes can boot a UKI" },
         { "boot", "list", cmd_boot_list, "", "list boot entries" },
         { "boot", "default", cmd_boot_default, "NAME", "make a boot entry the default" },
         { "boot", "remove", cmd_boot_remove, "NAME", "stop serving a boot entry, and delete its file" },

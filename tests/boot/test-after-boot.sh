@@ -12,7 +12,7 @@ parent_start || exit 1
 known_hosts
 # the recording client writes down what a real one forgets
 line=$(m boot list -o json | jq -r '.boots[] | select(.name == "r1") | .cmdline')
-check "the recording client is a boot entry" m boot add recorder "$fixture/recorder.efi" --cmdline "$line muster.test=save"
+check "the recording client is a boot entry" m boot add recorder "$fixture/recorder.efi" --default --cmdline "$line muster.test=save"
 node_new "$d" "$fixture/node"
 node_start "$d"
 check "the node boots" console "$d" 'muster-node: .*: passed at'

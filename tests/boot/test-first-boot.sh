@@ -57,7 +57,7 @@ check "the first image still runs" node_ssh "$d" test ! -e /muster-image-two
 check "the host key is the same" test "$(host_key "$d")" = "$key1"
 
 # --- new UKI and new image --------------------------------------------------------
-check "a new UKI is added with one command" m boot add r2 "$fixture/r2.efi"
+check "a new UKI is added with one command" m boot add r2 "$fixture/r2.efi" --default
 check "a new image is added with one command" m image add second "$fixture/image2.squashfs" --default
 node_again "$d"
 check "the node boots into them" console "$d" 'muster-node: .*: passed at'

@@ -10,7 +10,7 @@ parent_new
 parent_start || exit 1
 known_hosts
 line=$(m boot list -o json | jq -r '.boots[] | select(.name == "r1") | .cmdline')
-check "the recording client is a boot entry" m boot add recorder "$fixture/recorder.efi" --cmdline "$line muster.test=save"
+check "the recording client is a boot entry" m boot add recorder "$fixture/recorder.efi" --default --cmdline "$line muster.test=save"
 node_new "$d" "$fixture/node"
 node_start "$d"
 check "the node boots" console "$d" 'muster-node: .*: passed at'
@@ -40,7 +40,7 @@ explained 'PCR 15|running system'
 "$vnode" stop "$d"
 
 # --- an event log with one event removed ---------------------------------------------
-check "the forging client is a boot entry" m boot add forger "$fixture/recorder.efi" --cmdline "$line muster.test=drop-event"
+check "the forging client is a boot entry" m boot add forger "$fixture/recorder.efi" --default --cmdline "$line muster.test=drop-event"
 : >"$d/console.log"
 node_start "$d"
 refused "$d" M-EVENTLOG

@@ -9,7 +9,7 @@
 d=$tmp/node
 parent_new
 parent_start || exit 1
-check "a UKI with the newer stub is a boot entry" m boot add newer "$fixture/stub.efi"
+check "a UKI with the newer stub is a boot entry" m boot add newer "$fixture/stub.efi" --default
 check "its stub takes words from SMBIOS" grep -qa io.systemd.stub.kernel-cmdline-extra "$fixture/stub.efi"
 node_new "$d" "$fixture/node"
 check "the machine starts" "$vnode" start "$d" --parent-port "$boot_port" -- \

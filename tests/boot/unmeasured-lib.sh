@@ -146,7 +146,7 @@ unmeasured_machine() {
                 parent_start || exit 1
         fi
         known_hosts
-        check "the boot entry is added" m boot add open "$1"
+        check "the boot entry is added" m boot add open "$1" --default
         node_new "$d" "$fixture/node"
         hostile_disks
         hostile_qemu

@@ -71,7 +71,7 @@ parent_content() {
         install -m 755 /dev/null "$tmp/root/lib/systemd/muster-test-init"
         echo image >"$tmp/root/etc/motd"
         head -c "$((${2:-3} * 1048576))" /dev/urandom >"$tmp/root/ballast"
-        "$bin/muster" boot add r9 "$tmp/uki.efi" --cmdline "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no" >/dev/null || exit 1
+        "$bin/muster" boot add r9 "$tmp/uki.efi" --default --cmdline "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no" >/dev/null || exit 1
         "$bin/muster" image add base "$tmp/root" >/dev/null || exit 1
         boot_file=$("$bin/muster" boot list -o json | jq -r '.. | .file? // empty' | head -n1)
         "$tmp/evidence" log "$tmp" "$boot_file" "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no" || exit 1

@@ -137,6 +137,22 @@ check_says 2 'no PE image: no MZ header' "what is no UKI is refused" m boot add 
 check_says 4 'absent\.efi: No such file' "a UKI that is not there is refused" m boot add bad "$tmp/absent.efi"
 check_says 2 "'\\.\\./x' is no name for a boot entry" "a name that is none is refused" m boot add ../x "$tmp/r2.efi"
 check "refused files are not left behind" test "$(find "$state/boot" -type f | wc -l)" -eq 1
+plain=${line#root=muster }
+check_says 1 'has no root=muster' "a command line that asks no parent is refused" m boot add none "$tmp/r2.efi" --cmdline "$plain"
+check_says 1 'has no root=muster' "and by boot check" m boot check "$tmp/r2.efi" --cmdline "$plain"
+check "control: boot check lets the embedded one pass" m boot check "$tmp/r2.efi"
+check_says 0 'under Secure Boot|with Secure Boot its stub takes the embedded' "what Secure Boot would take is warned of" \
+        m boot check "$tmp/shell.efi" --cmdline "$line"
+check "--unchecked serves it all the same" m boot add none "$tmp/r2.efi" --cmdline "$plain" --unchecked
+check "which the journal says" jq -e '[.events[] | select(.event == "boot-added" and .detail.boot == "none")][0].detail.unchecked' \
+        <<<"$(m log -o json)"
+check "a later entry is not the default by itself" jq -e '.boots | map(select(.default).name) == ["r1"]' <<<"$(m boot list -o json)"
+uki "$tmp/newline.efi" "$line
+"
+check "a line break behind the embedded command line does not count" test "$(m boot add newline "$tmp/newline.efi" --default -o json | jq -r '.cmdline')" = "$line"
+check "with --default it is the default" jq -e '.boots | map(select(.default).name) == ["newline"]' <<<"$(m boot list -o json)"
+check "boot default back to the first" m boot default r1
+for e in none newline; do check "boot remove $e" m boot remove "$e"; done
 check "--allow-shell is accepted" m boot add shell "$tmp/shell.efi" --allow-shell --no-default
 check "--no-default leaves the default" jq -e '.boots[] | select(.name == "r1") | .default' <<<"$(m boot list -o json)"
 check "boot list is a table" grep -q '^r1  *default' <<<"$(m boot list)"

@@ -75,7 +75,7 @@ again "the other one lets the node in" "$b"
 check "and the first one knows" test "$(on "$a" node show n1 -o json | jq '.last_ok == .last_seen')" = true
 
 # ---- what is cached follows within a second ------------------------------------
-on "$a" boot add r10 "$tmp/uki.efi" --cmdline "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no quiet" >/dev/null
+on "$a" boot add r10 "$tmp/uki.efi" --default --cmdline "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no quiet" >/dev/null
 sleep 1
 check "a boot entry added through one is known to the other after a second" \
         grep -q r10 <<<"$(on "$b" boot list)"

@@ -101,7 +101,7 @@ check "the node may go back to the former initramfs" boots second
 check_exit 1 "the previous policy key stays for a node that went back" rotate policy --finish
 check "the node may come again with the new one" boots third
 key3=$(host_key)
-"$bin/muster" boot add r10 "$tmp/uki.efi" --cmdline "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no" >/dev/null
+"$bin/muster" boot add r10 "$tmp/uki.efi" --default --cmdline "root=muster rd.shell=0 rd.emergency=reboot systemd.import_credentials=no" >/dev/null
 check "another boot entry is the default, which nobody has booted" "$bin/muster" boot default r10
 check_exit 1 "the previous policy key stays while the entry that nodes boot next is not known to have the new one" rotate policy --finish
 check "the entry that it booted is the default again" "$bin/muster" boot default r9
