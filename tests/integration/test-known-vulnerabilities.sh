@@ -296,13 +296,13 @@ printf 'accept-all = yes\n' | cat "$conf" - >"$tmp/all.conf"
 check_says 2 "line $(wc -l <"$tmp/all.conf"): there is no such key" "accept-all: there is no such setting" "$bin/musterd" --check-config --config "$tmp/all.conf"
 is "PCRs replayed after a reset: every boot's reset counter is in the journal" true \
         "$(admin GET '/v1/events?limit=1000' | jq '[.events[] | select(.event == "ok")] | all(.detail.reset_count > 0)')"
-before=$(admin GET /v1/nodes/r1 | jq -S 'del(.last_ipxe)')
+before=$(admin GET /v1/nodes/r1 | jq -S 'del(.last_ipxe, .step)')
 head=$(admin GET /v1/status | jq -c .journal)
 db=$(sha256sum "$state"/muster.db*)
 for _ in {1..20}; do boot_status "/ipxe?mac=52:54:00:12:34:56&uuid=0b6f3c1e-0000-4000-8000-000000000001" >/dev/null; done
 boot_status "/ipxe?mac=52:54:00:12:34:56" >/dev/null
 is "anyone can ask for a script: it writes nothing" "$head $db" "$(admin GET /v1/status | jq -c .journal) $(sha256sum "$state"/muster.db*)"
-is "anyone can ask for a script: and changes nothing but a hint" "$before" "$(admin GET /v1/nodes/r1 | jq -S 'del(.last_ipxe)')"
+is "anyone can ask for a script: and changes nothing but a hint" "$before" "$(admin GET /v1/nodes/r1 | jq -S 'del(.last_ipxe, .step)')"
 hint=$(admin GET /v1/nodes/r1 | jq .last_ipxe)
 sleep 1.1
 boot_status "/ipxe?mac=52:54:00:12:34:56&uuid=00000000-0000-4000-8000-000000000001" >/dev/null
