@@ -3,6 +3,7 @@
 #include "admin.h"
 
 #include "ek_kept.h"
+#include "ek_recheck.h"
 #include "hooks.h"
 #include "nodes.h"
 #include "wire_verdict.h"
@@ -86,6 +87,8 @@ static int approve_locked(struct call *c, const struct approve *a, struct node *
         r = same_evidence(c, a, n, ret);
         if (r < 0)
                 return r;
+        if (n->chain != EK_CHAIN_OK && ek_recheck_chain(c->srv, n->id) == EK_CHAIN_OK)
+                n->chain = EK_CHAIN_OK; /* its CA was added since it asked */
         if (n->chain != EK_CHAIN_OK && !n->without_cert && !a->without) {
                 *ret = reply_error(c, 409, "add its vendor's CA to ek-ca-dir and reload, or approve with "
                                            "--without-ek-certificate if you know this machine",

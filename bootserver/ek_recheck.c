@@ -29,14 +29,33 @@ static int collect(void *ctx, const struct node *n)
         return 0;
 }
 
-static enum ek_chain chain_now(struct server *srv, const char *id)
+/* Of a node that nothing is kept of: what it sent when it asked last. */
+static enum ek_chain chain_of_evidence(struct server *srv, const char *id, const uint8_t raw[DIGEST_LEN])
+{
+        _cleanup_(buf_wipe) struct buf body = { 0 };
+        struct attest_request req = { 0 };
+        enum ek_chain chain = EK_CHAIN_NONE;
+        char err[JTAB_ERR];
+
+        if (srv->store->ops->evidence_get(srv->store, id, &body) < 0 || wire_attest_parse(body.p, body.len, &req, err) < 0)
+                return EK_CHAIN_NONE;
+        chain = ek_cas_check(srv->ek_cas, &req.ek_certs, raw);
+        attest_request_wipe(&req);
+        return chain;
+}
+
+enum ek_chain ek_recheck_chain(struct server *srv, const char *id)
 {
         struct jbufs certs = { 0 };
         uint8_t raw[DIGEST_LEN];
         enum ek_chain chain = EK_CHAIN_NONE;
 
-        if (hex_decode_exact(id, raw, sizeof(raw)) == 0 && ek_kept_get(srv->store, id, &certs) == 0)
+        if (hex_decode_exact(id, raw, sizeof(raw)) < 0)
+                return EK_CHAIN_NONE;
+        if (ek_kept_get(srv->store, id, &certs) == 0)
                 chain = ek_cas_check(srv->ek_cas, &certs, raw);
+        else
+                chain = chain_of_evidence(srv, id, raw);
         jbufs_free(&certs);
         return chain;
 }
@@ -55,7 +74,7 @@ static int recheck_one(struct server *srv, const char *id)
 {
         _cleanup_(store_tx_end) struct store_tx tx = { 0 };
         _cleanup_(node_wipe) struct node n = { 0 };
-        enum ek_chain now = chain_now(srv, id);
+        enum ek_chain now = ek_recheck_chain(srv, id);
         int r = srv->store->ops->node_get(srv->store, id, &n);
 
         if (r < 0 || n.chain == now || (n.chain != EK_CHAIN_OK && now != EK_CHAIN_OK))

@@ -17,4 +17,8 @@
 void ek_recheck_start(struct server *srv, bool always);
 void ek_recheck_stop(struct server *srv);
 
+/* By the CAs of now, of the certificates that are kept of this node, or that its
+ * stored evidence has. Nobody has to wait until the node asks again. */
+enum ek_chain ek_recheck_chain(struct server *srv, const char *id);
+
 #endif

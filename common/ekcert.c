@@ -80,7 +80,7 @@ static int check_unread(const uint8_t *der, size_t n, const char **ret_why)
         return ekcert_names(der, n, &names) < 0 ? bad(ret_why, "its issuer or subject is longer than names are") : 0;
 }
 
-static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
+static int read_der(const void *p, size_t len, X509 **ret, const char **ret_odd, const char **ret_why)
 {
         const uint8_t *der;
         const char *odd = NULL;
@@ -88,12 +88,9 @@ static int read_der(const void *p, size_t len, bool any_key, X509 **ret, const c
         X509 *x;
         int r = frame(p, len, &der, &n, ret_why);
 
-        if (r == 0 && !any_key)
-                r = check_unread(der, n, ret_why);
-        else if (r == 0)
-                (void)ekcert_key_check(der, n, &odd);
         if (r < 0)
                 return r;
+        (void)ekcert_key_check(der, n, &odd);
         x = ekcert_x509(der, n);
         if (!x)
                 return bad(ret_why, "it is no X.509 public key certificate");
@@ -128,17 +125,17 @@ static int pem_to_der(const void *p, size_t len, unsigned char **ret, long *ret_
         return 0;
 }
 
-int ekcert_read(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why)
+int ekcert_read(const void *p, size_t len, X509 **ret, const char **ret_odd, const char **ret_why)
 {
         unsigned char *der = NULL;
         long n = 0;
         int r;
 
         if (!looks_pem(p, len))
-                return read_der(p, len, any_key, ret, ret_odd, ret_why);
+                return read_der(p, len, ret, ret_odd, ret_why);
         r = pem_to_der(p, len, &der, &n, ret_why);
         if (r == 0)
-                r = read_der(der, (size_t)n, any_key, ret, ret_odd, ret_why);
+                r = read_der(der, (size_t)n, ret, ret_odd, ret_why);
         OPENSSL_free(der);
         return r;
 }
@@ -218,6 +215,14 @@ static const char *why_not_used(uint32_t usage, int type)
         return "its key usage has neither keyEncipherment nor keyAgreement, so it is no endorsement key";
 }
 
+/* A TPM may have further EKs (P-384, RSA-3072); the node id is never made of one of those. */
+static bool used_by_clients(const EVP_PKEY *key, int type)
+{
+        int bits = EVP_PKEY_get_bits(key);
+
+        return type == EVP_PKEY_RSA ? bits > 2040 && bits <= 2048 : bits == 256;
+}
+
 /* What is absent does not speak against it: old vendors left it all out. */
 static const char *why_not_ek(X509 *x, const EVP_PKEY *key)
 {
@@ -231,6 +236,9 @@ static const char *why_not_ek(X509 *x, const EVP_PKEY *key)
                 return "its key is neither RSA nor ECC";
         if ((flags & EXFLAG_KUSAGE) && why_not_used(usage, type))
                 return why_not_used(usage, type);
+        if (!used_by_clients(key, type))
+                return "its key is neither ECC P-256 nor RSA-2048, and no node comes with another EK; "
+                       "take the certificate of the TPM's ECC P-256 key, or of RSA-2048 where it has none";
         if ((flags & EXFLAG_XKUSAGE) && !eku_has_ek(x))
                 return "its extended key usage is not that of an EK certificate";
         return NULL;
@@ -238,29 +246,29 @@ static const char *why_not_ek(X509 *x, const EVP_PKEY *key)
 
 int ekcert_parse(const void *p, size_t len, struct ekcert *ret, const char **ret_why)
 {
-        _cleanup_(X509_freep) X509 *x = NULL;
-        _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-        struct ekcert c = { 0 };
+        _cleanup_(ekcert_free) struct ekcert c = { 0 };
         int r;
 
         if (len == 0 || len > EKCERT_MAX)
                 return bad(ret_why, len ? "it is too large for a certificate" : "it is empty");
-        r = ekcert_read(p, len, false, &x, NULL, ret_why);
+        r = ekcert_take(p, len, &c.der, ret_why);
         if (r < 0)
                 return r;
-        key = cert_key(x, &c.oaep);
-        if (!key)
+        c.cert = ekcert_x509(c.der.p, c.der.len);
+        if (!c.cert)
+                return bad(ret_why, "it is no X.509 public key certificate");
+        c.key = cert_key(c.cert, &c.oaep);
+        if (!c.key)
                 return bad(ret_why, "its public key is of no known kind");
-        r = pkey_id(key, c.id);
+        r = pkey_id(c.key, c.id);
         if (r < 0) {
                 (void)bad(ret_why, "its public key cannot be encoded");
                 return r;
         }
-        c.not_ek = why_not_ek(x, key);
+        c.not_ek = why_not_ek(c.cert, c.key);
         ERR_clear_error();
-        c.cert = take_ptr(x);
-        c.key = take_ptr(key);
         *ret = c;
+        c = (struct ekcert){ 0 };
         return 0;
 }
 
@@ -268,6 +276,7 @@ void ekcert_free(struct ekcert *c)
 {
         X509_free(c->cert);
         EVP_PKEY_free(c->key);
+        buf_wipe(&c->der);
         c->cert = NULL;
         c->key = NULL;
 }

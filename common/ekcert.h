@@ -38,6 +38,7 @@
 #define EKCERT_WRONG 3     /* and of these so many that are wrong: CAs of one name with different keys */
 
 struct ekcert {
+        struct buf der; /* as it was given, without what stood around it: what another has to be sent */
         X509 *cert;
         EVP_PKEY *key;
         uint8_t id[DIGEST_LEN]; /* node id */

@@ -106,7 +106,7 @@ static int add_own(struct ekca *ca, const void *p, size_t len, const char **ret_
 {
         _cleanup_(X509_freep) X509 *x = NULL;
         const char *odd = NULL;
-        int r = ekcert_read(p, len, true, &x, &odd, ret_why);
+        int r = ekcert_read(p, len, &x, &odd, ret_why);
 
         if (r == 0)
                 r = push(ca, &(struct ca){ .x = x, .trusted = true });

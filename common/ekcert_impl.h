@@ -24,10 +24,9 @@ int ekcert_names(const void *der, size_t len, struct ekcert_names *ret);
  * its key checked as above; it is not read any further. */
 int ekcert_take(const void *p, size_t len, struct buf *ret, const char **ret_why);
 
-/* One certificate, DER or PEM. any_key: without that check and that of the
- * names, for what the admin trusts; *ret_odd then says what the check of the key
- * would have, or NULL. */
-int ekcert_read(const void *p, size_t len, bool any_key, X509 **ret, const char **ret_odd, const char **ret_why);
+/* One certificate, DER or PEM, of the admin's, whatever its key: *ret_odd says
+ * what the check of the key would have, or NULL. */
+int ekcert_read(const void *p, size_t len, X509 **ret, const char **ret_odd, const char **ret_why);
 
 /* The certificate in exactly these bytes, or NULL. Its serial number may have
  * needless leading octets, as no DER may. */

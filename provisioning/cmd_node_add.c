@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node add: enrols nodes before they first boot. */
 #include "commands.h"
+#include "ek_input.h"
 #include "ekcert.h"
 #include "files.h"
 #include "hex.h"
@@ -36,19 +37,15 @@ struct source {
         const char *arg;
 };
 
-int node_add_x509(struct json_object *body, X509 *cert)
+int node_add_der(struct json_object *body, const struct buf *der)
 {
-        _cleanup_(freep) char *text = NULL;
-        unsigned char *der = NULL;
-        int len = i2d_X509(cert, &der);
+        _cleanup_(freep) char *text = malloc(B64_LEN(der->len));
 
-        text = len > 0 ? malloc(B64_LEN((size_t)len)) : NULL;
-        if (text) {
-                b64_encode(der, (size_t)len, text);
-                node_add_text(body, "ek_certificate", text);
-        }
-        OPENSSL_free(der);
-        return text ? 0 : -ENOMEM;
+        if (!text)
+                return -ENOMEM;
+        b64_encode(der->p, der->len, text);
+        node_add_text(body, "ek_certificate", text);
+        return 0;
 }
 
 static int add_certificate(struct json_object *body, const char *path, struct fail *f)
@@ -61,11 +58,13 @@ static int add_certificate(struct json_object *body, const char *path, struct fa
         if (r < 0)
                 return fail_set(f, r == -EFBIG ? MUSTER_USAGE : MUSTER_IO, "", "", "read the EK certificate %s: %s", path,
                                 strerror(-r));
-        r = ekcert_parse(file.p, file.len, &c, &why);
+        r = ek_input_decode(&file, &why);
+        if (r == 0)
+                r = ekcert_parse(file.p, file.len, &c, &why);
         if (r < 0)
                 return fail_set(f, MUSTER_USAGE, "", "muster ek FILE shows what it is", "read the EK certificate %s: %s", path,
                                 why ? why : strerror(-r));
-        r = node_add_x509(body, c.cert);
+        r = node_add_der(body, &c.der);
         ekcert_free(&c);
         return r < 0 ? fail_set(f, MUSTER_IO, "", "", "encode the EK certificate %s: out of memory", path) : 0;
 }

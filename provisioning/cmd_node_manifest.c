@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node add --manifest: enrols what a seller's list names. */
+#include "ek_input.h"
 #include "ekcert.h"
 #include "files.h"
 #include "hex.h"
@@ -11,6 +12,7 @@
 #define SERVER_CERT_MAX 4096 /* bytes of DER that musterd takes */
 #define LOT_ROWS 500         /* that POST /v1/enrol takes */
 #define LOT_BYTES ((size_t)1 << 20)
+#define FAULTS_SAID 100
 #define ROW_BYTES 16384 /* its newline and NUL included; names and certificates are bounded below that before */
 
 /* What ekcert_parse() is to read: a file, or the field itself. */
@@ -33,14 +35,17 @@ static int certificate_bytes(const struct purchase *p, size_t i, struct buf *ret
                                     r == -EFBIG ? "it is too large for a certificate" : strerror(-r));
                 return r == -EFBIG ? -EBADMSG : r;
         }
+        if (c == PC_BASE64) {
+                r = ek_base64_decode(text, strlen(text), ret);
+                return r == -EBADMSG ? purchase_fail(p, i, c, f, "base64 -w0 FILE makes it of a certificate in DER",
+                                                     "it is neither base64 nor base64url, or broken into lines")
+                                     : r;
+        }
         ret->len = strlen(text);
         ret->p = malloc(ret->len + 1);
         if (!ret->p)
                 return fail_set(f, -ENOMEM, "", "", "read the manifest %s: out of memory", p->file);
         memcpy(ret->p, text, ret->len + 1);
-        if (c == PC_BASE64 && b64_decode(text, strlen(text), ret->p, ret->len, &ret->len) < 0)
-                return purchase_fail(p, i, c, f, "base64 -w0 FILE makes it of a certificate in DER",
-                                     "it is no base64, or broken into lines");
         return 0;
 }
 
@@ -54,14 +59,16 @@ static int certificate(const struct purchase *p, size_t i, struct ekcert *ret, s
 
         if (r < 0)
                 return r;
-        r = ekcert_parse(bytes.p, bytes.len, ret, &why);
+        r = ek_input_decode(&bytes, &why);
+        if (r == 0)
+                r = ekcert_parse(bytes.p, bytes.len, ret, &why);
         if (r < 0)
                 return purchase_fail(p, i, c, f, "muster ek FILE shows what a file is", "the EK certificate of %s: %s",
                                      purchase_get(p, i, PC_NAME), why ? why : strerror(-r));
         if (ret->not_ek)
                 return purchase_fail(p, i, c, f, "ask the seller for the EK certificate", "the EK certificate of %s: %s",
                                      purchase_get(p, i, PC_NAME), ret->not_ek);
-        if (i2d_X509(ret->cert, NULL) > SERVER_CERT_MAX)
+        if (ret->der.len > SERVER_CERT_MAX)
                 return purchase_fail(p, i, c, f, "give its ek_sha256 instead", "the certificate is larger than musterd takes (4096 bytes)");
         hex_encode(ret->id, DIGEST_LEN, id);
         if (p->row[i].id[0] && strcmp(p->row[i].id, id) != 0)
@@ -76,23 +83,59 @@ static int exit_code(int r)
         return r == 0 ? MUSTER_OK : r == -EBADMSG ? MUSTER_USAGE : MUSTER_IO;
 }
 
+struct faults {
+        struct fail first;
+        unsigned said;
+};
+
+static void say(const struct fail *f)
+{
+        (void)fprintf(stderr, "muster: %s%s%s\n", f->what, f->next[0] ? ". Next: " : "", f->next);
+}
+
+/* One line for each fault: a list of many nodes is corrected at once. One alone
+ * is the command's error. */
+static void say_fault(void *ctx, const struct fail *f)
+{
+        struct faults *all = ctx;
+
+        if (++all->said == 1)
+                all->first = *f;
+        if (all->said == 2)
+                say(&all->first);
+        if (all->said > 1 && all->said <= FAULTS_SAID)
+                say(f);
+}
+
 static int read_manifest(const char *path, struct purchase *ret, struct fail *f)
 {
         _cleanup_(buf_wipe) struct buf file = { 0 };
+        struct faults all = { 0 };
+        size_t faults = 0;
         int r = file_read(path, CSV_FILE_MAX, &file);
 
         if (r < 0)
                 return fail_set(f, r == -EFBIG ? -EBADMSG : r, "", r == -EFBIG ? "split the file" : "",
                                 "read the manifest %s: %s", path, r == -EFBIG ? "it is larger than 256 MiB" : strerror(-r));
-        r = purchase_parse(path, file.p, file.len, ret, f);
+        r = purchase_parse(path, file.p, file.len, say_fault, &all, &faults, ret, f);
         for (size_t i = 0; r == 0 && i < ret->n; i++) {
                 struct ekcert c = { 0 };
 
-                if (purchase_source(ret, i) < PC_COUNT)
-                        r = certificate(ret, i, &c, f);
+                if (purchase_source(ret, i) < PC_COUNT && !ret->row[i].faulty)
+                        r = purchase_faults(certificate(ret, i, &c, f), f, say_fault, &all, &faults);
                 ekcert_free(&c);
         }
-        return r < 0 ? r : purchase_unique(ret, f);
+        if (r == 0)
+                r = purchase_faults(purchase_unique(ret, f), f, say_fault, &all, &faults);
+        if (r < 0 || faults == 0)
+                return r;
+        if (faults == 1) {
+                *f = all.first;
+                return -EBADMSG;
+        }
+        return fail_set(f, -EBADMSG, "", "correct these lines and give the file again",
+                        "read the manifest %s: %zu faults%s; nothing was added", path, faults,
+                        faults > FAULTS_SAID ? ", of which the first 100 are above" : "");
 }
 
 static const char *profile_of(const struct node_add *a, const struct purchase *p, size_t i)
@@ -112,7 +155,7 @@ static int make_body(const struct node_add *a, const struct purchase *p, size_t 
         if (r == 0 && purchase_source(p, i) < PC_COUNT) {
                 r = certificate(p, i, &c, f);
                 if (r == 0)
-                        r = node_add_x509(o, c.cert);
+                        r = node_add_der(o, &c.der);
                 ekcert_free(&c);
         }
         if (r == -ENOMEM)

@@ -16,6 +16,7 @@ struct reader {
 };
 
 #define SAVE_AGAIN "save the file as CSV in UTF-8, lines ending in LF or CRLF"
+#define NO_COMMENTS "remove the line that begins with #: CSV has no comments; the first line names the columns"
 #define QUOTING "put the whole field in quotes, and write each quote inside it twice"
 
 static int refuse(struct reader *r, const char *why, const char *next)
@@ -59,6 +60,8 @@ static int keep_character(struct reader *r)
         const uint8_t *p = r->in.p;
         size_t n = utf8_step(p, r->in.left);
 
+        if (p[0] == '\t')
+                return refuse(r, "a tab, which is a control character", "export it again with commas between the columns, not tabs");
         if (p[0] < 0x20 || p[0] == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0))
                 return refuse(r, p[0] == '\0' ? "a NUL byte" : "a control character", SAVE_AGAIN);
         if (n == 0)
@@ -115,7 +118,8 @@ static int new_cell(struct reader *r)
         if (r->column > CSV_COLUMNS_MAX)
                 return refuse(r, "more than 64 columns", "leave out the columns that are not needed");
         if (o->rows > 0 && r->column > o->columns)
-                return refuse(r, "more fields than the header has columns", "put a field that holds a comma in quotes");
+                return refuse(r, "more fields than the header has columns",
+                              o->text[o->cell[0].at] == '#' ? NO_COMMENTS : "put a field that holds a comma in quotes");
         if (r->n == r->room) {
                 size_t room = r->room ? 2 * r->room : 256;
                 void *p = reallocarray(o->cell, room, sizeof(*o->cell));
@@ -153,7 +157,9 @@ static int read_row(struct reader *r)
         if (r->out->rows == 0)
                 r->out->columns = r->column;
         else if (r->column < r->out->columns)
-                return refuse(r, "fewer fields than the header has columns", "end the row with a comma for each empty field");
+                return refuse(r, "fewer fields than the header has columns",
+                              r->out->text[r->out->cell[r->out->rows * r->out->columns].at] == '#'
+                                      ? NO_COMMENTS : "end the row with a comma for each empty field");
         r->out->rows++;
         return 0;
 }

@@ -19,7 +19,7 @@ struct node_add {
 int node_add_manifest(const struct node_add *a, const char *path);
 
 /* Gives body the certificate: 0 or -ENOMEM. */
-int node_add_x509(struct json_object *body, X509 *cert);
+int node_add_der(struct json_object *body, const struct buf *der);
 void node_add_text(struct json_object *body, const char *key, const char *text);
 /* Tells what the server answered. */
 void node_add_said(const char *name, struct json_object *answer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* muster ek: the node id of an endorsement key, and whether its certificate
  * chains to a CA in a directory. */
+#include "ek_input.h"
 #include "ekcert.h"
 #include "hex.h"
 #include "offline_util.h"
@@ -128,6 +129,7 @@ int cmd_ek(int argc, char **argv)
         _cleanup_(buf_wipe) struct buf b = { 0 };
         _cleanup_(ek_wipe) struct ek e = { .chain = EK_CHAIN_NONE };
         const char *dir = NULL;
+        const char *why = NULL;
         int v, rc = 0;
 
         while ((v = cli_next(&ek_command, argc, argv, &rc)) != 0) {
@@ -138,6 +140,9 @@ int cmd_ek(int argc, char **argv)
         rc = cli_count(&ek_command, argc, argv, 1, 1);
         if (rc == 0)
                 rc = offline_read("read the EK", argv[optind], EKCERT_MAX, &b);
+        if (rc == 0 && ek_input_decode(&b, &why) < 0)
+                rc = offline_bad("read the EK", argv[optind], why ? why : "out of memory",
+                                 "give a certificate in DER, PEM, base64, or the JSON that a maker's service sends");
         if (rc == 0)
                 rc = read_ek(&b, argv[optind], &e);
         if (rc == 0 && dir)

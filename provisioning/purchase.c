@@ -69,6 +69,37 @@ static bool has(const struct purchase *p, enum purchase_column c)
         return p->at[c] < CSV_COLUMNS_MAX;
 }
 
+static bool same_letters(const char *have, const char *name)
+{
+        size_t n = strlen(name);
+
+        have += strspn(have, " ");
+        return strncasecmp(have, name, n) == 0 && have[n + strspn(have + n, " ")] == '\0';
+}
+
+/* Why a column is not known, and what to do: the first line is often no header. */
+static int refuse_column(const struct purchase *p, size_t column, struct fail *f)
+{
+        const char *have = csv_get(&p->csv, 0, column);
+        char next[64];
+        bool header = false;
+
+        for (size_t c = 0; c < PC_COUNT; c++) {
+                for (size_t i = 0; i < p->csv.columns; i++)
+                        header = header || same_letters(csv_get(&p->csv, 0, i), names[c]);
+                if (!same_letters(have, names[c]))
+                        continue;
+                (void)snprintf(next, sizeof(next), "write it as %s", names[c]);
+                return refuse_header(p, column, f, next, "column names are in lower case and without blanks");
+        }
+        if (!header)
+                return refuse_header(p, column, f, "begin the file with a line that names the columns, such as name,ek_cert",
+                                     "there is no header: the first line names no column that is known");
+        return refuse_header(p, column, f, "remove it, or give its name the prefix x-, and it is passed over",
+                             "there is no such column (name, ek_sha256, ek_cert, ek_cert_base64, "
+                             "ek_cert_pem, profile, without_ek_certificate)");
+}
+
 static int read_header(struct purchase *p, struct fail *f)
 {
         for (size_t c = 0; c < PC_COUNT; c++)
@@ -84,9 +115,7 @@ static int read_header(struct purchase *p, struct fail *f)
                 while (c < PC_COUNT && strcmp(names[c], name) != 0)
                         c++;
                 if (c == PC_COUNT)
-                        return refuse_header(p, i, f, "remove it, or give its name the prefix x-, and it is passed over",
-                                             "there is no such column (name, ek_sha256, ek_cert, ek_cert_base64, "
-                                             "ek_cert_pem, profile, without_ek_certificate)");
+                        return refuse_column(p, i, f);
                 if (has(p, (enum purchase_column)c))
                         return refuse_header(p, i, f, "remove one of them", "this column comes twice");
                 p->at[c] = i;
@@ -166,7 +195,17 @@ static int read_row(struct purchase *p, size_t i, struct fail *f)
         return r < 0 ? r : read_sources(p, i, f);
 }
 
-int purchase_parse(const char *file, const void *bytes, size_t len, struct purchase *ret, struct fail *f)
+int purchase_faults(int r, struct fail *f, purchase_fault_fn each, void *ctx, size_t *n)
+{
+        if (r != -EBADMSG || !each)
+                return r;
+        each(ctx, f);
+        ++*n;
+        return 0;
+}
+
+int purchase_parse(const char *file, const void *bytes, size_t len, purchase_fault_fn each, void *ctx, size_t *ret_faults,
+                   struct purchase *ret, struct fail *f)
 {
         _cleanup_(purchase_wipe) struct purchase p = { .file = file };
         struct csv_error e = { 0 };
@@ -186,6 +225,8 @@ int purchase_parse(const char *file, const void *bytes, size_t len, struct purch
                 return fail_set(f, -ENOMEM, "", "", "read the manifest %s: out of memory", file);
         for (size_t i = 0; i < p.n; i++) {
                 r = read_row(&p, i, f);
+                p.row[i].faulty = r < 0;
+                r = purchase_faults(r, f, each, ctx, ret_faults);
                 if (r < 0)
                         return r;
         }

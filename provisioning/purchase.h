@@ -26,6 +26,7 @@ enum purchase_column {
 struct purchase_row {
         char id[2 * DIGEST_LEN + 1]; /* lower case; "" as long as it is in a certificate only */
         bool without;
+        bool faulty; /* it was told why */
 };
 
 struct purchase {
@@ -36,7 +37,14 @@ struct purchase {
         size_t n;
 };
 
-int purchase_parse(const char *file, const void *p, size_t len, struct purchase *ret, struct fail *f);
+/* Given `each`, a bad row ends nothing: it is told, counted in *ret_faults, and the
+ * next one is read, so that all faults of a list are seen at once. Without it the
+ * first one is the error. */
+typedef void (*purchase_fault_fn)(void *ctx, const struct fail *f);
+int purchase_parse(const char *file, const void *p, size_t len, purchase_fault_fn each, void *ctx, size_t *ret_faults,
+                   struct purchase *ret, struct fail *f);
+/* The same for an error of what the rows name: 0 when it was told and counted. */
+int purchase_faults(int r, struct fail *f, purchase_fault_fn each, void *ctx, size_t *n);
 void purchase_wipe(struct purchase *p);
 
 /* What row i, from 0, has in a column; "" when there is none. */

@@ -21,7 +21,6 @@ parent_init "$p"
 # make_tpm DIR: a TPM with both EK certificates in DIR/tpm
 make_tpm() { (mkdir -p "$1" && cd "$1" && tpm_create "$tmp/ca"); }
 make_tpm "$tmp/ecc" && make_tpm "$tmp/rsa" || exit 1
-cp "$tmp/ecc/ek-ca/"*.pem "$p/etc/ek-ca/"
 parent_start "$p"
 parent_content "$p"
 
@@ -39,6 +38,15 @@ boots() {
         pid=$!
         cleanup_pid "$pid"
         wait_for 20 grep -q "waiting for approval" "$log"
+        if [ -z "$(ls "$p/etc/ek-ca")" ]; then
+                check_says 1 "chains to no known CA.*add its vendor's CA" "$1: without its maker's CA it is not approved" \
+                        "$bin/muster" node approve "$id" --name "$1-node"
+                cp "$tmp/ecc/ek-ca/"*.pem "$p/etc/ek-ca/"
+                kill -HUP "$node_parent_pid"
+                wait_for 20 grep -q "reloaded: [1-9]" "$p.log"
+                check "$1: a CA that was added and reloaded counts for a node that waits" \
+                        "$bin/muster" node approve "$id" --name "$1-node"
+        fi
         check "$1: the certificate chains to the maker" test "$("$bin/muster" node show "$id" -o json | jq -r '.. | .ek_chain? // empty' | head -n1)" = ok
         check "$1: it is approved without an exception" "$bin/muster" node approve "$id" --name "$1-node"
         if wait "$pid"; then ok "$1: it boots"; else not_ok "$1: it boots" "$(cat "$log")"; fi

@@ -189,7 +189,7 @@ static void manifest_refused(const char *text, const char *where, const char *wh
 {
         _cleanup_(purchase_wipe) struct purchase p = { 0 };
         struct fail f = { 0 };
-        int r = purchase_parse("rack.csv", text, strlen(text), &p, &f);
+        int r = purchase_parse("rack.csv", text, strlen(text), NULL, NULL, NULL, &p, &f);
 
         if (r == 0)
                 r = purchase_unique(&p, &f);
@@ -209,7 +209,7 @@ static void columns_are_found_by_their_names(void **state)
         struct fail f = { 0 };
 
         (void)state;
-        assert_int_equal(purchase_parse("rack.csv", text, sizeof(text) - 1, &p, &f), 0);
+        assert_int_equal(purchase_parse("rack.csv", text, sizeof(text) - 1, NULL, NULL, NULL, &p, &f), 0);
         assert_int_equal(p.n, 2);
         assert_string_equal(purchase_get(&p, 0, PC_NAME), "r1n1");
         assert_string_equal(purchase_get(&p, 0, PC_PROFILE), "R640");
@@ -230,7 +230,10 @@ static void headers_that_do_not_tell_all_are_refused(void **state)
 {
         (void)state;
         manifest_refused("name,serial\nr1n1,3\n", "line 1, column 2 ('serial')", "no such column");
-        manifest_refused("Name,ek_cert\nr1n1,x\n", "line 1, column 1 ('Name')", "no such column");
+        manifest_refused("Name,ek_cert\nr1n1,x\n", "line 1, column 1 ('Name')", "in lower case");
+        manifest_refused("name , ek_cert\nr1n1,x\n", "line 1, column 1 ('name ')", "without blanks");
+        manifest_refused("r1n1," ID1 "\n", "line 1, column 1 ('r1n1')", "there is no header");
+        manifest_refused("sep=,\nname,ek_sha256\n", "line 1, column 1", "there is no header");
         manifest_refused("name,,ek_cert\nr1n1,,x\n", "line 1, column 2", "no such column");
         manifest_refused("name,ek_cert,name\nr1n1,x,r1n1\n", "line 1, column 3", "twice");
         manifest_refused("ek_cert\nx\n", "line 1", "no column name");
@@ -253,6 +256,56 @@ static void a_bad_field_of_any_row_refuses_the_manifest(void **state)
         manifest_refused("name,ek_cert,profile\nr1n1,x,"
                          "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456\n",
                          "line 2, column 3 (profile)", "longer");
+}
+
+static char told[2000];
+
+static void tell(void *ctx, const struct fail *f)
+{
+        size_t n = strlen(told);
+
+        (void)ctx;
+        (void)snprintf(told + n, sizeof(told) - n, "%s\n", f->what);
+}
+
+static void all_faults_of_a_list_are_told_at_once(void **state)
+{
+        static const char text[] = "name,ek_sha256\nr1n1," ID1 "\nR1N2," ID2 "\nr1n3,a1\n,\nr1n5," ID2 "\n";
+        _cleanup_(purchase_wipe) struct purchase p = { 0 };
+        struct fail f = { 0 };
+        size_t faults = 0;
+
+        (void)state;
+        told[0] = '\0';
+        assert_int_equal(purchase_parse("rack.csv", text, sizeof(text) - 1, tell, NULL, &faults, &p, &f), 0);
+        assert_int_equal(faults, 3);
+        assert_non_null(strstr(told, "line 3, column 1 (name)"));
+        assert_non_null(strstr(told, "line 4, column 2 (ek_sha256)"));
+        assert_non_null(strstr(told, "line 5, column 1 (name)"));
+        assert_false(p.row[0].faulty);
+        assert_true(p.row[1].faulty && p.row[2].faulty && p.row[3].faulty);
+        assert_false(p.row[4].faulty);
+        assert_string_equal(p.row[4].id, ID2);
+}
+
+static void advice_is_given_for(const char *text, const char *piece)
+{
+        struct csv c = { 0 };
+        struct csv_error e = { 0 };
+
+        assert_int_equal(csv_parse(text, strlen(text), &c, &e), -EBADMSG);
+        if (!strstr(e.next, piece))
+                fail_msg("'%s' lacks '%s'", e.next, piece);
+}
+
+static void tabs_and_comments_are_called_what_they_are(void **state)
+{
+        (void)state;
+        advice_is_given_for("name\tek_sha256\nr1n1\tx\n", "not tabs");
+        advice_is_given_for("# a list\nname,ek_sha256\nr1n1,x\n", "begins with #");
+        advice_is_given_for("name,ek_sha256\n# rack 2\nr1n1,x\n", "begins with #");
+        advice_is_given_for("name,ek_sha256\nr1n1\n", "a comma for each empty field");
+        advice_is_given_for("name,ek_sha256\nr1n1,x,y\n", "in quotes");
 }
 
 static void certificates_outside_the_manifests_directory_are_refused(void **state)
@@ -290,6 +343,8 @@ int main(void)
                 cmocka_unit_test(columns_are_found_by_their_names),
                 cmocka_unit_test(headers_that_do_not_tell_all_are_refused),
                 cmocka_unit_test(a_bad_field_of_any_row_refuses_the_manifest),
+                cmocka_unit_test(all_faults_of_a_list_are_told_at_once),
+                cmocka_unit_test(tabs_and_comments_are_called_what_they_are),
                 cmocka_unit_test(certificates_outside_the_manifests_directory_are_refused),
                 cmocka_unit_test(names_and_ids_that_come_twice_are_refused),
         };

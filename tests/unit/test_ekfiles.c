@@ -146,6 +146,56 @@ static void the_reason_names_the_key_usage_that_is_wrong(void **state)
         EVP_PKEY_free(rsa);
 }
 
+static void an_ek_of_a_kind_that_no_client_uses_is_refused(void **state)
+{
+        EVP_PKEY *rsa[] = { EVP_RSA_gen(2048), EVP_RSA_gen(3072) };
+        EVP_PKEY *ecc[] = { EVP_EC_gen("P-384"), EVP_EC_gen("P-521") };
+
+        (void)state;
+        reason_is(rsa[0], "keyEncipherment", NULL);
+        reason_is(rsa[1], "keyEncipherment", "neither ECC P-256 nor RSA-2048");
+        for (size_t i = 0; i < 2; i++) {
+                reason_is(ecc[i], "keyAgreement", "neither ECC P-256 nor RSA-2048");
+                EVP_PKEY_free(ecc[i]);
+                EVP_PKEY_free(rsa[i]);
+        }
+}
+
+static void of_the_corpus_each_certificate_comes_to_what_is_right_for_it(void **state)
+{
+        static const struct { const char *file, *not_ek; enum ek_chain chain; } of[] = {
+                { "good-ecc.der", NULL, EK_CHAIN_OK },
+                { "serial-leading-zeros.der", NULL, EK_CHAIN_OK },
+                { "serial-21-bytes.der", NULL, EK_CHAIN_OK },
+                { "pad-ff-1600.bin", NULL, EK_CHAIN_OK },
+                { "wrong-ca.der", NULL, EK_CHAIN_UNMATCHED },
+                { "ecc-p384.der", "no node comes with another EK", EK_CHAIN_OK },
+                { "ku-ecc-keyencipherment.der", "keyEncipherment and not keyAgreement", EK_CHAIN_OK },
+        };
+        struct ekca *ca = NULL;
+        struct buf b;
+
+        (void)state;
+        corpus_or_skip();
+        assert_int_equal(ekca_new(&ca), 0);
+        b = corpus_get(corpus_top(), "cases/ek/ca", "test-root.pem", "");
+        assert_int_equal(ekca_add(ca, b.p, b.len, true, NULL), 0);
+        buf_wipe(&b);
+        for (size_t i = 0; i < ELEMENTSOF(of); i++) {
+                struct ekcert c = { 0 };
+
+                b = corpus_get(corpus_top(), "cases/ek", of[i].file, "");
+                assert_int_equal(ekcert_parse(b.p, b.len, &c, NULL), 0);
+                assert_int_equal(ekcert_chain(&c, ca, NULL, NULL), of[i].chain);
+                assert_int_equal(c.not_ek == NULL, of[i].not_ek == NULL);
+                if (of[i].not_ek)
+                        assert_non_null(strstr(c.not_ek, of[i].not_ek));
+                ekcert_free(&c);
+                buf_wipe(&b);
+        }
+        ekca_free(ca);
+}
+
 /* ---- directories ------------------------------------------------------------------- */
 
 static char dir[64];
@@ -296,6 +346,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(behind_a_certificate_may_be_any_one_octet_again_and_again_or_line_breaks),
                 cmocka_unit_test(the_reason_names_the_key_usage_that_is_wrong),
+                cmocka_unit_test(an_ek_of_a_kind_that_no_client_uses_is_refused),
+                cmocka_unit_test(of_the_corpus_each_certificate_comes_to_what_is_right_for_it),
                 DIR_TEST(a_file_that_is_of_no_use_is_named_and_no_other_ca_is_lost),
                 DIR_TEST(of_a_bundle_the_certificates_that_are_whole_are_kept),
                 DIR_TEST(a_ca_in_der_with_a_line_break_behind_it_is_read),
