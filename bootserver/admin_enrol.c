@@ -158,7 +158,7 @@ static void refuse_known(struct enrol *e, const struct node *old)
         const char *state = node_state_text(old->state);
 
         if (strcmp(old->id, e->n.id) != 0)
-                refuse(e, 409, "choose another name; if this TPM replaces that node's, see `muster node replace`",
+                refuse(e, 409, "choose another name; if this TPM takes that node's place, `muster node remove` that one first",
                        "add node %s: the name is there already: it is of the %s node with the id %s", e->a.name, state, old->id);
         else if (old->state == NODE_PENDING)
                 refuse(e, 409, "approve it with `muster node approve`", "add node %s: this EK is there already: as the pending node %s",
