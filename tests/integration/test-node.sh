@@ -106,7 +106,7 @@ echo "# TPM commands of a boot in the steady state: $(fact "$run" .tpm.commands_
 tpm_off
 
 # --- other certificates, other keys ----------------------------------------------
-check "the admin gives it another name" "$bin/muster" node approve "$id" --name r1n002 --without-ek-certificate
+check "the admin gives it another name" "$bin/muster" node rename r1n001 r1n002
 tpm_on "$tmp/tpm"
 check "a renamed node boots" node_boot "$run" "$p/node.conf"
 check "under its new name" test "$(cat "$run/name")" = r1n002

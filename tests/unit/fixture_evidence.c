@@ -41,10 +41,9 @@ struct fx_event *fixture_find(struct fixture *f, uint32_t pcr, size_t nth)
 
 void fixture_remove(struct fixture *f, struct fx_event *e)
 {
-        size_t i = (size_t)(e - f->ev);
-
-        memmove(e, e + 1, (f->n - i - 1) * sizeof(*e));
         f->n--;
+        for (; e < f->ev + f->n; e++) /* valgrind 3.19 takes a checked memmove() for memcpy() */
+                *e = e[1];
 }
 
 static void variable_event(struct fixture *f, uint32_t pcr, uint32_t type, const char *name, const void *p, size_t n)
