@@ -23,24 +23,20 @@ static const char *next_step(unsigned alert)
         return "if it is a node, read its console";
 }
 
-static void on_alert(int fd, unsigned alert)
+static void on_alert(const struct sockaddr *from, unsigned alert)
 {
         static _Atomic(int64_t) next_line;
-        struct sockaddr_storage from = { 0 };
-        socklen_t n = sizeof(from);
         char address[INET6_ADDRSTRLEN] = "unknown";
         int64_t now = (int64_t)time(NULL);
         int64_t due = atomic_load(&next_line);
 
-        if (getpeername(fd, (struct sockaddr *)&from, &n) < 0)
-                return; /* it is gone */
-        fetch_step((const struct sockaddr *)&from, FETCH_DISTRUST, alert, now);
+        fetch_step(from, FETCH_DISTRUST, alert, now);
         if (now < due || !atomic_compare_exchange_strong(&next_line, &due, now + DISTRUST_SECONDS))
                 return;
-        if (from.ss_family == AF_INET)
-                (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&from)->sin_addr, address, sizeof(address));
-        else if (from.ss_family == AF_INET6)
-                (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&from)->sin6_addr, address, sizeof(address));
+        if (from->sa_family == AF_INET)
+                (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)from)->sin_addr, address, sizeof(address));
+        else if (from->sa_family == AF_INET6)
+                (void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, address, sizeof(address));
         log_warn("from=%s ended the TLS handshake, since it does not trust this parent: alert %s (%u). Next: %s", address,
                  tls_alert_text(alert), alert, next_step(alert));
 }

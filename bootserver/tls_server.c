@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #define SUITES "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
@@ -24,6 +25,7 @@ struct tls {
         SSL *ssl; /* NULL until there is a hello */
         int fd;
         unsigned updates; /* handshake messages after the handshake */
+        struct sockaddr_in6 peer; /* asked at the start: of a connection that was reset nobody can ask it */
         bool up;          /* the handshake is done */
         bool dry;         /* what was read ahead is less than a record */
         bool broken;
@@ -219,6 +221,7 @@ int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_l
 int tls_new(SSL_CTX *ctx, int fd, struct tls **ret)
 {
         struct tls *t = calloc(1, sizeof(*t));
+        socklen_t n = sizeof(t->peer);
 
         if (!t || SSL_CTX_up_ref(ctx) != 1) {
                 free(t);
@@ -226,6 +229,8 @@ int tls_new(SSL_CTX *ctx, int fd, struct tls **ret)
         }
         t->ctx = ctx;
         t->fd = fd;
+        if (getpeername(fd, (struct sockaddr *)&t->peer, &n) < 0)
+                t->peer.sin6_family = AF_UNSPEC;
         *ret = t;
         return 0;
 }
@@ -267,9 +272,9 @@ static int begin(struct tls *t)
         return 0;
 }
 
-static void (*alert_told)(int fd, unsigned alert);
+static void (*alert_told)(const struct sockaddr *from, unsigned alert);
 
-void tls_on_alert(void (*fn)(int fd, unsigned alert))
+void tls_on_alert(void (*fn)(const struct sockaddr *from, unsigned alert))
 {
         alert_told = fn;
 }
@@ -285,8 +290,8 @@ static void tell_alert(const struct tls *t)
         unsigned long e = ERR_peek_error();
         int alert = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET : -1;
 
-        if (alert_told && alert >= 0 && alert <= UINT8_MAX)
-                alert_told(t->fd, (unsigned)alert);
+        if (alert_told && alert >= 0 && alert <= UINT8_MAX && t->peer.sin6_family != AF_UNSPEC)
+                alert_told((const struct sockaddr *)&t->peer, (unsigned)alert);
 }
 
 /* What to do after a call of OpenSSL that gave no bytes. */

@@ -22,6 +22,7 @@
 #include "mem.h"
 
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define TLS_HELLO_MAX 8192   /* bytes; real ones have some hundred, 2,000 with a post-quantum share */
@@ -38,7 +39,7 @@ int tls_ctx_new(const void *cert, size_t cert_len, const void *key, size_t key_l
 
 /* `fn` hears of each TLS alert by which a peer ends a handshake (RFC 8446's number), on that connection's thread.
  * To be set once, before the first connection. */
-void tls_on_alert(void (*fn)(int fd, unsigned alert));
+void tls_on_alert(void (*fn)(const struct sockaddr *from, unsigned alert));
 const char *tls_alert_text(unsigned alert); /* "unknown CA" */
 
 /* A connection's server end on a nonblocking socket, which stays the caller's;
