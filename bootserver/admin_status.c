@@ -81,18 +81,7 @@ static void catalog_json(struct jout *o, struct catalog *cat)
         catalog_done(cat);
 }
 
-static void unusable(struct jout *o, const char *state_dir, const char *sub, const char *file)
-{
-        char path[CONF_STR + 160];
-
-        (void)snprintf(path, sizeof(path), "%s/%s/%s", state_dir, sub, file);
-        jout_obj(o, NULL);
-        jout_str(o, "file", path);
-        jout_str(o, "why", "it cannot be read, or is not the file that was added; musterd's log says which");
-        jout_end(o, '}');
-}
-
-/* What lies in a directory of musterd's and is not used. */
+/* What lies in a directory of musterd's and is not used; entries whose file is not are `unusable`. */
 static void unused_files(struct jout *o, struct server *srv)
 {
         struct unused u = { 0 };
@@ -103,14 +92,6 @@ static void unused_files(struct jout *o, struct server *srv)
         unused_json(&u, srv->conf.ek_ca_dir, o);
         dir = catalog_ipxe_unused(srv->catalog, &u);
         unused_json(&u, dir, o);
-        catalog_read(srv->catalog);
-        for (const struct catalog_boot *b = catalog_boots(srv->catalog); b; b = b->next)
-                if (!b->usable)
-                        unusable(o, srv->conf.state_dir, "boot", b->row.file);
-        for (const struct catalog_image *i = catalog_images(srv->catalog); i; i = i->next)
-                if (!i->usable)
-                        unusable(o, srv->conf.state_dir, "images", i->row.file);
-        catalog_done(srv->catalog);
         jout_end(o, ']');
 }
 

@@ -184,29 +184,6 @@ static int place(const struct entry *e, const char *dir, char base[192], bool *r
                         "copy the UKI %s to the boot files as %s: %s", e->file, base, r == -EBUSY ? "it changed meanwhile" : strerror(-r));
 }
 
-/* Before the file is copied: is the name free, and what is the default? */
-static int look_at_served(struct admin *a, struct entry *e, struct fail *f)
-{
-        _cleanup_(json_putp) struct json_object *o = NULL;
-        struct json_object *boots;
-        const char *now = "";
-        int rc = admin_call(a, "GET", "/v1/boots", NULL, &o, f);
-
-        boots = admin_get(o, "boots");
-        for (size_t i = 0; rc == 0 && json_object_is_type(boots, json_type_array) && i < json_object_array_length(boots); i++) {
-                struct json_object *b = json_object_array_get_idx(boots, i);
-
-                if (strcmp(admin_text(b, "name"), e->name) == 0)
-                        rc = fail_set(f, MUSTER_NO, "", "choose another name, or muster boot remove it first",
-                                      "add boot entry %s: there is a boot entry %s already", e->name, e->name);
-                if (admin_bool(b, "default"))
-                        now = admin_text(b, "name");
-        }
-        if (rc == 0)
-                e->as_default = served_default(e->standard, "boot entry", e->name, now);
-        return rc;
-}
-
 static int add(struct entry *e, struct json_object **ret, struct fail *f)
 {
         _cleanup_(json_putp) struct json_object *body = json_object_new_object();
@@ -219,7 +196,7 @@ static int add(struct entry *e, struct json_object **ret, struct fail *f)
 
         rc = admin_open(cli_socket(), &a, f);
         if (rc == 0)
-                rc = look_at_served(a, e, f);
+                rc = served_look(a, "boot", e->name, e->standard, &e->as_default, f);
         if (rc == 0)
                 rc = served_dir(a, e->state, "boot", dir, f);
         if (rc == 0)

@@ -153,29 +153,6 @@ static int work(struct admin *a, const struct wish *w, struct image_job *j, stru
         return rc;
 }
 
-/* A name that is taken is found out before minutes of work; so is what the default is. */
-static int look_at_served(struct admin *a, struct wish *w, struct fail *f)
-{
-        _cleanup_(json_putp) struct json_object *o = NULL;
-        struct json_object *images;
-        const char *now = "";
-        int rc = admin_call(a, "GET", "/v1/images", NULL, &o, f);
-
-        images = admin_get(o, "images");
-        for (size_t i = 0; rc == 0 && json_object_is_type(images, json_type_array) && i < json_object_array_length(images); i++) {
-                struct json_object *m = json_object_array_get_idx(images, i);
-
-                if (strcmp(admin_text(m, "name"), w->name) == 0)
-                        rc = fail_set(f, MUSTER_NO, "", "choose another name, or muster image remove it first",
-                                      "add image %s: there is an image of that name", w->name);
-                if (admin_bool(m, "default"))
-                        now = admin_text(m, "name");
-        }
-        if (rc == 0)
-                w->as_default = served_default(w->standard, "image", w->name, now);
-        return rc;
-}
-
 static int add(struct wish *w, struct json_object **ret, struct fail *f)
 {
         _cleanup_(admin_freep) struct admin *a = NULL;
@@ -185,7 +162,7 @@ static int add(struct wish *w, struct json_object **ret, struct fail *f)
 
         rc = admin_open(cli_socket(), &a, f);
         if (rc == 0)
-                rc = look_at_served(a, w, f);
+                rc = served_look(a, "image", w->name, w->standard, &w->as_default, f);
         if (rc == 0)
                 rc = served_dir(a, w->state, "images", j.dir, f);
         if (rc)

@@ -38,12 +38,37 @@ int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH
         return 0;
 }
 
-bool served_default(enum served_wish wish, const char *kind, const char *name, const char *now)
+static bool served_default(enum served_wish wish, const char *kind, const char *name, const char *now)
 {
         if (wish != SERVED_ASK)
                 return wish == SERVED_DEFAULT;
         return !now[0] || cli_ask("Make %s %s the default of every node without an assignment, from its next boot on? It is %s now.",
                                   kind, name, now);
+}
+
+int served_look(struct admin *a, const char *kind, const char *name, enum served_wish wish, bool *ret_default, struct fail *f)
+{
+        _cleanup_(json_putp) struct json_object *o = NULL;
+        bool image = strcmp(kind, "image") == 0;
+        const char *what = image ? "image" : "boot entry";
+        struct json_object *entries;
+        const char *now = "";
+        int rc = admin_call(a, "GET", image ? "/v1/images" : "/v1/boots", NULL, &o, f);
+
+        entries = admin_get(o, image ? "images" : "boots");
+        for (size_t i = 0; rc == 0 && json_object_is_type(entries, json_type_array) && i < json_object_array_length(entries); i++) {
+                struct json_object *e = json_object_array_get_idx(entries, i);
+
+                if (strcmp(admin_text(e, "name"), name) == 0)
+                        return fail_set(f, MUSTER_NO, "", image ? "choose another name, or muster image remove it first" :
+                                        "choose another name, or muster boot remove it first",
+                                        "add %s %s: there is %s %s %s already", what, name, image ? "an" : "a", what, name);
+                if (admin_bool(e, "default"))
+                        now = admin_text(e, "name");
+        }
+        if (rc == 0)
+                *ret_default = served_default(wish, what, name, now);
+        return rc;
 }
 
 bool served_name_ok(const char *s)

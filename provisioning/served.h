@@ -15,10 +15,13 @@
  * another directory in its place. Fails when it cannot be written to. */
 int served_dir(struct admin *a, const char *arg, const char *kind, char ret[PATH_MAX], struct fail *f);
 
-/* Does a new entry become what every node without an assignment gets? `now` is the default that there is: the first
- * entry becomes it, a later one when --default says so or a person at the terminal does. */
+/* Does a new entry become what every node without an assignment gets? The first entry becomes it, a later one when
+ * --default says so or a person at the terminal does. */
 enum served_wish { SERVED_ASK, SERVED_DEFAULT, SERVED_NO_DEFAULT };
-bool served_default(enum served_wish wish, const char *kind, const char *name, const char *now);
+
+/* Before a file is copied or sealed: MUSTER_NO when musterd has an entry `name` already, else whether it becomes the
+ * default. kind: "boot" or "image". */
+int served_look(struct admin *a, const char *kind, const char *name, enum served_wish wish, bool *ret_default, struct fail *f);
 
 /* The grammar of boot entries' and images' names. */
 bool served_name_ok(const char *s);

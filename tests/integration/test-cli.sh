@@ -261,7 +261,7 @@ n=$(find "$state/images" -mindepth 1 | wc -l)
 head -c 100000 /dev/urandom >"$tmp/noise"
 head -c 100000 "$tmp/ready.squashfs" >"$tmp/short.squashfs"
 head -c 100000 "$tmp/root.tar.gz" >"$tmp/short.tgz"
-check_says 1 'there is an image of that name' "a name that is taken is refused" m image add base "$tmp/root"
+check_says 1 'there is an image base already' "a name that is taken is refused" m image add base "$tmp/root"
 check_says 2 'none of those that can be an image' "what can be no image is refused" m image add noise "$tmp/noise"
 check_says 2 'it is cut off' "a squashfs that was cut off is refused" m image add short "$tmp/short.squashfs"
 check_says 4 'short.tgz: it is truncated' "a tar that was cut off is refused" m image add short "$tmp/short.tgz"
